@@ -1,0 +1,3 @@
+//! `gaoler.yaml`: as written, checked, and as meant.
+
+pub mod checked;

@@ -1,0 +1,87 @@
+//! The configuration as meant: every value checked, every name resolved, every filter compiled.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+
+use crate::filter::Filter;
+use crate::jail::ban::JailName;
+use crate::jail::scope::Scope;
+use crate::jail::window::Threshold;
+use crate::record::origin::Origin;
+
+/// All that `gaoler run` needs to know.
+#[derive(Debug)]
+pub struct Config {
+    /// The jails that are enabled, in the order written.
+    pub jails: Vec<JailSettings>,
+    /// How bans are enforced.
+    pub enforcement: Enforcement,
+    /// The state database.
+    pub state: PathBuf,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// Where metrics and pages are served.
+    pub listen: Option<SocketAddr>,
+    /// What a careful reader should know, though it stops nothing.
+    pub warnings: Vec<String>,
+}
+
+/// One jail.
+#[derive(Clone, Debug)]
+pub struct JailSettings {
+    /// Its name.
+    pub name: JailName,
+    /// What it looks for.
+    pub filter: Arc<Filter>,
+    /// Where.
+    pub origin: Origin,
+    /// The zone of times that name none.
+    pub time_zone: TimeZone,
+    /// How much is too much.
+    pub threshold: Threshold,
+    /// How long a ban lasts; for ever when `None`.
+    pub bantime: Option<SignedDuration>,
+    /// What a ban refuses.
+    pub scope: Scope,
+    /// Never banned.
+    pub ignoreip: Vec<IpNet>,
+    /// Whether the host's own addresses are never banned.
+    pub ignoreself: bool,
+    /// How many addresses the jail counts at most at a time.
+    pub max_addresses: usize,
+}
+
+/// How bans are enforced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enforcement {
+    /// Not at all: watch only.
+    None,
+    /// By firewalld.
+    Firewalld(Firewalld),
+}
+
+/// How firewalld is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firewalld {
+    /// The zones; `None`: the active ones and the default one.
+    pub zones: Option<Vec<String>>,
+    /// What becomes of a banned packet.
+    pub action: Action,
+    /// The bus to find it on; `None`: the system bus.
+    pub bus: Option<String>,
+}
+
+/// What becomes of a banned packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// It is answered: port unreachable.
+    #[default]
+    Reject,
+    /// It vanishes.
+    Drop,
+}

@@ -1,0 +1,114 @@
+//! What the daemon asks of the firewall, and what it hears back.
+
+use ipnet::IpNet;
+use jiff::SignedDuration;
+
+use crate::jail::ban::BanKey;
+use crate::jail::scope::Scope;
+use crate::moment::Moment;
+
+/// What must be refused for one ban.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Block {
+    /// Whose packets; host bits zero.
+    pub address: IpNet,
+    /// To which ports.
+    pub scope: Scope,
+}
+
+/// What the daemon asks.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// This ban must be in force. Asking twice is asking once.
+    Enforce(BanKey, Block),
+    /// This ban must not be in force. Other bans may still need its rule.
+    Release(BanKey),
+    /// Look now whether all is as it should be.
+    Look,
+    /// Do what was asked so far, then end; bans stay.
+    Stop,
+}
+
+/// What the enforcer says.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// The ban is in force: the firewall confirmed it, or was seen to have it.
+    Enforced {
+        /// Which.
+        key: BanKey,
+        /// When that was known.
+        at: Moment,
+    },
+    /// The ban's rules are gone.
+    Released {
+        /// Which.
+        key: BanKey,
+    },
+    /// A ban that was in force was found not to be (and is being put back).
+    Lost {
+        /// Which.
+        key: BanKey,
+    },
+    /// It could not be done now; it is tried again unless `gives_up`.
+    Failed {
+        /// Which.
+        key: BanKey,
+        /// Why, in words for an operator. Bounded; never a blob.
+        why: String,
+        /// Whether this ban is refused for good (capacity, an invalid rule).
+        gives_up: bool,
+    },
+    /// One call to the firewall, for the metrics.
+    Operation {
+        /// Such as `add_rich_rule`.
+        operation: &'static str,
+        /// How it went.
+        outcome: Outcome,
+        /// How long it took.
+        took: SignedDuration,
+    },
+    /// The firewall's state changed.
+    Condition(Condition),
+    /// A comparison of what is with what should be has ended well.
+    Reconciled {
+        /// What started it, such as `start`, `reloaded`, `periodic`.
+        trigger: &'static str,
+        /// Rules that were missing and have been put back.
+        missing: u64,
+        /// Rules of ours that nobody asked for and have been removed.
+        unexpected: u64,
+    },
+    /// How many rules are in place, and how many this backend takes at most.
+    Capacity {
+        /// In place.
+        used: u64,
+        /// At most.
+        limit: u64,
+    },
+}
+
+/// How a call to the firewall went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Done, or already so.
+    Ok,
+    /// Refused.
+    Error,
+    /// No answer in time: nobody knows.
+    Unknown,
+}
+
+/// What state the firewall is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nobody owns its bus name.
+    Absent,
+    /// It is there, and not yet ready.
+    Starting,
+    /// It does what is asked.
+    Ready,
+    /// Panic mode: it refuses every packet, and every rule.
+    Panic,
+    /// It is there and does not work; in words an operator can act on.
+    Broken(String),
+}

@@ -1,0 +1,99 @@
+//! A filter as its file says it, checked for form but not yet compiled.
+//!
+//! `config` reads these from YAML; [`compile`](super::Filter) makes them work.
+
+/// A filter, as its file says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name: the file's, without `.yaml`.
+    pub name: String,
+    /// What it recognises, in a sentence.
+    pub description: String,
+    /// What every line must look like first; `<F-CONTENT>` in it is what the rest sees.
+    pub prefregex: Option<String>,
+    /// Patterns of failures, tried in order; the first that matches wins.
+    pub failregex: Vec<String>,
+    /// Patterns of lines that are none after all.
+    pub ignoreregex: Vec<String>,
+    /// Further patterns by mode (`mode: ddos`), in the file's order.
+    pub modes: Vec<Mode>,
+    /// Instead of patterns: a matcher over the parsed fields of an access log.
+    pub httpd: Option<HttpdRule>,
+    /// How the date is written, in fail2ban's words; `None` tries the usual forms.
+    pub datepattern: Option<String>,
+    /// What a jail gets that does not say otherwise.
+    pub defaults: Defaults,
+    /// Real lines, and what each must yield.
+    pub samples: Vec<Sample>,
+}
+
+/// What one mode adds to the filter's own patterns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// `normal`, `ddos`, `extra`, `aggressive`, or the file's own word.
+    pub name: String,
+    /// Patterns added after the filter's own.
+    pub failregex: Vec<String>,
+    /// Modes whose patterns this one has too.
+    pub include: Vec<String>,
+}
+
+/// Which requests of an access log are failures. Every condition given must hold; a list holds if
+/// one of it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpdRule {
+    /// `common`, `combined` (the default; `common` lines are read too), or `json`.
+    pub format: HttpdFormat,
+    /// Methods, such as `GET`; exact, as RFC 9110 has it.
+    pub method: Vec<String>,
+    /// Status codes: `404`, `4xx`, `400-499`.
+    pub status: Vec<String>,
+    /// Regexes over the request target.
+    pub path: Vec<String>,
+    /// Regexes over the user agent.
+    pub user_agent: Vec<String>,
+    /// Virtual hosts, exact; for logs that begin with one (`%v`).
+    pub vhost: Vec<String>,
+}
+
+/// How the access log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpdFormat {
+    /// `%h %l %u %t "%r" %>s %b`, with or without `"%{Referer}i" "%{User-Agent}i"` after it.
+    #[default]
+    Combined,
+    /// The same after a `%v` or `%v:%p`.
+    VhostCombined,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What a jail that names the filter gets unless it says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// As the jail's key of that name.
+    pub journalmatch: Vec<String>,
+    /// As the jail's key of that name.
+    pub logpath: Vec<String>,
+    /// As the jail's key of that name.
+    pub port: Vec<String>,
+}
+
+/// One line, and what the filter must make of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// The line, as the log has it.
+    pub line: String,
+    /// The modes it holds in; empty: every mode.
+    pub mode: Vec<String>,
+    /// Whether it is a journal's line (no date to find).
+    pub journal: bool,
+    /// The address it must yield; `None`: it must yield no failure.
+    pub address: Option<std::net::IpAddr>,
+    /// The user it must yield.
+    pub user: Option<String>,
+    /// The time it must yield, RFC 3339.
+    pub time: Option<String>,
+    /// Why the sample is there.
+    pub why: String,
+}

@@ -1,0 +1,144 @@
+//! What a source tells the daemon.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::jail::ban::JailName;
+use crate::moment::Moment;
+
+/// A source's name: its [`Origin`](crate::record::origin::Origin), displayed.
+pub type SourceName = Arc<str>;
+
+/// All that can come from a source's thread.
+#[derive(Debug)]
+pub struct Message {
+    /// Who speaks.
+    pub source: SourceName,
+    /// What it says.
+    pub body: Body,
+}
+
+/// Findings, or how the source fares.
+#[derive(Debug)]
+pub enum Body {
+    /// Records were read and matched.
+    Batch(Batch),
+    /// Something happened to the source itself.
+    Notice(Notice),
+}
+
+/// What a run of records yielded. Applied whole: findings and `through` together, so that a line
+/// counts once.
+#[derive(Debug)]
+pub struct Batch {
+    /// The jails that listened, by index from [`Finding::listener`]; fixed at a (re)load.
+    pub listeners: Arc<[JailName]>,
+    /// The failures, in the order read.
+    pub findings: Vec<Finding>,
+    /// Numbers for the metrics.
+    pub tally: Tally,
+    /// Everything up to here has been read.
+    pub through: Position,
+    /// Whether the source had read all there was.
+    pub caught_up: bool,
+    /// Bytes known to wait still; 0 when caught up, and for journals.
+    pub backlog_bytes: u64,
+}
+
+/// One failure, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Finding {
+    /// Index into [`Batch::listeners`].
+    pub listener: u16,
+    /// Which failregex, from 0.
+    pub pattern: u16,
+    /// The failure.
+    pub failure: Failure,
+    /// When the record was read.
+    pub read: Moment,
+}
+
+/// Counts of one batch.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Records read.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Records an ignoreregex took, by listener.
+    pub ignored: Vec<u64>,
+    /// Failures without a readable date, by listener; they count at the time of reading.
+    pub date_errors: Vec<u64>,
+    /// Lines over 64 KiB, skipped.
+    pub oversized: u64,
+    /// Records that journald says its rate limit dropped.
+    pub suppressed: u64,
+    /// The newest record's own time, if it has one.
+    pub last_record: Option<Timestamp>,
+}
+
+/// How far a source has read; what the store keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Position {
+    /// After the entry with this cursor (`sd_journal_get_cursor(3)`).
+    Journal {
+        /// The cursor.
+        cursor: String,
+    },
+    /// After these bytes of these files.
+    Files(Vec<FilePosition>),
+}
+
+/// How far one file was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePosition {
+    /// Its path when last seen.
+    pub path: std::path::PathBuf,
+    /// The file system's device number.
+    pub device: u64,
+    /// The inode.
+    pub inode: u64,
+    /// The first byte not yet read; always the start of a line.
+    pub offset: u64,
+    /// A hash of the first bytes, to tell a new file in an old inode; with `fingerprint_len`.
+    pub fingerprint: u64,
+    /// Of how many bytes.
+    pub fingerprint_len: u32,
+}
+
+/// How a source fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It can be read.
+    Up,
+    /// It cannot; it is tried again.
+    Down(Trouble),
+    /// Something was lost or skipped, and reading goes on.
+    Error(Trouble),
+    /// A file was rotated; what was left in the old one has been read.
+    Rotated(Rotation),
+    /// The reader was opened anew.
+    Restarted(Trouble),
+}
+
+/// What is wrong, for a metric's label and for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// One of a few fixed words, such as `permission`, `missing`, `corrupt`.
+    pub reason: &'static str,
+    /// The whole story, with the path.
+    pub detail: String,
+}
+
+/// How a file was rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// Another file has its path now.
+    Renamed,
+    /// It was cut short in place (logrotate's copytruncate).
+    Truncated,
+}

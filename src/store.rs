@@ -1,0 +1,3 @@
+//! What must outlive a restart, in SQLite.
+
+pub mod change;

@@ -1,0 +1,50 @@
+//! What the daemon asks the store to keep, and what it finds there at a start.
+
+use jiff::Timestamp;
+
+use crate::jail::ban::{Ban, BanKey, JailName};
+use crate::source::batch::{Position, SourceName};
+
+/// Changes to commit in one transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Bans that began.
+    pub began: Vec<Ban>,
+    /// Bans that ended.
+    pub ended: Vec<Ended>,
+    /// Positions of sources, to commit with what was found before them.
+    pub positions: Vec<(SourceName, Position)>,
+    /// What to add to the lifetime totals.
+    pub totals: Vec<(JailName, Totals)>,
+}
+
+/// A ban that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub key: BanKey,
+    /// When.
+    pub at: Timestamp,
+    /// `expired`, `manual`.
+    pub reason: &'static str,
+}
+
+/// Counts since the store was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Failures found.
+    pub failed: u64,
+    /// Bans begun.
+    pub banned: u64,
+}
+
+/// What the store held at a start.
+#[derive(Clone, Debug, Default)]
+pub struct Saved {
+    /// Bans that had not been ended, expired ones included.
+    pub bans: Vec<Ban>,
+    /// How far each source had been read.
+    pub positions: Vec<(SourceName, Position)>,
+    /// Counts since the store was made.
+    pub totals: Vec<(JailName, Totals)>,
+}
