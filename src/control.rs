@@ -1,0 +1,3 @@
+//! The socket behind `gaoler status` and its kin.
+
+pub mod peer;
