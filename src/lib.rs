@@ -37,3 +37,4 @@ pub mod control;
 pub mod enforcer;
 pub mod source;
 pub mod store;
+pub mod telemetry;
