@@ -172,6 +172,12 @@ impl Jail {
         self.windows.sweep(self.policy.threshold.findtime(), now.wall);
     }
 
+    /// Why this address or network is never banned, if so.
+    #[must_use]
+    pub fn ignores(&self, address: &IpNet) -> Option<IgnoreReason> {
+        self.ignore.overlap(address)
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &JailName {

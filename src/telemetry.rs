@@ -11,6 +11,7 @@ pub mod lines;
 pub mod log;
 pub mod metrics;
 pub mod negotiation;
+pub mod news;
 pub mod overview;
 pub mod pages;
 pub mod server;

@@ -5,7 +5,7 @@
 //! `unix(7)`), so nothing here can be claimed.
 
 use super::api::{Refused, Request};
-use super::peer::Peer;
+use super::peer::{self, Peer};
 
 /// The group whose members may ban, unban and reload.
 pub const ADMIN_GROUP: &str = "gaoler-admin";
@@ -22,6 +22,18 @@ pub struct Access {
 }
 
 impl Access {
+    /// Of the user and group that this process runs as.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the groups of the system cannot be read (`getgrnam_r(3)`).
+    pub fn of_this_process() -> std::io::Result<Self> {
+        let admin = peer::gid_of(ADMIN_GROUP)?;
+        let uid = nix::unistd::geteuid().as_raw();
+        let gid = nix::unistd::getegid().as_raw();
+        Ok(Self { uid, gid, admin })
+    }
+
     /// Whether the caller may make this request.
     ///
     /// # Errors

@@ -29,6 +29,11 @@ pub fn banned(jail: &JailName, address: &IpNet) {
     ban(jail, address, "Ban");
 }
 
+/// A ban would have begun, were this no dry run.
+pub fn would_ban(jail: &JailName, address: &IpNet) {
+    ban(jail, address, "Would ban");
+}
+
 /// A ban of an earlier run goes on.
 pub fn restored(jail: &JailName, address: &IpNet) {
     ban(jail, address, "Restore Ban");

@@ -33,6 +33,8 @@ words! {
         Ignoreip = "ignoreip",
         /// The address is the host's own.
         Ignoreself = "ignoreself",
+        /// The address is loopback, link-local, multicast or unspecified: no remote attacker's.
+        Special = "special",
     }
 }
 
