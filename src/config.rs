@@ -1,3 +1,5 @@
 //! `gaoler.yaml`: as written, checked, and as meant.
 
 pub mod checked;
+pub mod error;
+mod tree;
