@@ -2,5 +2,51 @@
 //!
 //! One task drives one firewall, one call at a time. The daemon sends it [`order::Order`]s and
 //! hears [`order::Report`]s; it never waits for it.
+//!
+//! [`plan`] decides and is pure, as are its parts: [`rule`] is one rule and its text, [`desired`]
+//! what should be, [`reconcile`] what is and the steps between, [`fault`] what an error means.
+//! [`firewalld`] makes the calls; [`watch`] stands in where nothing is enforced.
 
+pub mod desired;
+pub mod fault;
+mod firewalld;
 pub mod order;
+pub mod plan;
+mod proxy;
+pub mod reconcile;
+pub mod rule;
+#[cfg(test)]
+mod testing;
+mod watch;
+
+use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+use tokio::task::JoinHandle;
+
+use self::order::{Block, Order, Report};
+use crate::config::checked::Enforcement;
+use crate::jail::ban::BanKey;
+use crate::moment::Clock;
+
+/// Starts the task that enforces, on the current runtime.
+///
+/// `restored`: the bans of an earlier run, oldest first. They are known before the firewall is
+/// looked at, so what of them is still in force stays so, and what is in force without being among
+/// them goes. The task ends after [`Order::Stop`] or when either channel is closed; bans stay.
+///
+/// # Panics
+///
+/// Panics outside a tokio runtime.
+pub fn spawn(
+    enforcement: &Enforcement,
+    restored: Vec<(BanKey, Block)>,
+    clock: Clock,
+    orders: UnboundedReceiver<Order>,
+    reports: Sender<Report>,
+) -> JoinHandle<()> {
+    match enforcement {
+        Enforcement::None => watch::spawn(orders, reports),
+        Enforcement::Firewalld(settings) => {
+            firewalld::spawn(settings, restored, clock, orders, reports)
+        }
+    }
+}

@@ -77,7 +77,7 @@ pub struct Firewalld {
 }
 
 /// What becomes of a banned packet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// It is answered: port unreachable.
     #[default]

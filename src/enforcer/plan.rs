@@ -1,0 +1,394 @@
+//! Decides what to ask of firewalld next, and what to say of it.
+//!
+//! Pure: it makes no call and reads no clock. Whoever drives it asks for the [next
+//! call](Plan::next_call), makes it, and brings the [result](Plan::finished); in between it takes
+//! orders and what was heard. At most one call is under way, so what a call says is true of the
+//! moment it came back.
+//!
+//! It never replays orders: what should be and what is are two sets, and the next call is whatever
+//! brings them closer. So the latest order wins, whatever happened while firewalld was away.
+//!
+//! The order of work: a new ban, one call at a time in turn with a look that is under way; then
+//! releases; then what the last look found amiss.
+
+mod change;
+mod look;
+#[cfg(test)]
+mod simulation;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use jiff::SignedDuration;
+
+use self::look::Look;
+use super::desired::Desired;
+use super::fault::Fault;
+use super::order::{Block, Condition, Order, Report};
+use super::reconcile::{Drift, Hold, Placed, Step, Zone};
+use super::rule::{Marked, Rule};
+use crate::config::checked::Firewalld;
+use crate::jail::ban::BanKey;
+use crate::moment::{Boot, Moment};
+
+/// How many rules there are at most, over all zones. Each costs firewalld time that grows with
+/// their number (13 ms an add at 1,000), and each new connection 25 ns.
+pub const LIMIT: usize = 1000;
+
+/// How long after the last look the next is due, if nothing calls for one: some losses are silent.
+const PERIOD: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long signals are collected before a look: a zone that changes sends several.
+const DEBOUNCE: SignedDuration = SignedDuration::from_millis(100);
+
+/// How long until the first look after something went wrong; doubles each time, up to [`PATIENCE`].
+const RETRY: SignedDuration = SignedDuration::from_millis(250);
+
+/// The longest wait between attempts.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// One call to firewalld.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `getDefaultZone`; its answer means that firewalld works.
+    DefaultZone,
+    /// `queryPanicMode`.
+    PanicMode,
+    /// `getActiveZones`.
+    ActiveZones,
+    /// `getZones`.
+    Zones,
+    /// `getRichRules` of a zone.
+    RichRules(Zone),
+    /// `addRichRule` or `removeRichRule`.
+    Change(Step),
+}
+
+/// What a call answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Call::DefaultZone`].
+    Zone(Zone),
+    /// To [`Call::PanicMode`].
+    Panic(bool),
+    /// To [`Call::ActiveZones`] and [`Call::Zones`].
+    Zones(Vec<Zone>),
+    /// To [`Call::RichRules`].
+    Rules(Vec<String>),
+    /// To [`Call::Change`].
+    Done,
+}
+
+/// What firewalld said without being asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// `Reloaded`: runtime rules are gone.
+    Reloaded,
+    /// `PanicModeEnabled`.
+    PanicOn,
+    /// `PanicModeDisabled`.
+    PanicOff,
+    /// The default zone, or what is bound to a zone, has changed.
+    Zones,
+    /// `RichRuleRemoved`: the zone, and the rule as whoever removed it wrote it.
+    RuleRemoved(String, String),
+}
+
+/// What is to be done, and what is known.
+#[derive(Debug)]
+pub struct Plan {
+    configured: Option<Vec<Zone>>,
+    desired: Desired,
+    placed: Placed,
+    /// The zones in which bans must be in force; none before the first look.
+    zones: Vec<Zone>,
+    /// `None` before anything was heard.
+    condition: Option<Condition>,
+    /// The bans last reported to be in force.
+    announced: HashSet<BanKey>,
+    /// The bans released and not yet reported so, with the rules that must go first.
+    releasing: HashMap<BanKey, Vec<Rule>>,
+    // Hints only: each step is checked against what is known when its turn comes.
+    urgent: VecDeque<Step>,
+    releases: VecDeque<Step>,
+    repairs: VecDeque<Step>,
+    look: Option<Look>,
+    due: Option<Due>,
+    /// What looks have found since the last one that ended well.
+    found: Option<Found>,
+    /// Whether rules may have gone since the last look: nothing is said to be in force meanwhile.
+    in_doubt: bool,
+    /// Whether every zone has been listed once.
+    adopted: bool,
+    /// Whether the look under way gets the next call, or a new ban.
+    look_next: bool,
+    /// Whether something failed since the last look began.
+    faltered: bool,
+    /// Looks in a row after which something failed.
+    setbacks: u32,
+    /// Rules in place, as last reported.
+    used: Option<usize>,
+    reports: Vec<Report>,
+}
+
+/// When to look next, and why.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Boot,
+    trigger: &'static str,
+}
+
+/// What looks found amiss, and what started them.
+#[derive(Clone, Debug)]
+struct Found {
+    trigger: &'static str,
+    drift: Drift,
+}
+
+impl Call {
+    /// What it is called in metrics.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::DefaultZone => "get_default_zone",
+            Self::PanicMode => "query_panic_mode",
+            Self::ActiveZones => "get_active_zones",
+            Self::Zones => "get_zones",
+            Self::RichRules(_) => "get_rich_rules",
+            Self::Change(Step::Add(..)) => "add_rich_rule",
+            Self::Change(Step::Remove(..) | Step::RemoveStray(..)) => "remove_rich_rule",
+        }
+    }
+}
+
+impl Plan {
+    /// Begins with the bans of an earlier run, oldest first: what of them firewalld still holds is
+    /// adopted, the rest is put back.
+    #[must_use]
+    pub fn new(settings: &Firewalld, restored: Vec<(BanKey, Block)>) -> Self {
+        let configured = settings.zones.as_ref();
+        let mut plan = Self {
+            configured: configured.map(|zones| zones.iter().map(|z| z.as_str().into()).collect()),
+            desired: Desired::new(settings.action),
+            placed: Placed::default(),
+            zones: Vec::new(),
+            condition: None,
+            announced: HashSet::new(),
+            releasing: HashMap::new(),
+            urgent: VecDeque::new(),
+            releases: VecDeque::new(),
+            repairs: VecDeque::new(),
+            look: None,
+            due: None,
+            found: None,
+            in_doubt: false,
+            adopted: false,
+            look_next: false,
+            faltered: false,
+            setbacks: 0,
+            used: None,
+            reports: Vec::new(),
+        };
+        // The newest are taken first, and what does not fit is refused.
+        for (key, block) in restored {
+            if let Err(refusal) = plan.desired.enforce(&key, block, usize::MAX) {
+                plan.refuse(&key, &refusal.to_string());
+            }
+        }
+        plan.shed();
+        plan
+    }
+
+    /// Takes an order; [`Order::Stop`] is the driver's.
+    ///
+    /// An order that overtakes another one for the same ban stands in its place: of a release that
+    /// was overtaken nothing is reported.
+    pub fn order(&mut self, order: Order, now: Moment) {
+        match order {
+            Order::Enforce(key, block) => self.enforce(&key, block, now),
+            Order::Release(key) => self.release(&key),
+            Order::Look => self.look_at(now.boot, "asked"),
+            Order::Stop => {}
+        }
+    }
+
+    /// Somebody owns firewalld's name, and is perhaps not ready yet.
+    pub fn owner_gained(&mut self, now: Moment) {
+        self.lose_all();
+        self.set_condition(Condition::Starting);
+        self.look_at(now.boot, if self.adopted { "owner" } else { "start" });
+    }
+
+    /// Nobody does. What firewalld held is gone with it, or soon will be.
+    pub fn owner_lost(&mut self) {
+        self.lose_all();
+        self.set_condition(Condition::Absent);
+    }
+
+    /// The bus cannot be reached.
+    pub fn bus_lost(&mut self, why: &str) {
+        self.lose_all();
+        self.set_condition(Condition::Broken(why.to_owned()));
+    }
+
+    /// firewalld said something.
+    pub fn heard(&mut self, signal: &Signal, now: Moment) {
+        let soon = now.boot.after(DEBOUNCE);
+        match signal {
+            Signal::Reloaded => {
+                self.doubt();
+                self.look_at(now.boot, "reloaded");
+            }
+            Signal::PanicOff => self.look_at(now.boot, "panic_off"),
+            Signal::PanicOn => self.look_at(soon, "panic_on"),
+            Signal::Zones => self.look_at(soon, "zones"),
+            Signal::RuleRemoved(zone, text) if self.misses(zone, text) => {
+                self.doubt();
+                self.look_at(soon, "rule_removed");
+            }
+            Signal::RuleRemoved(..) => {}
+        }
+    }
+
+    /// The next call to make, if there is one to make now. The caller makes it and brings what
+    /// came of it to [`finished`](Self::finished) before it asks again.
+    pub fn next_call(&mut self, now: Boot) -> Option<Call> {
+        if !self.is_present() {
+            return None;
+        }
+        if let Some(due) = self.due.filter(|due| due.at <= now && self.look.is_none()) {
+            self.begin_look(due.trigger);
+        }
+        let call = self.next_step_or_look();
+        if call.is_none() {
+            self.conclude(now);
+        }
+        call
+    }
+
+    /// Takes what came of a call.
+    pub fn finished(&mut self, call: Call, result: Result<Answer, Fault>, now: Moment) {
+        match call {
+            Call::Change(step) => self.changed(step, result, now),
+            _ => self.looked(&call, result, now),
+        }
+    }
+
+    /// When to ask for the next call although nothing happened.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Boot> {
+        self.due.filter(|_| self.is_present()).map(|due| due.at)
+    }
+
+    /// Whether nothing is left to be done now.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !self.is_ready()
+            || (self.urgent.is_empty() && self.releases.is_empty() && self.repairs.is_empty())
+    }
+
+    /// Adds a report of the driver's own, in its place among the others.
+    pub fn note(&mut self, report: Report) {
+        self.reports.push(report);
+    }
+
+    /// What there is to report since the last time.
+    pub fn take_reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// The next step that is still needed, or the next call of the look under way.
+    fn next_step_or_look(&mut self) -> Option<Call> {
+        let look = self.look.as_ref().map(Look::call);
+        let yields = look.is_none() || !self.look_next;
+        if let Some(step) = (self.is_ready() && yields).then(|| self.next_urgent()).flatten() {
+            self.look_next = true;
+            return Some(self.begin(step));
+        }
+        self.look_next = false;
+        if look.is_some() {
+            return look;
+        }
+        let step = if self.is_ready() { self.next_other() } else { None };
+        step.map(|step| self.begin(step))
+    }
+
+    fn next_urgent(&mut self) -> Option<Step> {
+        self.next_needed(|plan| plan.urgent.pop_front())
+    }
+
+    fn next_other(&mut self) -> Option<Step> {
+        self.next_needed(|plan| plan.releases.pop_front().or_else(|| plan.repairs.pop_front()))
+    }
+
+    /// Takes steps until one is still needed.
+    fn next_needed(&mut self, take: impl Fn(&mut Self) -> Option<Step>) -> Option<Step> {
+        loop {
+            let step = take(self)?;
+            if self.is_needed(&step) {
+                return Some(step);
+            }
+        }
+    }
+
+    fn is_needed(&self, step: &Step) -> bool {
+        match step {
+            Step::Add(zone, rule) | Step::Remove(zone, rule) => {
+                let wanted = self.zones.contains(zone) && self.desired.needs(rule);
+                self.placed.step(zone, rule, wanted).as_ref() == Some(step)
+            }
+            Step::RemoveStray(..) => true,
+        }
+    }
+
+    /// Puts the step's rule in doubt until its call is back.
+    fn begin(&mut self, step: Step) -> Call {
+        if let Step::Add(zone, rule) | Step::Remove(zone, rule) = &step {
+            self.placed.note(zone, *rule, Some(Hold::Doubtful));
+        }
+        Call::Change(step)
+    }
+
+    fn is_present(&self) -> bool {
+        !matches!(self.condition, None | Some(Condition::Absent))
+    }
+
+    fn is_ready(&self) -> bool {
+        self.condition == Some(Condition::Ready)
+    }
+
+    fn set_condition(&mut self, condition: Condition) {
+        if self.condition.as_ref() != Some(&condition) {
+            self.condition = Some(condition.clone());
+            self.reports.push(Report::Condition(condition));
+        }
+    }
+
+    /// Sees to it that there is a look at `at`, or before.
+    fn look_at(&mut self, at: Boot, trigger: &'static str) {
+        if self.due.is_none_or(|due| at < due.at) {
+            self.due = Some(Due { at, trigger });
+        }
+    }
+
+    /// What was seen may be so no longer, a look under way included.
+    fn doubt(&mut self) {
+        self.in_doubt = true;
+        if let Some(look) = &mut self.look {
+            look.outdated = true;
+        }
+    }
+
+    /// Nothing that firewalld held can be relied on.
+    fn lose_all(&mut self) {
+        self.look = None;
+        self.due = None;
+        let lost = self.announced.drain().map(|key| Report::Lost { key });
+        self.reports.extend(lost);
+    }
+
+    /// Whether a rule was removed that should be there.
+    fn misses(&self, zone: &str, text: &str) -> bool {
+        let Some(Marked::Rule(rule)) = Rule::marked(text) else { return false };
+        self.desired.needs(&rule) && self.zones.iter().any(|z| **z == *zone)
+    }
+}

@@ -1,0 +1,300 @@
+//! The plan against a firewalld of sets: any order of orders, signals, losses and faults ends with
+//! the firewall holding what is desired, once the faults stop.
+//!
+//! No stand-in for the real one, which `tests/firewalld.rs` drives: here is the order of things,
+//! which no real firewall can be made to run through.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::{Answer, Call, Plan, Signal};
+use crate::config::checked::{Action, Firewalld};
+use crate::enforcer::fault::Fault;
+use crate::enforcer::order::{Block, Condition, Order, Report};
+use crate::enforcer::reconcile::{Step, Zone};
+use crate::enforcer::rule::Rule;
+use crate::enforcer::testing::{block, key};
+use crate::jail::ban::BanKey;
+use crate::moment::{Boot, Moment};
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Event {
+    /// Time passes, and calls are made.
+    Run(u8),
+    /// The call under way fares badly, `Some`: with its work done.
+    Fail(Bad, bool),
+    Enforce(u8, Vec<u16>),
+    Release(u8),
+    Reload,
+    /// Rules vanish and nobody says so.
+    Wipe,
+    /// Somebody adds a rule with our mark, or one of their own.
+    Foreign(bool),
+    Restart,
+    Panic(bool),
+    /// A zone becomes active, or ceases to be.
+    Zone(bool),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Bad {
+    Unknown,
+    Silent,
+    Absent,
+}
+
+/// The firewall: what each zone holds, as text.
+#[derive(Debug)]
+struct World {
+    zones: BTreeMap<&'static str, BTreeSet<String>>,
+    active: BTreeSet<&'static str>,
+    owned: bool,
+    panic: bool,
+    /// Whether what was lost was said; if not, belief may differ from truth.
+    silent: bool,
+    plan: Plan,
+    bans: BTreeMap<BanKey, Block>,
+    told: BTreeMap<BanKey, bool>,
+    now: Boot,
+}
+
+impl World {
+    fn new(restored: Vec<(BanKey, Block)>, left: &[u8]) -> Self {
+        let settings = Firewalld { zones: None, action: Action::Reject, bus: None };
+        let bans = restored.iter().cloned().collect();
+        let mut zones = BTreeMap::from(["dmz", "public", "trusted"].map(|z| (z, BTreeSet::new())));
+        for &host in left {
+            let rules = Rule::all(&block(host, &[1]), Action::Reject).unwrap();
+            zones.entry("dmz").or_default().extend(rules.iter().map(ToString::to_string));
+        }
+        let plan = Plan::new(&settings, restored);
+        let (active, told) = (BTreeSet::from(["public"]), BTreeMap::new());
+        let (owned, panic, silent, now) = (false, false, false, Boot::default());
+        Self { zones, active, owned, panic, silent, plan, bans, told, now }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { wall: Timestamp::UNIX_EPOCH, boot: self.now }
+    }
+
+    fn wipe(&mut self) {
+        for rules in self.zones.values_mut() {
+            rules.retain(|rule| !rule.contains("-31007"));
+        }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        let now = self.moment();
+        match event {
+            Event::Run(calls) => (0..*calls).for_each(|_| self.call(None)),
+            Event::Fail(bad, done) => self.call(Some((*bad, *done))),
+            Event::Enforce(host, ports) => {
+                let block = block(*host, ports);
+                self.bans.insert(key("jail", *host), block.clone());
+                self.told.remove(&key("jail", *host));
+                self.plan.order(Order::Enforce(key("jail", *host), block), now);
+            }
+            Event::Release(host) => {
+                self.bans.remove(&key("jail", *host));
+                self.told.remove(&key("jail", *host));
+                self.plan.order(Order::Release(key("jail", *host)), now);
+            }
+            Event::Reload => {
+                self.wipe();
+                self.say(&Signal::Reloaded);
+            }
+            Event::Wipe => {
+                self.wipe();
+                self.silent = true;
+            }
+            Event::Foreign(ours) => {
+                let mark = if *ours { r#"priority="-31007" "# } else { "" };
+                let text =
+                    format!(r#"rule {mark}family="ipv4" source address="198.51.100.1" accept"#);
+                self.zones.entry("public").or_default().insert(text);
+            }
+            Event::Restart => {
+                self.plan.owner_lost();
+                self.wipe();
+                self.owned = true;
+                self.plan.owner_gained(now);
+            }
+            Event::Panic(on) => {
+                self.panic = *on;
+                self.say(if *on { &Signal::PanicOn } else { &Signal::PanicOff });
+            }
+            Event::Zone(on) => {
+                let _ =
+                    if *on { self.active.insert("trusted") } else { self.active.remove("trusted") };
+                self.say(&Signal::Zones);
+            }
+        }
+        self.hear();
+    }
+
+    fn say(&mut self, signal: &Signal) {
+        if self.owned {
+            self.plan.heard(signal, self.moment());
+        }
+    }
+
+    /// Makes one call, or lets time pass if there is none to make.
+    fn call(&mut self, bad: Option<(Bad, bool)>) {
+        let Some(call) = self.plan.next_call(self.now) else {
+            self.hear();
+            let wait = SignedDuration::from_millis(100);
+            self.now = self.plan.wake_at().unwrap_or(self.now).max(self.now.after(wait));
+            return;
+        };
+        self.now = self.now.after(SignedDuration::from_millis(7));
+        let result = match bad {
+            None => self.answer(&call),
+            Some((bad, done)) => {
+                if done {
+                    let _ = self.answer(&call);
+                }
+                Err(match bad {
+                    Bad::Unknown => Fault::Unknown("COMMAND_FAILED".into()),
+                    Bad::Silent => Fault::Silent,
+                    Bad::Absent => Fault::Absent,
+                })
+            }
+        };
+        self.plan.finished(call, result, self.moment());
+        self.hear();
+    }
+
+    fn answer(&mut self, call: &Call) -> Result<Answer, Fault> {
+        let zones = |names: Vec<&&'static str>| names.into_iter().map(|z| Zone::from(*z)).collect();
+        Ok(match call {
+            Call::DefaultZone => Answer::Zone("public".into()),
+            Call::PanicMode => Answer::Panic(self.panic),
+            Call::ActiveZones => Answer::Zones(zones(self.active.iter().collect())),
+            Call::Zones => Answer::Zones(zones(self.zones.keys().collect())),
+            Call::RichRules(zone) => Answer::Rules(self.zones[&**zone].iter().cloned().collect()),
+            Call::Change(_) if self.panic => return Err(Fault::Panic),
+            Call::Change(step) => self.change(step)?,
+        })
+    }
+
+    fn change(&mut self, step: &Step) -> Result<Answer, Fault> {
+        let changed = match step {
+            Step::Add(zone, rule) => self.zone(zone).insert(rule.to_string()),
+            Step::Remove(zone, rule) => self.zone(zone).remove(&rule.to_string()),
+            Step::RemoveStray(zone, text) => self.zone(zone).remove(text),
+        };
+        changed.then_some(Answer::Done).ok_or(Fault::AlreadySo)
+    }
+
+    fn zone(&mut self, name: &Zone) -> &mut BTreeSet<String> {
+        self.zones.get_mut(&**name).expect("a zone of this world")
+    }
+
+    /// Takes the reports; what is said to be in force, or gone, is so.
+    fn hear(&mut self) {
+        for report in self.plan.take_reports() {
+            match report {
+                Report::Enforced { key, .. } => {
+                    let block = &self.bans[&key];
+                    assert!(self.silent || self.is_refused(block), "{key:?} is not in force");
+                    self.told.insert(key, true);
+                }
+                Report::Released { key } => {
+                    assert!(!self.bans.contains_key(&key), "{key:?} was enforced since");
+                    self.told.insert(key, false);
+                }
+                Report::Lost { key } => {
+                    assert_eq!(self.told.remove(&key), Some(true), "{key:?} was not in force");
+                }
+                Report::Failed { gives_up, .. } => assert!(!gives_up),
+                _ => {}
+            }
+        }
+    }
+
+    fn rules(&self) -> BTreeSet<String> {
+        let blocks = self.bans.values();
+        let rules = blocks.flat_map(|block| Rule::all(block, Action::Reject).unwrap());
+        rules.map(|rule| rule.to_string()).collect()
+    }
+
+    fn is_refused(&self, block: &Block) -> bool {
+        let rules: Vec<_> = Rule::all(block, Action::Reject).unwrap();
+        rules.iter().all(|rule| self.zones["public"].contains(&rule.to_string()))
+    }
+
+    /// Lets everything come right: no more faults, five minutes pass.
+    fn settle(&mut self) {
+        if !self.owned {
+            self.happen(&Event::Restart);
+        }
+        self.happen(&Event::Panic(false));
+        let end = self.now.after(SignedDuration::from_mins(5));
+        while self.now < end {
+            self.call(None);
+        }
+    }
+
+    #[track_caller]
+    fn check(&self) {
+        let expected = self.rules();
+        for (zone, rules) in &self.zones {
+            let ours: BTreeSet<_> =
+                rules.iter().filter(|r| r.contains("-31007")).cloned().collect();
+            let bound = *zone == "public" || self.active.contains(zone);
+            assert_eq!(ours, if bound { expected.clone() } else { BTreeSet::new() }, "{zone}");
+        }
+        let in_force: HashSet<_> =
+            self.told.iter().filter(|(_, on)| **on).map(|(k, _)| k).collect();
+        assert_eq!(in_force, self.bans.keys().collect(), "each ban, and no other, is told of");
+        assert_eq!(self.plan.condition, Some(Condition::Ready));
+        assert!(self.plan.releasing.is_empty(), "{:?}", self.plan.releasing);
+    }
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let ports = || proptest::collection::vec(1u16..4, 1..3);
+    let bad = prop_oneof![Just(Bad::Unknown), Just(Bad::Silent), Just(Bad::Absent)];
+    prop_oneof![
+        6 => (1u8..12).prop_map(Event::Run),
+        4 => (0u8..5, ports()).prop_map(|(host, ports)| Event::Enforce(host, ports)),
+        3 => (0u8..5).prop_map(Event::Release),
+        3 => (bad, any::<bool>()).prop_map(|(bad, done)| Event::Fail(bad, done)),
+        1 => Just(Event::Reload),
+        1 => Just(Event::Wipe),
+        1 => any::<bool>().prop_map(Event::Foreign),
+        1 => Just(Event::Restart),
+        1 => any::<bool>().prop_map(Event::Panic),
+        1 => any::<bool>().prop_map(Event::Zone),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn whatever_happens_what_is_comes_to_be_what_should_be(
+        restored in proptest::collection::btree_map(0u8..5, proptest::collection::vec(1u16..4, 1..3), 0..4),
+        left in proptest::collection::vec(0u8..8, 0..4),
+        events in proptest::collection::vec(any_event(), 0..60),
+    ) {
+        let restored = restored.into_iter().map(|(h, p)| (key("jail", h), block(h, &p))).collect();
+        let mut world = World::new(restored, &left);
+        for event in &events {
+            world.happen(event);
+        }
+        world.settle();
+        world.check();
+    }
+}
+
+#[test]
+fn a_foreign_rule_is_left_alone() {
+    let mut world = World::new(Vec::new(), &[]);
+    world.happen(&Event::Foreign(false));
+    world.happen(&Event::Foreign(true));
+    world.settle();
+    assert_eq!(world.zones["public"].len(), 1);
+}

@@ -1,0 +1,29 @@
+//! Short names for the tests of this module: hosts of 192.0.2.0/24, and ports.
+
+use std::net::Ipv4Addr;
+
+use ipnet::IpNet;
+
+use super::order::Block;
+use super::rule::Rule;
+use crate::config::checked::Action;
+use crate::jail::ban::{BanKey, JailName};
+use crate::jail::scope::{PortRange, Protocol, Scope};
+
+pub(super) fn key(jail: &str, host: u8) -> BanKey {
+    BanKey { jail: JailName::new(jail), address: address(host) }
+}
+
+pub(super) fn block(host: u8, ports: &[u16]) -> Block {
+    let ports = ports.iter().filter_map(|&port| PortRange::new(port, port)).collect();
+    let scope = Scope { ports, protocols: [Protocol::Tcp].into() };
+    Block { address: address(host), scope }
+}
+
+pub(super) fn rule(host: u8, port: u16) -> Rule {
+    Rule::all(&block(host, &[port]), Action::Reject).unwrap()[0]
+}
+
+fn address(host: u8) -> IpNet {
+    IpNet::from(std::net::IpAddr::from(Ipv4Addr::new(192, 0, 2, host)))
+}
