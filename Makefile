@@ -105,5 +105,5 @@ host: deps ## The host in a box (needs root); TEST=name plays one test
 
 ##@ Measure
 .PHONY: latency
-latency: deps build ## From log line written to rule in force, over 50 bans; then idle memory and CPU
-	$(CARGO) test --locked --test latency -- $(BENCH)
+latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
+	$(CARGO) bench --locked --bench latency -- $(BENCH)
