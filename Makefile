@@ -107,3 +107,7 @@ host: deps ## The host in a box (needs root); TEST=name plays one test
 .PHONY: latency
 latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
 	$(CARGO) bench --locked --bench latency -- $(BENCH)
+
+.PHONY: bench-parse
+bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines
+	@scripts/bench-parse.sh $(BIN)

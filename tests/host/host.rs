@@ -173,12 +173,11 @@ impl Host {
     }
 
     /// What the journals say since `cursor`, of gaoler and those it depends on.
-    pub(crate) fn explain(&self, cursor: &str) -> String {
-        let script = format!(
-            "journalctl -u gaoler -u firewalld -u polkit -o short-precise --no-pager -q -n 200 \
-             --after-cursor='{cursor}'"
-        );
-        self.sh(&script).unwrap_or_else(|error| format!("no journal: {error:#}"))
+    pub(crate) fn explain(&self, cursor: Option<&str>) -> String {
+        let after = cursor.map(|cursor| format!("--after-cursor='{cursor}'")).unwrap_or_default();
+        let units = "-u gaoler -u firewalld -u polkit";
+        self.sh(&format!("journalctl {units} -o short-precise --no-pager -q -n 200 {after}"))
+            .unwrap_or_else(|error| format!("no journal: {error:#}"))
     }
 
     /// A path in the box as this process sees it.

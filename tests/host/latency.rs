@@ -20,7 +20,7 @@ use anyhow::{Context, Result, ensure};
 use crate::host::{Host, SEED, Side};
 
 const BANS: u32 = 50;
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 fn main() -> Result<()> {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
@@ -67,7 +67,7 @@ fn bans(
         // Not in step with any timer of journald's or gaoler's.
         thread::sleep(Duration::from_millis(200 + u64::from(number * 37 % 101) * 3));
         let written = write(&address)?;
-        let rule = kernel.rule(&address, port).with_context(|| host.explain(""))?;
+        let rule = kernel.rule(&address, port).with_context(|| host.explain(None))?;
         took.push(rule.duration_since(written));
         host.gaoler_ok(&["unban", &address])?;
     }

@@ -85,9 +85,9 @@ fn trial(test: fn(&Host) -> Result<()>) -> Result<(), Failed> {
     let before = host.journal(None)?.1;
     match catch_unwind(AssertUnwindSafe(|| test(host))) {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("{error:#}\n{}", host.explain(&before)).into()),
+        Ok(Err(error)) => Err(format!("{error:#}\n{}", host.explain(Some(&before))).into()),
         Err(panic) => {
-            eprintln!("{}", host.explain(&before));
+            eprintln!("{}", host.explain(Some(&before)));
             resume_unwind(panic)
         }
     }
