@@ -5,9 +5,73 @@
 
 pub mod definition;
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::record::Record;
+
 /// A compiled filter. Immutable and shared; what changes from line to line is a matcher's.
 #[derive(Debug)]
 pub struct Filter {
     /// As its file has it.
     pub definition: definition::Definition,
+}
+
+/// Stands in for the real matcher until the filter branch is merged: knows `FAIL address` at a
+/// line's end, and ignores lines that end in `IGNORE`.
+#[derive(Debug)]
+pub struct Matcher;
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<'t> {
+    /// Nothing matched.
+    Missed,
+    /// An ignoreregex took it.
+    Ignored,
+    /// It matched, but is no failure.
+    NoFail(Match<'t>),
+    /// It is a failure.
+    Failure(Match<'t>),
+}
+
+/// A failure, as matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match<'t> {
+    /// Which failregex, from 0.
+    pub pattern: u16,
+    /// Who.
+    pub address: IpAddr,
+    /// When; `None` if neither the source nor the text says.
+    pub time: Option<Timestamp>,
+    /// The user named, if any.
+    pub user: Option<&'t [u8]>,
+}
+
+impl Matcher {
+    /// A matcher of one filter.
+    #[must_use]
+    pub fn new(_filter: Arc<Filter>, _zone: TimeZone) -> Self {
+        Self
+    }
+
+    /// Matches one record.
+    #[must_use]
+    pub fn read<'t>(&mut self, record: Record<'t>, _now: Timestamp) -> Outcome<'t> {
+        if record.text.ends_with(b"IGNORE") {
+            return Outcome::Ignored;
+        }
+        let word = record.text.rsplit(|&b| b == b' ').next().unwrap_or_default();
+        let before = &record.text[..record.text.len() - word.len()];
+        let address = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
+        match address {
+            Some(address) if before.ends_with(b"FAIL ") => {
+                Outcome::Failure(Match { pattern: 0, address, time: record.time, user: None })
+            }
+            _ => Outcome::Missed,
+        }
+    }
 }

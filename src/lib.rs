@@ -33,6 +33,8 @@ pub mod moment;
 pub mod record;
 
 pub mod config;
+pub mod control;
 pub mod enforcer;
 pub mod source;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,192 @@
+//! Where gaoler's own log goes: to the journal with its fields under systemd, else to standard
+//! error as text.
+//!
+//! Source: systemd.exec(5) for `JOURNAL_STREAM`, the journal's native protocol for the fields.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+
+use tracing::Level;
+use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::{RecordFields, Visit};
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::lines::Printable;
+
+/// Why the log could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The level is no level, nor a list of them.
+    #[error(
+        "`{value}` is no log level: {source}; use error, warn, info, debug or trace, or \
+         module=level,…"
+    )]
+    Level {
+        /// As given.
+        value: String,
+        /// What is wrong with it.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// A log was set up before.
+    #[error("the log is set up already")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Sets the log up for the process. `level` is one word, for gaoler itself (the libraries then
+/// only warn), or what `RUST_LOG` takes: `gaoler=debug,zbus=trace`. `journal_stream` is the
+/// environment's `JOURNAL_STREAM`.
+///
+/// # Errors
+///
+/// Names the level that is none.
+pub fn start(level: &str, journal_stream: Option<&str>) -> Result<(), LogError> {
+    let filter = filter(level)?;
+    let registry = tracing_subscriber::registry().with(filter);
+    if journal_stream.is_some_and(|stream| is_stream(stream, io::stderr().as_fd())) {
+        match tracing_journald::layer() {
+            Ok(journal) => return Ok(registry.with(dressed(journal)).try_init()?),
+            Err(error) => eprintln!("gaoler: the journal's socket cannot be used: {error}"),
+        }
+    }
+    let colours = io::stderr().is_terminal();
+    let text = tracing_subscriber::fmt::layer()
+        .fmt_fields(Plain)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(false);
+    Ok(registry.with(text).try_init()?)
+}
+
+/// One level alone is for gaoler: at `debug`, a D-Bus library tells of every byte.
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    let directives = match level.parse::<Level>() {
+        Ok(_) => format!("warn,gaoler={level}"),
+        Err(_) => level.to_owned(),
+    };
+    EnvFilter::builder()
+        .parse(directives)
+        .map_err(|source| LogError::Level { value: level.to_owned(), source })
+}
+
+/// Fields are `GAOLER_JAIL`, `GAOLER_ADDRESS`; priorities are syslog's, so that a ban is a notice.
+fn dressed(journal: tracing_journald::Layer) -> tracing_journald::Layer {
+    journal
+        .with_field_prefix(Some("GAOLER".to_owned()))
+        .with_syslog_identifier("gaoler".to_owned())
+        .with_priority_mappings(PriorityMappings {
+            info: Priority::Informational,
+            debug: Priority::Debug,
+            ..PriorityMappings::new()
+        })
+}
+
+/// Whether `fd` is the stream that `JOURNAL_STREAM` names by `device:inode`: a child of a service
+/// inherits the variable, and may have another standard error.
+fn is_stream(journal_stream: &str, fd: impl AsFd) -> bool {
+    let Some((device, inode)) = journal_stream.split_once(':') else { return false };
+    let Ok(stat) = rustix::fs::fstat(fd) else { return false };
+    device.parse() == Ok(stat.st_dev) && inode.parse() == Ok(stat.st_ino)
+}
+
+/// Fields as text: the message, then what it does not say already.
+#[derive(Debug)]
+struct Plain;
+
+impl<'writer> FormatFields<'writer> for Plain {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut line = Line { writer, result: Ok(()) };
+        fields.record(&mut line);
+        line.result
+    }
+}
+
+struct Line<'writer> {
+    writer: Writer<'writer>,
+    result: fmt::Result,
+}
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+        if self.result.is_err() {
+            return;
+        }
+        let value = format!("{value:?}");
+        let value = Printable(value.as_bytes());
+        self.result = match field.name() {
+            "message" => write!(self.writer, "{value}"),
+            // fail2ban's words have them.
+            "jail" | "address" => Ok(()),
+            name => write!(self.writer, " {name}={value}"),
+        };
+    }
+
+    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn one_level_is_gaolers_own() {
+        let told = |level| filter(level).unwrap().to_string();
+        assert_eq!(told("debug"), "gaoler=debug,warn");
+        assert_eq!(told("zbus=trace,info"), "zbus=trace,info");
+        let refusal = filter("gaoler=loud").unwrap_err().to_string();
+        assert!(refusal.contains("`gaoler=loud` is no log level"), "{refusal}");
+    }
+
+    #[test]
+    fn only_the_very_stream_is_the_journals() {
+        let file = tempfile::tempfile().unwrap();
+        let stat = rustix::fs::fstat(&file).unwrap();
+        let name = |device: u64, inode: u64| format!("{device}:{inode}");
+        assert!(is_stream(&name(stat.st_dev, stat.st_ino), &file));
+        assert!(!is_stream(&name(stat.st_dev, stat.st_ino + 1), &file));
+        assert!(!is_stream(&name(stat.st_dev + 1, stat.st_ino), &file));
+        assert!(!is_stream("", &file));
+        assert!(!is_stream("8", &file));
+    }
+
+    /// What one event becomes as text.
+    fn text(event: impl FnOnce()) -> String {
+        #[derive(Clone, Default)]
+        struct Kept(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Kept {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .fmt_fields(Plain)
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), event);
+        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_line_says_nothing_twice_and_nothing_raw() {
+        let ban =
+            text(|| tracing::info!(jail = "sshd", address = "192.0.2.1", "[sshd] Ban 192.0.2.1"));
+        assert_eq!(ban, " INFO [sshd] Ban 192.0.2.1\n");
+        let hostile = text(|| tracing::warn!(path = "/a\u{1b}[2J\nb", "cannot read\u{7}"));
+        assert_eq!(hostile, " WARN cannot read\\u{7} path=/a\\u{1b}[2J\\nb\n");
+    }
+}
