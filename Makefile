@@ -2,6 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 
 PREFIX ?= /usr
 SYSCONFDIR ?= /etc
@@ -13,6 +14,8 @@ bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share
 unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir := $(DESTDIR)$(SYSCONFDIR)/gaoler
+# polkit looks for rules under /usr and /etc alone.
+polkitdir := $(if $(filter /usr,$(PREFIX)),$(datadir),$(DESTDIR)$(SYSCONFDIR))/polkit-1/rules.d
 
 ##@ Use
 .PHONY: help
@@ -28,10 +31,11 @@ run: deps ## Show gaoler at work on a host in a box, from attack to ban; KEEP=1 
 .PHONY: install
 install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then systemctl enable --now gaoler
 	install -D -m 0755 $(BIN) $(bindir)/gaoler
-	install -D -m 0644 packaging/gaoler.service $(unitdir)/gaoler.service
+	install -d -m 0755 $(unitdir)
+	sed 's|/usr/bin/gaoler|$(PREFIX)/bin/gaoler|' packaging/gaoler.service >$(unitdir)/gaoler.service
 	install -D -m 0644 packaging/20-httpd-logs.conf $(unitdir)/gaoler.service.d/20-httpd-logs.conf
 	install -D -m 0644 packaging/gaoler.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf
-	install -D -m 0644 packaging/45-gaoler.rules $(datadir)/polkit-1/rules.d/45-gaoler.rules
+	install -D -m 0644 packaging/45-gaoler.rules $(polkitdir)/45-gaoler.rules
 	install -d -m 0755 $(confdir) $(confdir)/conf.d $(confdir)/filters
 	@for filter in config/filters/*.yaml; do \
 		[[ -e $$filter ]] || continue; \
@@ -54,7 +58,7 @@ ifeq ($(DESTDIR),)
 	-systemctl disable --now gaoler.service
 endif
 	rm -f $(bindir)/gaoler $(unitdir)/gaoler.service $(unitdir)/gaoler.service.d/20-httpd-logs.conf
-	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(datadir)/polkit-1/rules.d/45-gaoler.rules
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(polkitdir)/45-gaoler.rules
 	rm -rf $(datadir)/gaoler
 	-rmdir $(unitdir)/gaoler.service.d 2>/dev/null
 ifeq ($(DESTDIR),)

@@ -47,6 +47,7 @@ const TESTS: &[Test] = &[
     ("addresses::ignoreip_is_never_banned", addresses::ignoreip),
     ("addresses::ban_and_unban_by_hand", addresses::by_hand),
     ("hostile::ssh_user_names", hostile::ssh_user_names),
+    ("hostile::journal_entries_of_any_bytes", hostile::journal_entries_of_any_bytes),
     ("hostile::request_lines", hostile::request_lines),
     ("hostile::local_programs_named_sshd", hostile::local_programs_named_sshd),
     ("control::who_may_what", control::who_may_what),
