@@ -37,12 +37,10 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -D -m 0644 packaging/gaoler.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf
 	install -D -m 0644 packaging/45-gaoler.rules $(polkitdir)/45-gaoler.rules
 	install -d -m 0755 $(confdir) $(confdir)/conf.d $(confdir)/filters
-	@for filter in config/filters/*.yaml; do \
-		[[ -e $$filter ]] || continue; \
-		install -D -m 0644 $$filter $(datadir)/gaoler/filters/$${filter##*/}; done
-	@if [[ -e config/gaoler.yaml ]]; then \
-		install -D -m 0644 config/gaoler.yaml $(datadir)/gaoler/gaoler.yaml; \
-		[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml; fi
+	install -d -m 0755 $(datadir)/gaoler/filters
+	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
+	install -m 0644 config/gaoler.yaml config/*.schema.json $(datadir)/gaoler/
+	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml
 ifeq ($(DESTDIR),)
 	systemd-sysusers $(PREFIX)/lib/sysusers.d/gaoler.conf
 	systemctl daemon-reload
