@@ -88,7 +88,7 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
         .map_err(|source| LogError::Level { value: level.to_owned(), source })
 }
 
-/// Fields are `GAOLER_JAIL`, `GAOLER_ADDRESS`; priorities are syslog's, so that a ban is a notice.
+/// Fields become `GAOLER_JAIL`, `GAOLER_ADDRESS`; levels become the priorities of the same names.
 fn dressed(journal: tracing_journald::Layer) -> tracing_journald::Layer {
     journal
         .with_field_prefix(Some("GAOLER".to_owned()))
