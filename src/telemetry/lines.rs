@@ -4,11 +4,11 @@
 //! GAOLER_JAIL=sshd`.
 
 use std::fmt::{self, Write as _};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use std::net::IpAddr;
 
 use crate::jail::ban::{JailName, show};
 
@@ -93,7 +93,14 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
     use proptest::prelude::*;
+    use tracing::field::Field;
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
     use super::*;
 
@@ -112,6 +119,48 @@ mod tests {
             let shown = Printable(&bytes).to_string();
             prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible(c)));
         }
+    }
+
+    /// Keeps the fields of each event, as the journal gets them.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+    impl<S: Subscriber> Layer<S> for Kept {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
+                let value = format!("{value:?}").trim_matches('"').to_owned();
+                self.0.lock().unwrap().insert(field.name(), value);
+            });
+        }
+    }
+
+    #[track_caller]
+    fn check(say: impl FnOnce(&JailName), message: &str, address: &str) {
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::registry().with(kept.clone());
+        tracing::subscriber::with_default(subscriber, || say(&JailName::new("sshd")));
+        let expected = [("address", address), ("jail", "sshd"), ("message", message)];
+        let expected = expected.map(|(name, value)| (name, value.to_owned())).into();
+        assert_eq!(*kept.0.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn the_words_are_fail2bans_and_the_fields_stand_beside_them() {
+        let (four, six) = ("192.0.2.1", "2001:db8::/64");
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let lone = net("192.0.2.1/32");
+        let time = "2026-11-22T10:00:00.5Z".parse().unwrap();
+        check(
+            |jail| found(jail, lone.addr(), time, &TimeZone::UTC),
+            "[sshd] Found 192.0.2.1 - 2026-11-22 10:00:00",
+            four,
+        );
+        let message = "[sshd] Ignore 192.0.2.1 by ignoreip";
+        check(|jail| ignored(jail, lone.addr(), "ignoreip"), message, four);
+        check(|jail| banned(jail, &lone), "[sshd] Ban 192.0.2.1", four);
+        check(|jail| restored(jail, &lone), "[sshd] Restore Ban 192.0.2.1", four);
+        check(|jail| unbanned(jail, &net(six)), "[sshd] Unban 2001:db8::/64", six);
+        check(|jail| already_banned(jail, &lone), "[sshd] 192.0.2.1 already banned", four);
     }
 
     #[test]

@@ -7,13 +7,16 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 
-use tracing::Level;
+use tracing::field::{Field, Visit};
+use tracing::{Level, Subscriber};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::field::{RecordFields, Visit};
-use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::Layer;
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::lines::Printable;
@@ -47,19 +50,31 @@ pub enum LogError {
 pub fn start(level: &str, journal_stream: Option<&str>) -> Result<(), LogError> {
     let filter = filter(level)?;
     let registry = tracing_subscriber::registry().with(filter);
-    if journal_stream.is_some_and(|stream| is_stream(stream, io::stderr().as_fd())) {
-        match tracing_journald::layer() {
-            Ok(journal) => return Ok(registry.with(dressed(journal)).try_init()?),
-            Err(error) => eprintln!("gaoler: the journal's socket cannot be used: {error}"),
+    let is_journal = journal_stream.is_some_and(|stream| is_stream(stream, io::stderr().as_fd()));
+    if !is_journal {
+        return Ok(registry.with(text(io::stderr)).try_init()?);
+    }
+    match tracing_journald::layer() {
+        Ok(journal) => Ok(registry.with(dressed(journal)).try_init()?),
+        Err(error) => {
+            registry.with(text(io::stderr)).try_init()?;
+            tracing::warn!(%error, "the journal takes no fields; the log is text");
+            Ok(())
         }
     }
-    let colours = io::stderr().is_terminal();
-    let text = tracing_subscriber::fmt::layer()
+}
+
+/// The log as text, for people.
+fn text<S, W>(writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + 'static,
+{
+    tracing_subscriber::fmt::layer()
         .fmt_fields(Plain)
-        .with_writer(io::stderr)
-        .with_ansi(colours)
-        .with_target(false);
-    Ok(registry.with(text).try_init()?)
+        .with_writer(writer)
+        .with_ansi(!cfg!(test) && io::stderr().is_terminal())
+        .with_target(false)
 }
 
 /// One level alone is for gaoler: at `debug`, a D-Bus library tells of every byte.
@@ -73,7 +88,7 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
         .map_err(|source| LogError::Level { value: level.to_owned(), source })
 }
 
-/// Fields are `GAOLER_JAIL`, `GAOLER_ADDRESS`; priorities are syslog's, so that a ban is a notice.
+/// Fields become `GAOLER_JAIL`, `GAOLER_ADDRESS`; levels become the priorities of the same names.
 fn dressed(journal: tracing_journald::Layer) -> tracing_journald::Layer {
     journal
         .with_field_prefix(Some("GAOLER".to_owned()))
@@ -93,40 +108,43 @@ fn is_stream(journal_stream: &str, fd: impl AsFd) -> bool {
     device.parse() == Ok(stat.st_dev) && inode.parse() == Ok(stat.st_ino)
 }
 
-/// Fields as text: the message, then what it does not say already.
+/// Fields as text: the message, then what it does not say already. fail2ban's words have the jail
+/// and the address in them.
 #[derive(Debug)]
 struct Plain;
 
+/// One event's fields.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: Vec<(&'static str, String)>,
+}
+
 impl<'writer> FormatFields<'writer> for Plain {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut line = Line { writer, result: Ok(()) };
-        fields.record(&mut line);
-        line.result
-    }
-}
-
-struct Line<'writer> {
-    writer: Writer<'writer>,
-    result: fmt::Result,
-}
-
-impl Visit for Line<'_> {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-        if self.result.is_err() {
-            return;
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, event: R) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        write!(writer, "{}", Printable(fields.message.as_bytes()))?;
+        for (name, value) in fields.others {
+            if !fields.message.contains(&value) {
+                write!(writer, " {name}={}", Printable(value.as_bytes()))?;
+            }
         }
-        let value = format!("{value:?}");
-        let value = Printable(value.as_bytes());
-        self.result = match field.name() {
-            "message" => write!(self.writer, "{value}"),
-            // fail2ban's words have them.
-            "jail" | "address" => Ok(()),
-            name => write!(self.writer, " {name}={value}"),
-        };
+        Ok(())
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
     }
 
-    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            value.clone_into(&mut self.message);
+        } else {
+            self.others.push((field.name(), value.to_owned()));
+        }
     }
 }
 
@@ -171,22 +189,21 @@ mod tests {
         }
         let kept = Kept::default();
         let writer = kept.clone();
-        let layer = tracing_subscriber::fmt::layer()
-            .fmt_fields(Plain)
-            .with_writer(move || writer.clone())
-            .with_ansi(false)
-            .without_time()
-            .with_target(false);
+        let layer = super::text(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), event);
-        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+        let line = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        // The time is first.
+        line.split_once("Z ").map_or("no time", |(_, rest)| rest.trim_start()).to_owned()
     }
 
     #[test]
     fn a_line_says_nothing_twice_and_nothing_raw() {
         let ban =
             text(|| tracing::info!(jail = "sshd", address = "192.0.2.1", "[sshd] Ban 192.0.2.1"));
-        assert_eq!(ban, " INFO [sshd] Ban 192.0.2.1\n");
+        assert_eq!(ban, "INFO [sshd] Ban 192.0.2.1\n");
+        let other = text(|| tracing::info!(jail = "sshd", address = "192.0.2.1", "in [sshd]"));
+        assert_eq!(other, "INFO in [sshd] address=192.0.2.1\n");
         let hostile = text(|| tracing::warn!(path = "/a\u{1b}[2J\nb", "cannot read\u{7}"));
-        assert_eq!(hostile, " WARN cannot read\\u{7} path=/a\\u{1b}[2J\\nb\n");
+        assert_eq!(hostile, "WARN cannot read\\u{7} path=/a\\u{1b}[2J\\nb\n");
     }
 }

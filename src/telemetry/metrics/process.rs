@@ -123,7 +123,13 @@ fn ticks_per_second() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use prometheus_client::encoding::prometheus_protobuf::encode;
+    use prometheus_client::registry::Registry;
+    use rustix::time::{ClockId, clock_gettime};
+
     use super::*;
+    use crate::moment::Boot;
 
     #[test]
     fn reads_stat_past_any_name() {
@@ -142,6 +148,35 @@ mod tests {
         }
         assert_eq!(parse_stat("77 (gaoler) S 1 2"), None);
         assert_eq!(parse_stat(""), None);
+    }
+
+    /// The kernel's own files, of this very process.
+    #[test]
+    fn reads_itself() {
+        let boot = clock_gettime(ClockId::Boottime);
+        let wall = clock_gettime(ClockId::Realtime);
+        let now = Moment {
+            wall: Timestamp::from_second(wall.tv_sec).unwrap(),
+            boot: Boot(SignedDuration::from_secs(boot.tv_sec)),
+        };
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Process::new("/proc/self".into(), now)));
+        let families = encode(&registry).unwrap();
+        let value = |name: &str| {
+            let family = families.iter().find(|family| family.name == name).unwrap();
+            let metric = &family.metric[0];
+            let gauge = metric.gauge.as_ref().map(|gauge| gauge.value);
+            gauge.or(metric.counter.as_ref().map(|counter| counter.value)).unwrap()
+        };
+        assert!(0.0 <= value("process_cpu_seconds_total"));
+        assert!(3.0 <= value("process_open_fds"));
+        assert!(value("process_open_fds") < value("process_max_fds"));
+        assert!(1.0 <= value("process_threads"));
+        // A test binary of Rust's alone has over 1 MiB.
+        assert!(1_048_576.0 < value("process_resident_memory_bytes"));
+        assert!(value("process_resident_memory_bytes") < value("process_virtual_memory_bytes"));
+        let age = unix(now.wall) - value("process_start_time_seconds");
+        assert!((-2.0..3600.0).contains(&age), "{age}");
     }
 
     #[test]

@@ -13,7 +13,21 @@ use crate::source::batch::{Batch, Notice, Rotation};
 
 /// Why something could not be read. A [`Trouble`](crate::source::batch::Trouble) with any other
 /// reason counts as `other`.
-pub const REASONS: [&str; 6] = ["permission", "missing", "corrupt", "oversized", "io", OTHER];
+pub const REASONS: [&str; 10] = [
+    "permission",
+    "missing",
+    "not_a_file",
+    "pattern",
+    "corrupt",
+    "oversized",
+    "journal",
+    "io",
+    "panic",
+    OTHER,
+];
+
+/// Why a reader was opened anew, likewise.
+pub const RESTARTS: [&str; 5] = ["corrupt", "replaced", "vacuumed", "journal", OTHER];
 
 /// How files are rotated.
 const ROTATIONS: [&str; 2] = ["renamed", "truncated"];
@@ -125,7 +139,7 @@ impl SourceFamilies {
             suppressed: self.suppressed.get_or_create_owned(&one),
             errors: words(&self.errors, "reason", &REASONS),
             rotations: words(&self.rotations, "reason", &ROTATIONS),
-            restarts: words(&self.restarts, "reason", &REASONS),
+            restarts: words(&self.restarts, "reason", &RESTARTS),
             last_record: self.last_record.get_or_create_owned(&one),
             up: self.up.get_or_create_owned(&one),
             caught_up: self.caught_up.get_or_create_owned(&one),
@@ -145,6 +159,6 @@ impl SourceFamilies {
         let first = ("source", source.name.as_str());
         forget_words(&self.errors, first, "reason", &REASONS);
         forget_words(&self.rotations, first, "reason", &ROTATIONS);
-        forget_words(&self.restarts, first, "reason", &REASONS);
+        forget_words(&self.restarts, first, "reason", &RESTARTS);
     }
 }
