@@ -2,24 +2,21 @@
 
 use std::path::Path;
 
-use super::error::ConfigError;
+use super::error::ConfigErrors;
 use super::keys::filter::FILE;
 use super::tree::Node;
 use super::view::{self, Item, View};
 use super::walk::walk;
-use crate::filter::definition::{
-    Defaults, Definition, HttpdFormat, HttpdRule, Mode, Sample,
-};
+use crate::filter::definition::{Defaults, Definition, HttpdFormat, HttpdRule, Mode, Sample};
 
 /// Reads a filter. `name` is the file's, without `.yaml`; `file` is for messages.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with the file.
-pub fn parse(name: &str, file: &Path, yaml: &[u8]) -> Result<Definition, Vec<ConfigError>> {
-    let tree = Node::parse(file, yaml).map_err(|error| vec![error])?;
-    let errors = walk(&tree, FILE);
-    if !errors.is_empty() {
+pub fn parse(name: &str, file: &Path, yaml: &[u8]) -> Result<Definition, ConfigErrors> {
+    let tree = Node::parse(file, yaml)?;
+    if let Some(errors) = ConfigErrors::new(walk(&tree, FILE)) {
         return Err(errors);
     }
     let table = view::defaults(FILE);
@@ -95,9 +92,7 @@ mod tests {
     use crate::config::builtin;
 
     fn parse(yaml: &str) -> Result<Definition, String> {
-        super::parse("x", Path::new("x.yaml"), yaml.as_bytes()).map_err(|errors| {
-            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        })
+        super::parse("x", Path::new("x.yaml"), yaml.as_bytes()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -160,11 +155,8 @@ samples:
 
     #[test]
     fn what_is_not_written_is_not_there() {
-        let expected = Definition {
-            name: "x".into(),
-            failregex: vec!["^a".into()],
-            ..Definition::default()
-        };
+        let expected =
+            Definition { name: "x".into(), failregex: vec!["^a".into()], ..Definition::default() };
         assert_eq!(parse("failregex: ^a"), Ok(expected));
     }
 
@@ -175,7 +167,7 @@ samples:
             errors,
             "x.yaml:1:1: key `failregx`: unknown key; did you mean `failregex`?\n\
              x.yaml:2:12: key `samples[0].lin`: unknown key; did you mean `line`?\n\
-             x.yaml:2:31: key `samples[1].address`: `host` is not an address"
+             x.yaml:2:31: key `samples[1].address`: `host` is not an address\n3 errors"
         );
     }
 

@@ -89,8 +89,13 @@ impl Written {
         let read = bytes.map_err(|error| unreadable(file, &error));
         match read.and_then(|bytes| Node::parse(file, &bytes)) {
             Ok(mut node) => {
-                environment::fill(&mut node, "", surroundings.environment, &mut self.errors);
-                self.errors.extend(walk(&node, FILE));
+                let mut errors = Vec::new();
+                environment::fill(&mut node, "", surroundings.environment, &mut errors);
+                let unfilled: Vec<Place> = errors.iter().map(|error| error.place.clone()).collect();
+                // What could not be filled in is no value to find fault with.
+                let refused = walk(&node, FILE).into_iter();
+                self.errors.extend(refused.filter(|error| !unfilled.contains(&error.place)));
+                self.errors.extend(errors);
                 let blank = Node { place: node.place.clone(), value: super::tree::Value::Null };
                 let base = std::mem::replace(&mut self.tree, blank);
                 self.tree = merge(base, node);
@@ -142,7 +147,8 @@ fn drop_ins(directory: &Path, warnings: &mut Vec<String>) -> Result<Vec<PathBuf>
             _ if is_hidden => {}
             Some("yaml") => files.push(path),
             Some("yml") => {
-                warnings.push(format!("{} is not read: its name must end in `.yaml`", path.display()));
+                warnings
+                    .push(format!("{} is not read: its name must end in `.yaml`", path.display()));
             }
             _ => {}
         }

@@ -56,7 +56,8 @@ pub fn reference() -> String {
 /// A heading and a table for a section, then for each section in it.
 fn sections(page: &mut String, keys: Keys, title: &str, path: &str) {
     let known = || keys::all(keys).filter(|key| !key.later);
-    let _ = writeln!(page, "\n## `{title}`\n\n| key | value | default | meaning |\n|---|---|---|---|");
+    let _ =
+        writeln!(page, "\n## `{title}`\n\n| key | value | default | meaning |\n|---|---|---|---|");
     for key in known() {
         let _ = writeln!(
             page,

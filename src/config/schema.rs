@@ -73,11 +73,8 @@ fn kind(kind: &Kind) -> Value {
 
 fn duration(permanent: bool) -> Value {
     let term = r"[0-9]+(\.[0-9]+)?\s*[A-Za-z]*";
-    let pattern = if permanent {
-        format!(r"^(permanent|({term}\s*)+)$")
-    } else {
-        format!(r"^({term}\s*)+$")
-    };
+    let pattern =
+        if permanent { format!(r"^(permanent|({term}\s*)+)$") } else { format!(r"^({term}\s*)+$") };
     json!({"anyOf": [
         {"type": "number", "exclusiveMinimum": 0},
         {"type": "string", "pattern": pattern, "examples": ["10m", "1d12h"]},

@@ -91,7 +91,11 @@ impl<'a> View<'a> {
     /// Texts of a list, or the one text, or none. Refused ones are left out.
     pub(super) fn texts(&self, name: &str) -> Vec<Item> {
         let Some(node) = self.entry(name).map(|entry| &entry.node) else { return Vec::new() };
-        let items = if let Value::List(items) = &node.value { items.as_slice() } else { std::slice::from_ref(node) };
+        let items = if let Value::List(items) = &node.value {
+            items.as_slice()
+        } else {
+            std::slice::from_ref(node)
+        };
         let form = self.key(name).and_then(form);
         items.iter().flat_map(|item| self::texts(item, form)).collect()
     }
@@ -129,7 +133,12 @@ fn form(key: &'static Key) -> Option<&'static Text> {
 
 fn texts(node: &Node, form: Option<&Text>) -> Vec<Item> {
     let item = |text: &str| Item { text: text.to_owned(), place: node.place.clone() };
-    match (node.scalar(), form) {
+    let written = match (&node.value, form) {
+        (Value::Int(_), Some(form)) if !form.numbers => None,
+        (Value::Text(_) | Value::Int(_), _) => node.scalar(),
+        _ => None,
+    };
+    match (written, form) {
         (Some(text), Some(form)) => form
             .split(&text)
             .into_iter()

@@ -18,7 +18,11 @@ pub(in crate::config) const FILE: Keys = &[&[
         "Patterns of failures, tried in order; the first that matches wins. Linear-time regular \
          expressions with fail2ban's tags: `<HOST>`, `<ADDR>`, `<F-USER>` and so on.",
     ),
-    Key::new("ignoreregex", Kind::Texts(&REGEX), "Patterns of lines that are no failure after all."),
+    Key::new(
+        "ignoreregex",
+        Kind::Texts(&REGEX),
+        "Patterns of lines that are no failure after all.",
+    ),
     Key::new("modes", Kind::Named(&MODE, MODES), "Further patterns that a jail may ask for."),
     Key::new(
         "httpd",
@@ -99,7 +103,8 @@ static MODE: Text = text("a mode", "aggressive", values::word);
 static ADDRESS: Text = text("an address", "192.0.2.1", values::address);
 static TIME: Text = text("an RFC 3339 time", "2026-11-22T12:00:00Z", values::timestamp);
 static STATUS: Text = Text { numbers: true, ..text("a status", "404", values::status) };
-static LOGPATH: Text = text("an absolute path or glob", "/var/log/httpd/access_log", values::log_path);
+static LOGPATH: Text =
+    text("an absolute path or glob", "/var/log/httpd/access_log", values::log_path);
 static JOURNALMATCH: Text =
     text("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch);
 static PORT: Text = Text {

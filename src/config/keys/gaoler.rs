@@ -98,12 +98,8 @@ const TELEMETRY: Keys = &[&[
     Key::new("otlp", Kind::Section(&[]), "Where traces, logs and metrics are pushed to.").later(),
 ]];
 
-const FAIL2BAN: Keys = &[&[Key::new(
-    "dir",
-    Kind::Text(&PATH),
-    "The directory of its configuration.",
-)
-.later()]];
+const FAIL2BAN: Keys =
+    &[&[Key::new("dir", Kind::Text(&PATH), "The directory of its configuration.").later()]];
 
 /// The keys that stand in `defaults` and in jails.
 const SHARED: &[Key] = &[
@@ -138,12 +134,8 @@ const SHARED: &[Key] = &[
          `defaults`. No names: whoever answers for a name could lift bans.",
     )
     .or("[127.0.0.0/8, \"::1\"]"),
-    Key::new(
-        "ignoreself",
-        Kind::Flag,
-        "Whether the host's own addresses are never banned.",
-    )
-    .or("true"),
+    Key::new("ignoreself", Kind::Flag, "Whether the host's own addresses are never banned.")
+        .or("true"),
     Key::new(
         "protocol",
         Kind::Texts(&PROTOCOL),
@@ -255,19 +247,24 @@ static ANY: Text = text("a text", "…", values::any);
 static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
 static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
 static MODE: Text = text("a mode", "aggressive", values::word);
-static PATH: Text = text("an absolute path", "/var/lib/gaoler/state.db", values::path);
+static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);
 static NAMESPACE: Text = text("the name of a namespace", "audit", values::word);
-static LISTEN: Text = text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);
+static LISTEN: Text =
+    text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);
 static TIME_ZONE: Text = text("a time zone", "Europe/Berlin", values::time_zone_form);
 static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
 static BUS: Text = text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
 static ZONE: Text =
     Text { separators: BLANKS, ..text("the name of a zone, or `active`", "public", values::zone) };
-static NETWORK: Text =
-    Text { separators: BLANKS, ..text("an address or network", "192.0.2.0/24", values::network_form) };
+static NETWORK: Text = Text {
+    separators: BLANKS,
+    ..text("an address or network", "192.0.2.0/24", values::network_form)
+};
 static PROTOCOL: Text = Text { separators: BLANKS, ..text("`tcp` or `udp`", "tcp", protocol) };
-static LOGPATH: Text =
-    Text { separators: &['\n'], ..text("an absolute path or glob", "/var/log/httpd/*access_log", values::log_path) };
+static LOGPATH: Text = Text {
+    separators: &['\n'],
+    ..text("an absolute path or glob", "/var/log/httpd/*access_log", values::log_path)
+};
 static JOURNALMATCH: Text = Text {
     separators: &['\n'],
     ..text("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch)

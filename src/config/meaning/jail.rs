@@ -98,7 +98,6 @@ impl Meaning<'_> {
                     Some(file) => (Place::file(file), String::new()),
                     None => (named.place, draft.key("filter")),
                 };
-                let why = format!("the filter `{}` does not work: {why}", named.filter);
                 self.errors.push(ConfigError { place, key, problem: Problem::Filter(why) });
                 None
             }
@@ -108,7 +107,7 @@ impl Meaning<'_> {
     /// Which filter and mode a jail names; by default the filter of its own name.
     fn named(&mut self, draft: &Draft) -> Option<Named> {
         let written = draft.own.text("filter");
-        if written.is_none() && !self.is_clean(&draft.key("filter")) {
+        if written.is_none() && self.may_be_mistyped(draft.name) {
             return None;
         }
         let place = written.as_ref().map_or(draft.place, |item| &item.place).clone();
@@ -133,7 +132,8 @@ impl Meaning<'_> {
         if named.mode == "normal" || modes().any(|mode| mode == named.mode) {
             return Some(());
         }
-        let known: Vec<_> = std::iter::once("normal").chain(modes().filter(|m| *m != "normal")).collect();
+        let known: Vec<_> =
+            std::iter::once("normal").chain(modes().filter(|m| *m != "normal")).collect();
         let why = format!(
             "the filter `{}` has no mode `{}`; it has: {}",
             named.filter,
@@ -156,11 +156,13 @@ impl Meaning<'_> {
             }
         }
         if !view.flag("ignoreself") {
-            self.warnings
-                .push(format!("jail {name}: ignoreself is off: the host may ban its own addresses"));
+            self.warnings.push(format!(
+                "jail {name}: ignoreself is off: the host may ban its own addresses"
+            ));
         }
         let megabytes =
-            view.count("maxretry").saturating_mul(view.count("max_addresses")).saturating_mul(16) >> 20;
+            view.count("maxretry").saturating_mul(view.count("max_addresses")).saturating_mul(16)
+                >> 20;
         if megabytes > 256 {
             self.warnings.push(format!(
                 "jail {name}: maxretry and max_addresses together allow some {megabytes} MiB of memory"
