@@ -25,8 +25,8 @@ pub struct Filter {
 #[non_exhaustive]
 pub enum FilterError {
     /// It recognises nothing.
-    #[error("it has neither `failregex` nor `httpd`, so it recognises nothing")]
-    Nothing,
+    #[error("filter {0} recognises nothing: give it failregex or httpd")]
+    Empty(String),
 }
 
 impl Filter {
@@ -38,7 +38,7 @@ impl Filter {
     pub fn compile(definition: &definition::Definition, mode: &str) -> Result<Self, FilterError> {
         let _ = mode;
         if definition.failregex.is_empty() && definition.httpd.is_none() {
-            return Err(FilterError::Nothing);
+            return Err(FilterError::Empty(definition.name.clone()));
         }
         Ok(Self { definition: definition.clone() })
     }

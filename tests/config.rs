@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use gaoler::config::checked::{Config, JailSettings};
 use gaoler::config::{Surroundings, load, load_in};
+use proptest::prelude::*;
 
 const SERVICES: &str = "ssh 22/tcp\nhttp 80/tcp\nhttps 443/tcp\nhttps 443/udp\ndomain 53/udp\n";
 
@@ -26,7 +27,7 @@ fn updating() -> bool {
 fn holds(file: &str, expected: &str) {
     let path = root(file);
     if updating() {
-        fs::write(&path, expected).unwrap();
+        fs::write(&path, expected).expect("the working tree is writable");
     }
     let actual = fs::read_to_string(&path).unwrap_or_default();
     assert!(actual == expected, "{file} is out of date: run UPDATE=1 cargo test --test config");
@@ -160,6 +161,70 @@ fn a_file_without_end_is_not_read_to_its_end() {
 }
 
 #[test]
+fn a_filter_that_does_not_work_is_placed_at_its_file() {
+    let host = tempfile::tempdir().unwrap();
+    fs::create_dir(host.path().join("filters")).unwrap();
+    fs::write(host.path().join("filters/door.yaml"), "description: nothing\n").unwrap();
+    fs::write(host.path().join("gaoler.yaml"), "jails: {door: {logpath: /a}}\n").unwrap();
+    let said = said(host.path());
+    assert!(said.starts_with("filters/door.yaml: filter door recognises nothing"), "{said}");
+}
+
+const KEYS: &[&str] = &[
+    "filter",
+    "mode",
+    "journalmatch",
+    "logpath",
+    "journal",
+    "port",
+    "protocol",
+    "findtime",
+    "bantime",
+    "maxretry",
+    "ignoreip",
+    "ignoreself",
+    "max_addresses",
+    "logtimezone",
+    "datepattern",
+    "enabled",
+    "trust_unprivileged",
+    "maxrety",
+];
+
+/// A value that some key takes, or none does.
+fn value() -> impl Strategy<Value = String> {
+    let words = ["sshd", "normal", "_UID=0", "/a", "all", "ssh", "tcp", "10m", "permanent"];
+    let others = ["true", "~", "{}", "[]", "{directory: /a}", "[22, http]", "0", "5", "-1"];
+    prop_oneof![
+        prop::sample::select(words.to_vec()).prop_map(str::to_owned),
+        prop::sample::select(others.to_vec()).prop_map(str::to_owned),
+        "'[ -&(-~\u{e9}]{0,12}'",
+    ]
+}
+
+fn section() -> impl Strategy<Value = String> {
+    let entry =
+        (prop::sample::select(KEYS), value()).prop_map(|(key, value)| format!("{key}: {value}"));
+    prop::collection::vec(entry, 0..5).prop_map(|entries| format!("{{{}}}", entries.join(", ")))
+}
+
+proptest! {
+    #[test]
+    fn any_values_are_refused_or_make_sense(defaults in section(), jail in section()) {
+        let yaml = format!("{{defaults: {defaults}, jails: {{sshd: {jail}}}}}");
+        let host = tempfile::tempdir().unwrap();
+        fs::write(host.path().join("gaoler.yaml"), yaml).unwrap();
+        let surroundings = Surroundings { services: host.path().join("services"), environment };
+        let loaded = load_in(&host.path().join("gaoler.yaml"), &surroundings);
+        for jail in loaded.map(|config| config.jails).unwrap_or_default() {
+            prop_assert!(jail.max_addresses > 0);
+            prop_assert!(jail.bantime.is_none_or(|bantime| bantime.is_positive()));
+            prop_assert!(!jail.scope.protocols.is_empty());
+        }
+    }
+}
+
+#[test]
 fn the_shipped_configuration_is_accepted() {
     let config = load(&root("config/gaoler.yaml")).unwrap();
     let names: Vec<_> = config.jails.iter().map(|jail| jail.name.as_str()).collect();
@@ -169,7 +234,7 @@ fn the_shipped_configuration_is_accepted() {
 
 #[test]
 fn the_schemas_and_the_reference_are_up_to_date() {
-    let pretty = |schema| format!("{:#}\n", schema);
+    let pretty = |schema| format!("{schema:#}\n");
     holds("config/gaoler.schema.json", &pretty(gaoler::config::schema()));
     holds("config/filter.schema.json", &pretty(gaoler::config::filter_schema()));
     fs::create_dir_all(root("docs")).unwrap();

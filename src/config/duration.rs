@@ -95,7 +95,8 @@ pub fn show(duration: SignedDuration) -> String {
     let mut out = String::new();
     for (unit, length) in [("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
         if seconds >= length && (unit != "w" || seconds % length == 0) {
-            out.push_str(&format!("{}{unit}", seconds / length));
+            out.push_str(&(seconds / length).to_string());
+            out.push_str(unit);
             seconds %= length;
         }
     }
@@ -245,7 +246,7 @@ mod tests {
             for (number, unit, word) in terms {
                 let (words, length) = UNITS[unit];
                 seconds += number * length.as_secs();
-                text.push_str(&format!("{number}{} ", words[word]));
+                text = format!("{text}{number}{} ", words[word]);
             }
             if seconds <= LONGEST.as_secs() {
                 prop_assert_eq!(parse(&text), Ok(Length::Of(SignedDuration::from_secs(seconds))));

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration: everything at once, each with its place and its remedy.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Where something is written. Lines and columns count from 1, columns in characters; line 0 means
@@ -100,12 +100,6 @@ impl ConfigErrors {
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.errors.iter()
     }
-
-    /// The path of the first file that has an error, for a heading.
-    #[must_use]
-    pub fn first_file(&self) -> Option<PathBuf> {
-        self.errors.first().map(|error| error.place.file.to_path_buf())
-    }
 }
 
 impl fmt::Display for ConfigErrors {
@@ -122,6 +116,21 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self { errors: vec![error] }
+    }
+}
+
+impl IntoIterator for ConfigErrors {
+    type Item = ConfigError;
+    type IntoIter = std::vec::IntoIter<ConfigError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.errors.into_iter()
+    }
+}
 
 /// Text from a file as it may stand in a message: one line, nothing a terminal would obey, short.
 pub(super) fn shown(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::error::ConfigError;
+use super::error::ConfigErrors;
 use super::keys::filter::FILE;
 use super::tree::Node;
 use super::view::{self, Item, View};
@@ -14,10 +14,9 @@ use crate::filter::definition::{Defaults, Definition, HttpdFormat, HttpdRule, Mo
 /// # Errors
 ///
 /// Everything that is wrong with the file.
-pub fn parse(name: &str, file: &Path, yaml: &[u8]) -> Result<Definition, Vec<ConfigError>> {
-    let tree = Node::parse(file, yaml).map_err(|error| vec![error])?;
-    let errors = walk(&tree, FILE);
-    if !errors.is_empty() {
+pub fn parse(name: &str, file: &Path, yaml: &[u8]) -> Result<Definition, ConfigErrors> {
+    let tree = Node::parse(file, yaml)?;
+    if let Some(errors) = ConfigErrors::new(walk(&tree, FILE)) {
         return Err(errors);
     }
     let table = view::defaults(FILE);
@@ -93,8 +92,7 @@ mod tests {
     use crate::config::builtin;
 
     fn parse(yaml: &str) -> Result<Definition, String> {
-        super::parse("x", Path::new("x.yaml"), yaml.as_bytes())
-            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        super::parse("x", Path::new("x.yaml"), yaml.as_bytes()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -169,7 +167,7 @@ samples:
             errors,
             "x.yaml:1:1: key `failregx`: unknown key; did you mean `failregex`?\n\
              x.yaml:2:12: key `samples[0].lin`: unknown key; did you mean `line`?\n\
-             x.yaml:2:31: key `samples[1].address`: `host` is not an address"
+             x.yaml:2:31: key `samples[1].address`: `host` is not an address\n3 errors"
         );
     }
 

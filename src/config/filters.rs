@@ -8,8 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::{ConfigError, Place, Problem};
-use super::{builtin, filter_file, walk};
+use super::error::{ConfigError, ConfigErrors, Place, Problem};
+use super::{builtin, filter_file, values, walk};
 use crate::filter::Filter;
 use crate::filter::definition::Definition;
 
@@ -17,9 +17,12 @@ use crate::filter::definition::Definition;
 #[derive(Debug)]
 pub struct Filters {
     directory: PathBuf,
-    found: HashMap<String, Result<Arc<Found>, Vec<ConfigError>>>,
-    compiled: HashMap<(String, String, Option<String>), Result<Arc<Filter>, String>>,
+    found: HashMap<String, Arc<Found>>,
+    compiled: HashMap<Variant, Result<Arc<Filter>, String>>,
 }
+
+/// A filter's name, its mode, and the jail's own datepattern.
+type Variant = (String, String, Option<String>);
 
 /// A filter's definition, and the file it is from.
 #[derive(Debug)]
@@ -42,16 +45,36 @@ impl Filters {
     /// # Errors
     ///
     /// Everything that is wrong with its file; or, placed at `named`, that there is none.
-    pub fn find(&mut self, name: &str, named: &Place) -> Result<Arc<Found>, Vec<ConfigError>> {
+    pub fn find(&mut self, name: &str, named: &Place) -> Result<Arc<Found>, ConfigErrors> {
         if let Some(found) = self.found.get(name) {
-            return found.clone();
+            return Ok(found.clone());
         }
-        let found = match self.read(name)? {
-            Some(found) => found,
-            None => return Err(vec![self.unknown(name, named)]),
-        };
-        self.found.insert(name.to_owned(), Ok(found.clone()));
+        let Some(found) = self.read(name)? else { return Err(self.unknown(name, named).into()) };
+        self.found.insert(name.to_owned(), found.clone());
         Ok(found)
+    }
+
+    /// Finds and compiles what a command line names: `sshd`, `sshd[mode=aggressive]`, or a file
+    /// such as `./mine.yaml`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, with the name or with the filter.
+    pub fn named(&mut self, spec: &str) -> Result<(Arc<Found>, Arc<Filter>), ConfigErrors> {
+        let file = Path::new(spec);
+        let place = Place::file(file);
+        let error = |problem| ConfigError { place: place.clone(), key: String::new(), problem };
+        let (found, mode) = if file.extension().is_some_and(|extension| extension == "yaml") {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy();
+            let yaml = super::read(file).map_err(|why| error(unreadable(&why)))?;
+            (Arc::new(parse(&name, Some(file), &yaml)?), None)
+        } else {
+            let (name, mode) =
+                values::filter_spec(spec).map_err(|why| error(Problem::Value(why)))?;
+            (self.find(name, &place)?, mode)
+        };
+        let filter = self.compile(&found, mode.unwrap_or("normal"), None);
+        Ok((found, filter.map_err(|why| error(Problem::Filter(why)))?))
     }
 
     /// Compiles a filter that [`find`](Self::find) found.
@@ -77,33 +100,28 @@ impl Filters {
         self.compiled.entry(key).or_insert_with(compile).clone()
     }
 
-    fn read(&self, name: &str) -> Result<Option<Arc<Found>>, Vec<ConfigError>> {
+    /// The file of that name, or else what is built in; `None` if there is neither.
+    fn read(&self, name: &str) -> Result<Option<Arc<Found>>, ConfigErrors> {
         let file = self.directory.join(format!("{name}.yaml"));
-        let found = |file: Option<PathBuf>, path: &Path, yaml: &[u8]| {
-            let definition = filter_file::parse(name, path, yaml)?;
-            Ok(Some(Arc::new(Found { definition, file })))
-        };
-        match super::read(&file) {
-            Ok(yaml) => found(Some(file.clone()), &file, &yaml),
+        let found = match super::read(&file) {
+            Ok(yaml) => Some(parse(name, Some(&file), &yaml)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match builtin::yaml(name) {
-                Some(yaml) => {
-                    found(None, Path::new(&format!("(built in) {name}")), yaml.as_bytes())
-                }
-                None => Ok(None),
+                Some(yaml) => Some(parse(name, None, yaml.as_bytes())?),
+                None => None,
             },
-            Err(error) => Err(vec![ConfigError {
-                place: Place::file(&file),
-                key: String::new(),
-                problem: Problem::Unreadable(error.to_string()),
-            }]),
-        }
+            Err(error) => {
+                let (place, problem) = (Place::file(&file), unreadable(&error));
+                return Err(ConfigError { place, key: String::new(), problem }.into());
+            }
+        };
+        Ok(found.map(Arc::new))
     }
 
     fn unknown(&self, name: &str, named: &Place) -> ConfigError {
-        let names = self.names();
-        let advice = match walk::nearest(name, names.iter().map(String::as_str)) {
+        let known = self.names();
+        let advice = match walk::nearest(name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are: {}", names.join(", ")),
+            None => format!("there are: {}", known.join(", ")),
         };
         let problem = Problem::Meaning(format!(
             "there is no filter `{name}`, neither in {} nor built in; {advice}",
@@ -128,5 +146,49 @@ impl Filters {
         names.sort();
         names.dedup();
         names
+    }
+}
+
+fn parse(name: &str, file: Option<&Path>, yaml: &[u8]) -> Result<Found, ConfigErrors> {
+    let built_in = PathBuf::from(format!("(built in) {name}.yaml"));
+    let definition = filter_file::parse(name, file.unwrap_or(&built_in), yaml)?;
+    Ok(Found { definition, file: file.map(Path::to_owned) })
+}
+
+fn unreadable(error: &io::Error) -> Problem {
+    Problem::Unreadable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_names_a_filter_by_name_mode_or_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("mine.yaml");
+        let yaml = "failregex: '^bad <HOST>$'\nmodes: {loud: {failregex: '^<HOST>$'}}\n";
+        std::fs::write(&file, yaml).unwrap();
+        let mut filters = Filters::new(directory.path().to_owned());
+        let mut named = |spec: &str| {
+            let found = filters.named(spec).map(|(found, _)| found.definition.name.clone());
+            found.map_err(|errors| errors.to_string())
+        };
+        assert_eq!(named("sshd"), Ok("sshd".to_owned()));
+        assert_eq!(named("mine[mode=loud]"), Ok("mine".to_owned()));
+        assert_eq!(named(file.to_str().unwrap()), Ok("mine".to_owned()));
+        assert!(named("min").unwrap_err().contains("did you mean `mine`?"));
+        assert!(named("/none.yaml").unwrap_err().starts_with("/none.yaml: cannot be read: "));
+    }
+
+    #[test]
+    fn a_file_comes_before_the_built_in_filter_of_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("sshd.yaml");
+        std::fs::write(&file, "description: mine\nfailregex: '^bad <HOST>$'\n").unwrap();
+        let (found, _) = Filters::new(directory.path().to_owned()).named("sshd").unwrap();
+        assert_eq!((found.definition.description.as_str(), &found.file), ("mine", &Some(file)));
+        let (found, _) = Filters::new("/nonexistent".into()).named("sshd").unwrap();
+        assert_eq!(found.file, None);
     }
 }

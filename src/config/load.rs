@@ -89,8 +89,13 @@ impl Written {
         let read = bytes.map_err(|error| unreadable(file, &error));
         match read.and_then(|bytes| Node::parse(file, &bytes)) {
             Ok(mut node) => {
-                environment::fill(&mut node, "", surroundings.environment, &mut self.errors);
-                self.errors.extend(walk(&node, FILE));
+                let mut errors = Vec::new();
+                environment::fill(&mut node, "", surroundings.environment, &mut errors);
+                let unfilled: Vec<Place> = errors.iter().map(|error| error.place.clone()).collect();
+                // What could not be filled in is no value to find fault with.
+                let refused = walk(&node, FILE).into_iter();
+                self.errors.extend(refused.filter(|error| !unfilled.contains(&error.place)));
+                self.errors.extend(errors);
                 let blank = Node { place: node.place.clone(), value: super::tree::Value::Null };
                 let base = std::mem::replace(&mut self.tree, blank);
                 self.tree = merge(base, node);

@@ -103,10 +103,17 @@ impl Meaning<'_> {
         self.errors.push(ConfigError { place: place.clone(), key: key.to_owned(), problem });
     }
 
-    /// Whether nothing below that key was refused.
-    fn is_clean(&self, key: &str) -> bool {
-        !self.refused.iter().any(|error| {
-            error.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
+    /// Whether a key that a jail lacks may be there under a name that was refused, or in a form that
+    /// was. To report it as missing would mislead.
+    fn may_be_mistyped(&self, jail: &str) -> bool {
+        let path = format!("jails.{jail}");
+        let of_jail = |error: &ConfigError| {
+            error.key == path || error.key == "jails" || error.key == format!("{path}.filter")
+        };
+        let unknown = |error: &ConfigError| {
+            matches!(error.problem, Problem::UnknownKey(_))
+                && error.key.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.refused.iter().any(|error| of_jail(error) || unknown(error))
     }
 }

@@ -29,7 +29,7 @@ pub enum Ports {
     /// Every port there is.
     All,
     /// These. Several when a name has a number for each protocol.
-    Some(BTreeSet<PortRange>),
+    These(BTreeSet<PortRange>),
 }
 
 /// Why a port was refused.
@@ -98,7 +98,7 @@ impl Services {
         let named = self.names.iter().filter(|(name, of, _)| name == word && wanted.contains(of));
         let found: BTreeSet<PortRange> =
             named.filter_map(|&(_, _, port)| PortRange::new(port, port)).collect();
-        if found.is_empty() { Err(self.not_found(word, wanted)) } else { Ok(Ports::Some(found)) }
+        if found.is_empty() { Err(self.not_found(word, wanted)) } else { Ok(Ports::These(found)) }
     }
 
     fn not_found(&self, word: &str, wanted: &BTreeSet<Protocol>) -> PortError {
@@ -132,7 +132,7 @@ fn numeric(word: &str) -> Result<Option<Ports>, PortError> {
         return Ok(Some(Ports::All));
     }
     if word.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b':') {
-        return range(word).map(|range| Some(Ports::Some(BTreeSet::from([range]))));
+        return range(word).map(|range| Some(Ports::These(BTreeSet::from([range]))));
     }
     let is_name = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_+./".contains(&b));
     if is_name && !word.is_empty() { Ok(None) } else { Err(PortError::Form) }
@@ -187,7 +187,7 @@ mod tests {
 
     #[track_caller]
     fn check(word: &str, protocols: &[Protocol], expected: &[&str]) {
-        let Ok(Ports::Some(ports)) = resolve(word, protocols) else { panic!("{word}") };
+        let Ok(Ports::These(ports)) = resolve(word, protocols) else { panic!("{word}") };
         assert_eq!(ports.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 
@@ -224,7 +224,7 @@ mod tests {
     fn a_host_without_services_knows_the_best_known_names() {
         let services = Services::read(Path::new("/nonexistent/services")).unwrap();
         let ssh = services.resolve("ssh", &BTreeSet::from([Protocol::Tcp]));
-        assert_eq!(ssh, Ok(Ports::Some(BTreeSet::from([PortRange::new(22, 22).unwrap()]))));
+        assert_eq!(ssh, Ok(Ports::These(BTreeSet::from([PortRange::new(22, 22).unwrap()]))));
     }
 
     proptest! {
@@ -233,7 +233,7 @@ mod tests {
             let range = PortRange::new(first, first.saturating_add(length)).unwrap();
             prop_assert_eq!(
                 resolve(&range.to_string(), &[Protocol::Tcp]),
-                Ok(Ports::Some(BTreeSet::from([range])))
+                Ok(Ports::These(BTreeSet::from([range])))
             );
         }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::budget::BudgetBreach;
 use serde_yaml::options::DuplicateKeyPolicy;
 use serde_yaml::{DefaultMessageFormatter, Location, MessageFormatter, Spanned};
 
@@ -73,15 +74,40 @@ impl Node {
     }
 }
 
-/// The longest message that the parser may contribute.
 fn syntax(file: &Arc<Path>, error: &serde_yaml::Error) -> ConfigError {
-    let error = error.without_snippet();
-    let message = DefaultMessageFormatter.format_message(error).into_owned();
     let place = error.location().map_or_else(|| Place::file(file), |at| place(file, at));
+    let mut error = error;
+    // What is wrong is inside; the wrapping only says by which way it was reached.
+    while let serde_yaml::Error::AliasError { error: inner, .. } = error {
+        error = inner;
+    }
+    let message = bound(error)
+        .map_or_else(|| DefaultMessageFormatter.format_message(error), std::borrow::Cow::Borrowed);
     ConfigError {
         place,
         key: String::new(),
         problem: Problem::Syntax(super::error::shown(&message)),
+    }
+}
+
+/// Which of our bounds the document passes, if that is what is wrong.
+fn bound(error: &serde_yaml::Error) -> Option<&'static str> {
+    use serde_yaml::Error as E;
+    match error {
+        E::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            Some("it is nested deeper than 32 levels")
+        }
+        E::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
+            Some("it is more than one document; take out the `---`")
+        }
+        E::Budget { .. }
+        | E::AliasReplayCounterOverflow { .. }
+        | E::AliasReplayLimitExceeded { .. }
+        | E::AliasExpansionLimitExceeded { .. }
+        | E::AliasReplayStackDepthExceeded { .. } => {
+            Some("it is, or its aliases expand to, more than a configuration needs")
+        }
+        _ => None,
     }
 }
 
@@ -278,19 +304,19 @@ mod tests {
 
     #[test]
     fn bounds_what_a_document_may_cost() {
-        refused(&"[".repeat(5000), "f.yaml:");
-        refused(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), "f.yaml:");
-        let nested: String = (0..2000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
-        refused(&nested, "f.yaml:");
+        refused(&"[".repeat(5000), "recursion limit exceeded");
+        refused(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), "deeper than 32 levels");
+        let nested = (0..2000).fold(String::new(), |all, depth| all + &" ".repeat(depth) + "a:\n");
+        refused(&nested, "deeper than 32 levels");
         let bomb: String = std::iter::once("a0: &a0 [x, x]\n".to_owned())
             .chain((1..30).map(|i| format!("a{i}: &a{i} [*a{0}, *a{0}]\n", i - 1)))
             .collect();
-        refused(&bomb, "f.yaml:");
+        refused(&bomb, "more than a configuration needs");
     }
 
     #[test]
     fn one_document_only() {
-        refused("a: 1\n---\nb: 2\n", "f.yaml:");
+        refused("a: 1\n---\nb: 2\n", "more than one document");
     }
 
     #[test]

@@ -74,8 +74,8 @@ pub(super) fn path(text: &str) -> Result<(), String> {
 pub(super) fn log_path(text: &str) -> Result<(), String> {
     path(text)?;
     if text.ends_with(" tail") || text.ends_with(" head") {
-        return Err("ends in a word of fail2ban's; leave it out: a file is read on from where it \
-                    was left, and one never seen from its end"
+        return Err("ends in a word of fail2ban's; leave it out: how far a file was read is \
+                    remembered"
             .to_owned());
     }
     glob::Pattern::new(text).map(|_| ()).map_err(|error| format!("is not a glob: {error}"))
@@ -167,8 +167,12 @@ pub(super) fn listen_form(text: &str) -> Result<(), String> {
 
 /// A zone by its IANA name, or a fixed one as fail2ban writes it: `UTC+0200`.
 pub(super) fn time_zone(text: &str) -> Result<TimeZone, String> {
-    if let Some(zone) = fixed_zone(text) {
-        return zone.ok_or_else(|| "is not an offset; write for example `UTC+0200`".to_owned());
+    if text == "Z" {
+        return Ok(TimeZone::UTC);
+    }
+    if let Some(offset) = text.strip_prefix("UTC").or_else(|| text.strip_prefix("GMT")) {
+        return fixed_zone(offset)
+            .ok_or_else(|| "is not an offset; write for example `UTC+0200`".to_owned());
     }
     TimeZone::get(text).map_err(|_| {
         "is not a time zone known here; write an IANA name such as `Europe/Berlin` (tzdata must be \
@@ -182,24 +186,16 @@ pub(super) fn time_zone_form(text: &str) -> Result<(), String> {
     time_zone(text).map(|_| ())
 }
 
-/// `None` if the text is not of that form; within, `None` if there is no such offset.
-fn fixed_zone(text: &str) -> Option<Option<TimeZone>> {
-    if text == "Z" {
-        return Some(Some(TimeZone::UTC));
+/// The zone of an offset from UTC; no offset is UTC itself.
+fn fixed_zone(offset: &str) -> Option<TimeZone> {
+    if offset.is_empty() {
+        return Some(TimeZone::UTC);
     }
-    let rest = text.strip_prefix("UTC").or_else(|| text.strip_prefix("GMT"))?;
-    if rest.is_empty() {
-        return Some(Some(TimeZone::UTC));
-    }
-    let sign = match rest.as_bytes()[0] {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
+    let seconds = match offset.strip_prefix('-') {
+        Some(west) => -offset_seconds(west)?,
+        None => offset_seconds(offset.strip_prefix('+')?)?,
     };
-    Some(
-        offset_seconds(&rest[1..])
-            .and_then(|seconds| Offset::from_seconds(sign * seconds).ok().map(TimeZone::fixed)),
-    )
+    Offset::from_seconds(seconds).ok().map(TimeZone::fixed)
 }
 
 /// `0200`, `02:00` and `02` in seconds.

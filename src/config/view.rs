@@ -133,7 +133,12 @@ fn form(key: &'static Key) -> Option<&'static Text> {
 
 fn texts(node: &Node, form: Option<&Text>) -> Vec<Item> {
     let item = |text: &str| Item { text: text.to_owned(), place: node.place.clone() };
-    match (node.scalar(), form) {
+    let written = match (&node.value, form) {
+        (Value::Int(_), Some(form)) if !form.numbers => None,
+        (Value::Text(_) | Value::Int(_), _) => node.scalar(),
+        _ => None,
+    };
+    match (written, form) {
         (Some(text), Some(form)) => form
             .split(&text)
             .into_iter()

@@ -203,10 +203,9 @@ fn in_text(node: &Node, text: &Text) -> Result<(), Problem> {
 }
 
 fn not_a_text(node: &Node, text: &Text) -> String {
-    let hint = match &node.value {
-        Value::Int(_) | Value::Float(_) | Value::Bool(_) => "; if that is what you mean, quote it",
-        _ => "",
-    };
+    let would_do_quoted = !matches!(node.value, Value::Text(_))
+        && node.scalar().is_some_and(|written| (text.check)(&written).is_ok());
+    let hint = if would_do_quoted { "; if that is what you mean, quote it" } else { "" };
     format!("must be {} (such as `{}`), not {}{hint}", text.what, text.example, describe(node))
 }
 
@@ -231,7 +230,10 @@ fn suggestion(key: &str, keys: Keys, root: Keys) -> String {
         return format!("; did you mean `{near}`?");
     }
     if let Some(section) = keys::all(root).find(|section| has(section, key)) {
-        return format!("; it belongs in `{}`", section.name);
+        // Deep inside another section a key of the same name is mere chance.
+        if std::ptr::eq(keys, root) || matches!(section.kind, Kind::Named(..)) {
+            return format!("; it belongs in `{}`", section.name);
+        }
     }
     let known: Vec<_> =
         keys::all(keys).filter(|k| !k.later).map(|k| format!("`{}`", k.name)).collect();

@@ -9,7 +9,7 @@ pub(in crate::config) const FAIL2BAN: &[(&str, &str)] = &[
     ("banaction_allports", "write `port: all`"),
     ("chain", "`enforcement` says how bans are enforced"),
     ("dbfile", "write `state: {path: …}`"),
-    ("dbpurgeage", "leave it out: ended bans are not kept"),
+    ("dbpurgeage", "leave it out: there is nothing to purge by hand"),
     ("failregex", "write a filter of your own in `filters/` and name it with `filter`"),
     ("ignorecache", "leave it out: nothing is looked up"),
     ("ignorecommand", "list the addresses in `ignoreip`; no program is ever run"),

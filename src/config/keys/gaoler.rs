@@ -247,7 +247,7 @@ static ANY: Text = text("a text", "…", values::any);
 static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
 static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
 static MODE: Text = text("a mode", "aggressive", values::word);
-static PATH: Text = text("an absolute path", "/var/lib/gaoler/state.db", values::path);
+static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);
 static NAMESPACE: Text = text("the name of a namespace", "audit", values::word);
 static LISTEN: Text =
     text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);

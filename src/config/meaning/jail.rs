@@ -98,7 +98,6 @@ impl Meaning<'_> {
                     Some(file) => (Place::file(file), String::new()),
                     None => (named.place, draft.key("filter")),
                 };
-                let why = format!("the filter `{}` does not work: {why}", named.filter);
                 self.errors.push(ConfigError { place, key, problem: Problem::Filter(why) });
                 None
             }
@@ -108,7 +107,7 @@ impl Meaning<'_> {
     /// Which filter and mode a jail names; by default the filter of its own name.
     fn named(&mut self, draft: &Draft) -> Option<Named> {
         let written = draft.own.text("filter");
-        if written.is_none() && !self.is_clean(&draft.key("filter")) {
+        if written.is_none() && self.may_be_mistyped(draft.name) {
             return None;
         }
         let place = written.as_ref().map_or(draft.place, |item| &item.place).clone();

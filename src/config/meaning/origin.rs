@@ -28,7 +28,7 @@ impl Meaning<'_> {
                 self.files(draft, defaults.logpath.clone())
             }
             (None, None) => {
-                if self.is_clean(&format!("jails.{}", draft.name)) {
+                if !self.may_be_mistyped(draft.name) {
                     let why = "the jail says nothing of where to look, and nor does its filter; \
                                give it a `journalmatch` or a `logpath`";
                     self.error(draft.place, &format!("jails.{}", draft.name), why.to_owned());

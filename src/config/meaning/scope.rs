@@ -16,7 +16,7 @@ impl Meaning<'_> {
     /// The jail's ports, or else the filter's, or else all.
     pub(super) fn scope(&mut self, draft: &Draft, defaults: &Defaults) -> Option<Scope> {
         let protocols = protocols(draft);
-        let words = self.words(draft, defaults)?;
+        let words = words(draft, defaults)?;
         let (ports, errors) = self.resolved(draft, &words, &protocols);
         if errors {
             return None;
@@ -24,16 +24,6 @@ impl Meaning<'_> {
         let scope = Scope { ports: ports.unwrap_or_default(), protocols };
         self.advise_of_scope(draft.name, &scope);
         Some(scope)
-    }
-
-    /// What is written, and where; `None` if all of it was refused.
-    fn words(&self, draft: &Draft, defaults: &Defaults) -> Option<Vec<Item>> {
-        if draft.own.entry("port").is_some() {
-            let words = draft.own.texts("port");
-            return (!words.is_empty()).then_some(words);
-        }
-        let item = |text: &String| Item { text: text.clone(), place: draft.place.clone() };
-        Some(defaults.port.iter().map(item).collect())
     }
 
     /// The ports, `None` for all of them, and whether there were errors.
@@ -48,7 +38,7 @@ impl Meaning<'_> {
         for word in words {
             match self.services.resolve(&word.text, protocols) {
                 Ok(Ports::All) => all = true,
-                Ok(Ports::Some(some)) => ports.extend(some),
+                Ok(Ports::These(these)) => ports.extend(these),
                 Err(error) => {
                     errors = true;
                     let why = format!("`{}` {error}", word.text);
@@ -72,6 +62,16 @@ impl Meaning<'_> {
             ));
         }
     }
+}
+
+/// What is written, and where; `None` if all of it was refused.
+fn words(draft: &Draft, defaults: &Defaults) -> Option<Vec<Item>> {
+    if draft.own.entry("port").is_some() {
+        let words = draft.own.texts("port");
+        return (!words.is_empty()).then_some(words);
+    }
+    let item = |text: &String| Item { text: text.clone(), place: draft.place.clone() };
+    Some(defaults.port.iter().map(item).collect())
 }
 
 fn protocols(draft: &Draft) -> BTreeSet<Protocol> {
