@@ -50,7 +50,7 @@ pub fn jail(jail: &JailStatus) -> String {
 pub fn troubles(status: &Status) -> Vec<String> {
     let enforcement = &status.enforcement;
     let firewall = (!enforcement.up).then(|| {
-        format!("bans are not enforced: {}: {}", enforcement.backend, enforcement.condition)
+        format!("bans are not enforced ({}): {}", enforcement.backend, enforcement.condition)
     });
     let sources = status.sources.iter().filter(|source| !source.up).map(|source| {
         let trouble = source.trouble.as_deref().unwrap_or("not yet opened");
@@ -148,7 +148,7 @@ Status for the jail: sshd
         assert_eq!(
             troubles(&status),
             [
-                "bans are not enforced: firewalld: nobody owns its bus name",
+                "bans are not enforced (firewalld): nobody owns its bus name",
                 "/var/log/httpd/access_log is not read: permission denied",
             ]
         );

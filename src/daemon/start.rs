@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use std::net::TcpListener;
-use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -24,7 +22,7 @@ use super::notify::Notify;
 use super::standing::Standings;
 use crate::config::checked::{Config, Enforcement};
 use crate::control::access::{ADMIN_GROUP, Access};
-use crate::control::{self, Call, server};
+use crate::control::{Call, server};
 use crate::enforcer;
 use crate::enforcer::order::{Block, Condition, Order, Report};
 use crate::jail::ban::{Ban, BanKey};
@@ -100,6 +98,15 @@ struct Signals {
     interrupt: Signal,
 }
 
+/// The other ends of what the loop listens to.
+struct Senders {
+    messages: mpsc::Sender<Message>,
+    reports: mpsc::Sender<Report>,
+    acks: mpsc::UnboundedSender<Ack>,
+    calls: mpsc::Sender<Call>,
+    events: mpsc::Sender<Event>,
+}
+
 /// Runs until a signal ends it.
 ///
 /// # Errors
@@ -107,30 +114,17 @@ struct Signals {
 /// Fails only at the start, with the reason and the remedy.
 pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let now = clock::now();
-    let (ack_sender, acks) = mpsc::unbounded_channel();
-    let (store, saved) = open_store(&config, &options, ack_sender)?;
-    let socket = control::server::bind(&config.socket).await?;
-    let pages = match config.listen {
-        Some(address) => Some(telemetry::server::bind(address)?),
-        None => None,
-    };
+    let (senders, channels) = channels()?;
+    let (store, saved) = open_store(&config, &options, senders.acks)?;
+    let socket = server::bind(&config.socket).await?;
+    let pages = config.listen.map(telemetry::server::bind).transpose()?;
     let access = Access::of_this_process().map_err(StartError::Groups)?;
-    let own_addresses = addresses::own().map_err(StartError::Addresses)?;
-    let (messages_sender, messages) = mpsc::channel(BATCHES);
-    let (report_sender, reports) = mpsc::channel(EVENTS);
-    let (event_sender, events) = mpsc::channel(EVENTS);
-    let (call_sender, calls) = mpsc::channel(EVENTS);
-    let (orders, order_receiver) = mpsc::unbounded_channel();
-    let channels = Channels { messages, reports, acks, calls, events, signals: Signals::hear()? };
-    let metrics = Arc::new(Metrics::new(
-        env!("CARGO_PKG_VERSION"),
-        options.revision,
-        now,
-        "/proc/self".into(),
-    ));
+    let enforcement = if options.dry_run { Enforcement::None } else { config.enforcement.clone() };
+    let (version, revision) = (env!("CARGO_PKG_VERSION"), options.revision);
+    let metrics = Arc::new(Metrics::new(version, revision, now, "/proc/self".into()));
+    let (orders, ordered) = mpsc::unbounded_channel();
     let (overview, shown) = watch::channel(Overview::default());
 
-    let backend = if options.dry_run { "none" } else { enforcer::backend(&config.enforcement) };
     let mut daemon = Daemon {
         config_path: options.config_path,
         dry_run: options.dry_run,
@@ -139,12 +133,12 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         sources: BTreeMap::new(),
         positions: saved.positions.into_iter().collect(),
         totals: saved.totals.into_iter().collect(),
-        own_addresses,
+        own_addresses: addresses::own().map_err(StartError::Addresses)?,
         standings: Standings::default(),
         keeping: Keeping::default(),
         waiting: Vec::new(),
         condition: Condition::Absent,
-        backend,
+        backend: enforcer::backend(&enforcement),
         stopping: false,
         reloading: Vec::new(),
         sweep_due: now.boot,
@@ -152,32 +146,45 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         store,
         store_up: true,
         orders,
-        events: event_sender.clone(),
-        messages: Some(messages_sender),
+        events: senders.events.clone(),
+        messages: Some(senders.messages),
         backend_metrics: metrics
-            .backend_appears(backend, enforcer::operations(&config.enforcement)),
+            .backend_appears(enforcer::backend(&enforcement), enforcer::operations(&enforcement)),
         metrics: Arc::clone(&metrics),
         overview,
         zone: TimeZone::system(),
         notify: Notify::from_environment(),
     };
-    for settings in &config.jails {
-        daemon.add_jail(settings.clone());
+    let restored = daemon.take_up(&config, saved.bans, now);
+    let enforcer = enforcer::spawn(&enforcement, restored, clock::now, ordered, senders.reports);
+    tokio::spawn(server::serve(socket, access, senders.calls));
+    if let Some(pages) = pages {
+        telemetry::server::serve(pages, metrics, shown, std::future::pending())
+            .map_err(StartError::Serve)?;
     }
-    let desired = daemon.restore(saved.bans, now);
-    let enforcement = if options.dry_run { Enforcement::None } else { config.enforcement.clone() };
-    let enforcer = enforcer::spawn(enforcement, desired, clock::now, order_receiver, report_sender);
-    serve(access, socket, pages, call_sender, metrics, shown).map_err(StartError::Serve)?;
-    watch_addresses(event_sender);
-    daemon.follow(&config.jails, now);
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
-    daemon.publish(now);
-    daemon.notify.ready(&daemon.summary());
-    tracing::info!("gaoler {} follows {}", env!("CARGO_PKG_VERSION"), daemon.summary());
+    watch_addresses(senders.events);
+    daemon.begin(&config, now);
     daemon.turn(channels, enforcer).await;
     Ok(())
+}
+
+fn channels() -> Result<(Senders, Channels), StartError> {
+    let (messages_in, messages) = mpsc::channel(BATCHES);
+    let (reports_in, reports) = mpsc::channel(EVENTS);
+    let (acks_in, acks) = mpsc::unbounded_channel();
+    let (calls_in, calls) = mpsc::channel(EVENTS);
+    let (events_in, events) = mpsc::channel(EVENTS);
+    let signals = Signals::hear()?;
+    Ok((
+        Senders {
+            messages: messages_in,
+            reports: reports_in,
+            acks: acks_in,
+            calls: calls_in,
+            events: events_in,
+        },
+        Channels { messages, reports, acks, calls, events, signals },
+    ))
 }
 
 impl Signals {
@@ -200,8 +207,12 @@ impl Signals {
 }
 
 impl Daemon {
-    /// Takes up the bans of an earlier run; those that should still be in force, for the enforcer.
-    fn restore(&mut self, bans: Vec<Ban>, now: Moment) -> Vec<(BanKey, Block)> {
+    /// Makes the jails, and puts into them the bans of an earlier run. Returns those that should
+    /// still be in force, for the enforcer.
+    fn take_up(&mut self, config: &Config, bans: Vec<Ban>, now: Moment) -> Vec<(BanKey, Block)> {
+        for settings in &config.jails {
+            self.add_jail(settings.clone());
+        }
         let mut desired = Vec::new();
         for ban in bans {
             let key = ban.key.clone();
@@ -229,6 +240,17 @@ impl Daemon {
     fn forget(&mut self, key: BanKey, reason: &'static str, now: Moment) {
         lines::unbanned(&key.jail, &key.address);
         self.keeping.ended(Ended { key, at: now.wall, reason }, None);
+    }
+
+    /// Follows the sources, and says so.
+    fn begin(&mut self, config: &Config, now: Moment) {
+        self.follow(&config.jails, now);
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.publish(now);
+        self.notify.ready(&self.summary());
+        tracing::info!("gaoler {} follows {}", env!("CARGO_PKG_VERSION"), self.summary());
     }
 
     /// Turns until a signal has ended it and what was left has been done.
@@ -297,21 +319,6 @@ fn open_store(
     acks: mpsc::UnboundedSender<Ack>,
 ) -> Result<(Store, Saved), StoreError> {
     if options.dry_run { Store::in_memory(acks) } else { Store::open(&config.state, acks) }
-}
-
-fn serve(
-    access: Access,
-    socket: UnixListener,
-    pages: Option<TcpListener>,
-    calls: mpsc::Sender<Call>,
-    metrics: Arc<Metrics>,
-    overview: watch::Receiver<Overview>,
-) -> std::io::Result<()> {
-    tokio::spawn(server::serve(socket, access, calls));
-    if let Some(pages) = pages {
-        telemetry::server::serve(pages, metrics, overview, std::future::pending())?;
-    }
-    Ok(())
 }
 
 /// Looks the host's addresses up again and again; an address may come with a link.

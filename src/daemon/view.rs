@@ -22,7 +22,7 @@ impl Daemon {
             enforcement: EnforcementStatus {
                 backend: self.backend.to_owned(),
                 up: self.condition == Condition::Ready,
-                condition: words(&self.condition).to_owned(),
+                condition: self.condition_in_words().to_owned(),
             },
             sources: self
                 .sources
@@ -59,6 +59,16 @@ impl Daemon {
             state_ok: self.store_up,
             jails: status.jails.into_iter().map(jail_numbers).collect(),
         });
+    }
+
+    fn condition_in_words(&self) -> &str {
+        if self.dry_run {
+            "dry run: nobody is banned"
+        } else if self.backend == "none" {
+            "watching only, as `enforcement.backend: none` says"
+        } else {
+            words(&self.condition)
+        }
     }
 
     fn jail_status(&self, running: &RunningJail, now: Moment) -> JailStatus {

@@ -144,8 +144,19 @@ struct Found {
     drift: Drift,
 }
 
+/// All that [`Call::operation`] can answer.
+pub const OPERATIONS: [&str; 7] = [
+    "add_rich_rule",
+    "get_active_zones",
+    "get_default_zone",
+    "get_rich_rules",
+    "get_zones",
+    "query_panic_mode",
+    "remove_rich_rule",
+];
+
 impl Call {
-    /// What it is called in metrics.
+    /// What it is called in metrics: one of [`OPERATIONS`].
     #[must_use]
     pub fn operation(&self) -> &'static str {
         match self {
