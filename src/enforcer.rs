@@ -7,6 +7,7 @@
 //! what should be, [`reconcile`] what is and the steps between, [`fault`] what an error means.
 //! [`firewalld`] makes the calls; [`watch`] stands in where nothing is enforced.
 
+pub mod call;
 pub mod desired;
 pub mod fault;
 mod firewalld;
