@@ -7,6 +7,7 @@
 //! what should be, [`reconcile`] what is and the steps between, [`fault`] what an error means.
 //! [`firewalld`] makes the calls; [`watch`] stands in where nothing is enforced.
 
+pub mod call;
 pub mod desired;
 pub mod fault;
 mod firewalld;
@@ -41,7 +42,7 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
 pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
         Enforcement::None => &[],
-        Enforcement::Firewalld(_) => &plan::OPERATIONS,
+        Enforcement::Firewalld(_) => &call::OPERATIONS,
     }
 }
 

@@ -14,9 +14,10 @@ use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
 use self::bus::{Bus, Calls, News};
+use super::call::{Answer, Call};
 use super::fault::Fault;
 use super::order::{Block, Order, Outcome, Report};
-use super::plan::{Answer, Call, Plan};
+use super::plan::Plan;
 use crate::config::checked::Firewalld;
 use crate::jail::ban::BanKey;
 use crate::moment::{Boot, Clock};

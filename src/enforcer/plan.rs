@@ -11,16 +11,21 @@
 //! The order of work: a new ban, one call at a time in turn with a look that is under way; then
 //! releases; then what the last look found amiss.
 
+mod agenda;
 mod change;
 mod look;
+mod setbacks;
 #[cfg(test)]
 mod simulation;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 
 use jiff::SignedDuration;
 
+use self::agenda::Agenda;
 use self::look::Look;
+use self::setbacks::Setbacks;
+use super::call::{Answer, Call, Signal};
 use super::desired::Desired;
 use super::fault::Fault;
 use super::order::{Block, Condition, Order, Report};
@@ -40,59 +45,6 @@ const PERIOD: SignedDuration = SignedDuration::from_secs(60);
 /// How long signals are collected before a look: a zone that changes sends several.
 const DEBOUNCE: SignedDuration = SignedDuration::from_millis(100);
 
-/// How long until the first look after something went wrong; doubles each time, up to [`PATIENCE`].
-const RETRY: SignedDuration = SignedDuration::from_millis(250);
-
-/// The longest wait between attempts.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
-
-/// One call to firewalld.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// `getDefaultZone`; its answer means that firewalld works.
-    DefaultZone,
-    /// `queryPanicMode`.
-    PanicMode,
-    /// `getActiveZones`.
-    ActiveZones,
-    /// `getZones`.
-    Zones,
-    /// `getRichRules` of a zone.
-    RichRules(Zone),
-    /// `addRichRule` or `removeRichRule`.
-    Change(Step),
-}
-
-/// What a call answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// To [`Call::DefaultZone`].
-    Zone(Zone),
-    /// To [`Call::PanicMode`].
-    Panic(bool),
-    /// To [`Call::ActiveZones`] and [`Call::Zones`].
-    Zones(Vec<Zone>),
-    /// To [`Call::RichRules`].
-    Rules(Vec<String>),
-    /// To [`Call::Change`].
-    Done,
-}
-
-/// What firewalld said without being asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// `Reloaded`: runtime rules are gone.
-    Reloaded,
-    /// `PanicModeEnabled`.
-    PanicOn,
-    /// `PanicModeDisabled`.
-    PanicOff,
-    /// The default zone, or what is bound to a zone, has changed.
-    Zones,
-    /// `RichRuleRemoved`: the zone, and the rule as whoever removed it wrote it.
-    RuleRemoved(String, String),
-}
-
 /// What is to be done, and what is known.
 #[derive(Debug)]
 pub struct Plan {
@@ -107,10 +59,7 @@ pub struct Plan {
     announced: HashSet<BanKey>,
     /// The bans released and not yet reported so, with the rules that must go first.
     releasing: HashMap<BanKey, Vec<Rule>>,
-    // Hints only: each step is checked against what is known when its turn comes.
-    urgent: VecDeque<Step>,
-    releases: VecDeque<Step>,
-    repairs: VecDeque<Step>,
+    agenda: Agenda,
     look: Option<Look>,
     due: Option<Due>,
     /// What looks have found since the last one that ended well.
@@ -119,12 +68,7 @@ pub struct Plan {
     in_doubt: bool,
     /// Whether every zone has been listed once.
     adopted: bool,
-    /// Whether the look under way gets the next call, or a new ban.
-    look_next: bool,
-    /// Whether something failed since the last look began.
-    faltered: bool,
-    /// Looks in a row after which something failed.
-    setbacks: u32,
+    setbacks: Setbacks,
     /// Rules in place, as last reported.
     used: Option<usize>,
     reports: Vec<Report>,
@@ -144,33 +88,6 @@ struct Found {
     drift: Drift,
 }
 
-/// All that [`Call::operation`] can answer.
-pub const OPERATIONS: [&str; 7] = [
-    "add_rich_rule",
-    "get_active_zones",
-    "get_default_zone",
-    "get_rich_rules",
-    "get_zones",
-    "query_panic_mode",
-    "remove_rich_rule",
-];
-
-impl Call {
-    /// What it is called in metrics: one of [`OPERATIONS`].
-    #[must_use]
-    pub fn operation(&self) -> &'static str {
-        match self {
-            Self::DefaultZone => "get_default_zone",
-            Self::PanicMode => "query_panic_mode",
-            Self::ActiveZones => "get_active_zones",
-            Self::Zones => "get_zones",
-            Self::RichRules(_) => "get_rich_rules",
-            Self::Change(Step::Add(..)) => "add_rich_rule",
-            Self::Change(Step::Remove(..) | Step::RemoveStray(..)) => "remove_rich_rule",
-        }
-    }
-}
-
 impl Plan {
     /// Begins with the bans of an earlier run, oldest first: what of them firewalld still holds is
     /// adopted, the rest is put back.
@@ -185,17 +102,13 @@ impl Plan {
             condition: None,
             announced: HashSet::new(),
             releasing: HashMap::new(),
-            urgent: VecDeque::new(),
-            releases: VecDeque::new(),
-            repairs: VecDeque::new(),
+            agenda: Agenda::default(),
             look: None,
             due: None,
             found: None,
             in_doubt: false,
             adopted: false,
-            look_next: false,
-            faltered: false,
-            setbacks: 0,
+            setbacks: Setbacks::default(),
             used: None,
             reports: Vec::new(),
         };
@@ -293,8 +206,7 @@ impl Plan {
     /// Whether nothing is left to be done now.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        !self.is_ready()
-            || (self.urgent.is_empty() && self.releases.is_empty() && self.repairs.is_empty())
+        !self.is_ready() || self.agenda.is_empty()
     }
 
     /// Adds a report of the driver's own, in its place among the others.
@@ -310,35 +222,13 @@ impl Plan {
     /// The next step that is still needed, or the next call of the look under way.
     fn next_step_or_look(&mut self) -> Option<Call> {
         let look = self.look.as_ref().map(Look::call);
-        let yields = look.is_none() || !self.look_next;
-        if let Some(step) = (self.is_ready() && yields).then(|| self.next_urgent()).flatten() {
-            self.look_next = true;
-            return Some(self.begin(step));
-        }
-        self.look_next = false;
-        if look.is_some() {
-            return look;
-        }
-        let step = if self.is_ready() { self.next_other() } else { None };
-        step.map(|step| self.begin(step))
-    }
-
-    fn next_urgent(&mut self) -> Option<Step> {
-        self.next_needed(|plan| plan.urgent.pop_front())
-    }
-
-    fn next_other(&mut self) -> Option<Step> {
-        self.next_needed(|plan| plan.releases.pop_front().or_else(|| plan.repairs.pop_front()))
-    }
-
-    /// Takes steps until one is still needed.
-    fn next_needed(&mut self, take: impl Fn(&mut Self) -> Option<Step>) -> Option<Step> {
-        loop {
-            let step = take(self)?;
+        let turn = self.agenda.turn(look.is_some());
+        while let Some(step) = turn.filter(|_| self.is_ready()).and_then(|t| self.agenda.take(t)) {
             if self.is_needed(&step) {
-                return Some(step);
+                return Some(self.begin(step));
             }
         }
+        look
     }
 
     fn is_needed(&self, step: &Step) -> bool {

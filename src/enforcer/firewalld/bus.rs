@@ -8,8 +8,8 @@ use zbus::fdo::DBusProxy;
 use zbus::message::Type;
 use zbus::{Connection, MatchRule, Message, MessageStream, connection};
 
+use crate::enforcer::call::{Answer, Call, Signal};
 use crate::enforcer::fault::Fault;
-use crate::enforcer::plan::{Answer, Call, Signal};
 use crate::enforcer::proxy::{FirewallD1Proxy, NAME, PATH, ZoneProxy};
 use crate::enforcer::reconcile::{Step, Zone};
 

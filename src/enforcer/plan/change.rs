@@ -1,6 +1,7 @@
 //! Bans that begin and end, and what came of the calls made for them.
 
-use super::{Answer, LIMIT, PATIENCE, PERIOD, Plan, RETRY};
+use super::{LIMIT, PERIOD, Plan};
+use crate::enforcer::call::Answer;
 use crate::enforcer::fault::Fault;
 use crate::enforcer::order::{Block, Condition, Report};
 use crate::enforcer::reconcile::{Hold, Step};
@@ -98,13 +99,8 @@ impl Plan {
 
     /// Notes that something failed, and looks again: soon at first, then less and less so.
     pub(super) fn falter(&mut self, now: Boot) {
-        if !self.faltered {
-            self.faltered = true;
-            self.setbacks = self.setbacks.saturating_add(1);
-        }
-        let doublings = self.setbacks.saturating_sub(1).min(16);
-        let wait = RETRY.saturating_mul(1 << doublings).min(PATIENCE);
-        self.look_at(now.after(wait), "retry");
+        let at = self.setbacks.fail(now);
+        self.look_at(at, "retry");
     }
 
     /// Says why nothing works, and tries again at length.
@@ -149,10 +145,10 @@ impl Plan {
         }
         if self.desired.needs(&rule) {
             let steps = self.zones.iter().filter_map(|zone| self.placed.step(zone, &rule, true));
-            self.urgent.extend(steps);
+            self.agenda.enforce(steps);
         } else {
             let steps = self.placed.zones().filter_map(|zone| self.placed.step(zone, &rule, false));
-            self.releases.extend(steps);
+            self.agenda.release(steps);
         }
     }
 

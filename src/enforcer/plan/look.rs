@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::{Answer, Call, Found, PERIOD, Plan};
+use super::{Found, PERIOD, Plan};
+use crate::enforcer::call::{Answer, Call};
 use crate::enforcer::fault::Fault;
 use crate::enforcer::order::{Condition, Report};
 use crate::enforcer::reconcile::{Drift, Step, Zone};
@@ -60,7 +61,7 @@ impl Look {
 impl Plan {
     pub(super) fn begin_look(&mut self, trigger: &'static str) {
         self.due = None;
-        self.faltered = false;
+        self.setbacks.begin();
         self.look = Some(Look::new());
         // What an abandoned look found is still to be reported, under its own name.
         let nothing = Found { trigger, drift: Drift::default() };
@@ -87,11 +88,11 @@ impl Plan {
         if self.used.replace(used) != Some(used) {
             self.reports.push(Report::Capacity { used: used as u64, limit: super::LIMIT as u64 });
         }
-        if self.faltered {
+        if self.setbacks.failed() {
             return;
         }
         if let Some(Found { trigger, drift: Drift { missing, unexpected } }) = self.found.take() {
-            self.setbacks = 0;
+            self.setbacks.forget();
             self.reports.push(Report::Reconciled { trigger, missing, unexpected });
         }
         if self.due.is_none() {
@@ -191,12 +192,10 @@ impl Plan {
         for key in bans {
             self.announce(&key, now);
         }
-        self.urgent.clear();
         let steps = self.placed.steps(&self.desired, &self.zones);
         let awaited = |step: &Step| matches!(step, Step::Remove(_, rule) if self.releasing.values().flatten().any(|r| r == rule));
-        let (releases, repairs): (Vec<_>, Vec<_>) = steps.into_iter().partition(awaited);
-        self.releases = releases.into();
-        self.repairs = repairs.into();
+        let (releases, repairs) = steps.into_iter().partition(awaited);
+        self.agenda.replace(releases, repairs);
         self.report_released();
     }
 

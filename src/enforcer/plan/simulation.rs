@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Answer, Call, Plan, Signal};
+use super::Plan;
 use crate::config::checked::{Action, Firewalld};
+use crate::enforcer::call::{Answer, Call, Signal};
 use crate::enforcer::fault::Fault;
 use crate::enforcer::order::{Block, Condition, Order, Report};
 use crate::enforcer::reconcile::{Step, Zone};
