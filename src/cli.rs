@@ -56,7 +56,7 @@ enum Verb {
     Ban {
         /// The jail.
         jail: String,
-        /// Addresses (192.0.2.7, 2001:db8::7) or networks (192.0.2.0/24).
+        /// Addresses (192.0.2.7, `2001:db8::7`) or networks (192.0.2.0/24).
         #[arg(required = true)]
         addresses: Vec<String>,
         /// How long, instead of the jail's bantime: 600, 10m, 1d12h, permanent.

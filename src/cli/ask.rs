@@ -20,7 +20,11 @@ use crate::control::client;
 /// # Errors
 ///
 /// Fails if the daemon does not answer, or has no such jail.
-pub fn status(socket: &Path, jail: Option<&str>, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) fn status(
+    socket: &Path,
+    jail: Option<&str>,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
     let status: Status = ask(socket, Method::GET, "/api/v1/status", Vec::new())?;
     let Some(name) = jail else {
         show(format, &status, || tree::overview(&status))?;
@@ -40,7 +44,11 @@ pub fn status(socket: &Path, jail: Option<&str>, format: Format) -> anyhow::Resu
 /// # Errors
 ///
 /// Fails if the daemon does not answer, or has no such jail.
-pub fn banned(socket: &Path, jail: Option<&str>, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) fn banned(
+    socket: &Path,
+    jail: Option<&str>,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
     let path = match jail {
         Some(jail) => format!("/api/v1/banned?jail={jail}"),
         None => "/api/v1/banned".to_owned(),
@@ -55,7 +63,7 @@ pub fn banned(socket: &Path, jail: Option<&str>, format: Format) -> anyhow::Resu
 /// # Errors
 ///
 /// Fails if the daemon does not answer, or refuses.
-pub fn ban(
+pub(super) fn ban(
     socket: &Path,
     jail: &str,
     addresses: &[String],
@@ -75,7 +83,7 @@ pub fn ban(
 /// # Errors
 ///
 /// Fails if the daemon does not answer, or refuses.
-pub fn unban(
+pub(super) fn unban(
     socket: &Path,
     jail: Option<&str>,
     addresses: &[String],
@@ -91,7 +99,7 @@ pub fn unban(
 /// # Errors
 ///
 /// Fails if the daemon does not answer, or the new configuration is wrong.
-pub fn reload(socket: &Path, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) fn reload(socket: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let reloaded: Reloaded = ask(socket, Method::POST, "/api/v1/reload", Vec::new())?;
     show(format, &reloaded, || format!("OK: {} jails\n", reloaded.jails))?;
     if format == Format::Human {

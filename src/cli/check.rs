@@ -13,7 +13,7 @@ use crate::config::checked::{Config, Enforcement, JailSettings};
 /// # Errors
 ///
 /// Fails with every mistake in the configuration at once.
-pub fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let config = config::load(path)?;
     let broken = samples(&config);
     match format {
@@ -34,7 +34,7 @@ pub fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
 /// # Errors
 ///
 /// Fails if nobody reads it.
-pub fn schema() -> anyhow::Result<ExitCode> {
+pub(super) fn schema() -> anyhow::Result<ExitCode> {
     print(&format!("{}\n", serde_json::to_string_pretty(&config::schema())?))?;
     Ok(ExitCode::SUCCESS)
 }

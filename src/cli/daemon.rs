@@ -18,7 +18,11 @@ const REVISION: &str = match option_env!("GAOLER_REVISION") {
 /// # Errors
 ///
 /// Fails if the configuration is wrong or the daemon cannot start.
-pub fn run(config_path: PathBuf, dry_run: bool, log_level: &str) -> anyhow::Result<ExitCode> {
+pub(super) fn run(
+    config_path: PathBuf,
+    dry_run: bool,
+    log_level: &str,
+) -> anyhow::Result<ExitCode> {
     let config = config::load(&config_path)?;
     log::start(log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
     // Two workers: one for the loop, one for what it talks to.

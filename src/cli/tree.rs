@@ -9,7 +9,7 @@ use crate::control::api::{JailStatus, OriginStatus, Status};
 
 /// `gaoler status`: the jails.
 #[must_use]
-pub fn overview(status: &Status) -> String {
+pub(super) fn overview(status: &Status) -> String {
     let names: Vec<&str> = status.jails.iter().map(|jail| jail.name.as_str()).collect();
     format!(
         "Status\n|- Number of jail:\t{}\n`- Jail list:\t{}\n",
@@ -20,7 +20,7 @@ pub fn overview(status: &Status) -> String {
 
 /// `gaoler status JAIL`: one jail's numbers.
 #[must_use]
-pub fn jail(jail: &JailStatus) -> String {
+pub(super) fn jail(jail: &JailStatus) -> String {
     let (filter, actions) = (&jail.filter, &jail.actions);
     let origin = match &filter.origin {
         OriginStatus::JournalMatches(matches) => format!("Journal matches:\t{matches}"),
@@ -47,7 +47,7 @@ pub fn jail(jail: &JailStatus) -> String {
 
 /// What is wrong, a line each: for standard error, beside the tree.
 #[must_use]
-pub fn troubles(status: &Status) -> Vec<String> {
+pub(super) fn troubles(status: &Status) -> Vec<String> {
     let enforcement = &status.enforcement;
     let firewall = (!enforcement.up).then(|| {
         format!("bans are not enforced ({}): {}", enforcement.backend, enforcement.condition)

@@ -25,7 +25,7 @@ pub(super) type Reply = oneshot::Sender<Result<Answer, Refused>>;
 pub(super) struct Waiting {
     keys: HashSet<BanKey>,
     changed: Changed,
-    pub until: Boot,
+    pub(super) until: Boot,
     reply: Reply,
 }
 
@@ -60,10 +60,10 @@ impl Daemon {
     }
 
     /// The firewall has dealt with a ban or its end; `problem` if it will not.
-    pub(super) fn on_answer(&mut self, key: &BanKey, problem: Option<String>) {
+    pub(super) fn on_answer(&mut self, key: &BanKey, problem: Option<&str>) {
         for waiting in &mut self.waiting {
             if waiting.keys.remove(key)
-                && let Some(problem) = &problem
+                && let Some(problem) = problem
             {
                 waiting.changed.problems.push(format!("{}: {problem}", show(&key.address)));
             }

@@ -6,6 +6,10 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::moment::{Boot, Moment};
 
 /// Reads the wall clock and `CLOCK_BOOTTIME`.
+///
+/// # Panics
+///
+/// Never: the kernel keeps its nanoseconds below 10⁹.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub fn now() -> Moment {

@@ -11,7 +11,7 @@ use crate::store::Ack;
 
 /// One thing that happened.
 #[derive(Debug)]
-pub enum Event {
+pub(super) enum Event {
     /// A source read something, or fares otherwise.
     Source(Message),
     /// The firewall did something, or fares otherwise.

@@ -16,7 +16,7 @@ pub(super) struct Frozen {
 
 impl Frozen {
     /// As the daemon starts with them.
-    pub fn of(config: &Config) -> Self {
+    pub(super) fn of(config: &Config) -> Self {
         Self {
             enforcement: config.enforcement.clone(),
             state: config.state.clone(),
@@ -26,12 +26,12 @@ impl Frozen {
     }
 
     /// The control socket.
-    pub fn socket(&self) -> &Path {
+    pub(super) fn socket(&self) -> &Path {
         &self.socket
     }
 
     /// What another configuration says otherwise, in words.
-    pub fn differences(&self, config: &Config) -> Vec<String> {
+    pub(super) fn differences(&self, config: &Config) -> Vec<String> {
         [
             (self.enforcement != config.enforcement, "enforcement"),
             (self.state != config.state, "state.path"),

@@ -15,13 +15,13 @@ use crate::source::batch::{Position, SourceName};
 use crate::store::change::{Change, Ended, Totals};
 
 /// How long an order waits for the store.
-pub const PATIENCE: SignedDuration = SignedDuration::from_millis(50);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_millis(50);
 /// How long positions and totals gather before they are committed.
-pub const GATHERING: SignedDuration = SignedDuration::from_millis(500);
+pub(super) const GATHERING: SignedDuration = SignedDuration::from_millis(500);
 
 /// Changes not yet handed to the store, and orders that wait for changes that were.
 #[derive(Debug, Default)]
-pub struct Keeping {
+pub(super) struct Keeping {
     change: Change,
     orders: Vec<Order>,
     /// When the first of the gathered changes came.
@@ -43,19 +43,19 @@ struct Held {
 
 impl Keeping {
     /// A ban began; `order` enforces it.
-    pub fn began(&mut self, ban: Ban, order: Order) {
+    pub(super) fn began(&mut self, ban: Ban, order: Order) {
         self.change.began.push(ban);
         self.orders.push(order);
     }
 
     /// A ban ended; `order` releases it.
-    pub fn ended(&mut self, ended: Ended, order: Option<Order>) {
+    pub(super) fn ended(&mut self, ended: Ended, order: Option<Order>) {
         self.change.ended.push(ended);
         self.orders.extend(order);
     }
 
     /// A source was read up to here.
-    pub fn read(&mut self, source: &SourceName, through: Position, now: Boot) {
+    pub(super) fn read(&mut self, source: &SourceName, through: Position, now: Boot) {
         self.since.get_or_insert(now);
         match self.change.positions.iter_mut().find(|(name, _)| name == source) {
             Some((_, position)) => *position = through,
@@ -64,7 +64,7 @@ impl Keeping {
     }
 
     /// A jail's lifetime totals grew.
-    pub fn count(&mut self, jail: &JailName, more: Totals, now: Boot) {
+    pub(super) fn count(&mut self, jail: &JailName, more: Totals, now: Boot) {
         if more == Totals::default() {
             return;
         }
@@ -79,7 +79,7 @@ impl Keeping {
     }
 
     /// The changes to commit now, if it is time: at once where an order waits for them.
-    pub fn commit(&mut self, now: Boot, flush: bool) -> Option<(u64, Change)> {
+    pub(super) fn commit(&mut self, now: Boot, flush: bool) -> Option<(u64, Change)> {
         let urgent = !self.change.began.is_empty() || !self.change.ended.is_empty();
         let ripe = self.since.is_some_and(|since| now >= since.after(GATHERING) || flush);
         if !urgent && !ripe {
@@ -104,7 +104,7 @@ impl Keeping {
 
     /// The store kept everything up to `sequence` (`kept`), or could not yet. Returns the orders
     /// that need not wait any longer.
-    pub fn acknowledged(&mut self, sequence: u64, kept: bool) -> Vec<Order> {
+    pub(super) fn acknowledged(&mut self, sequence: u64, kept: bool) -> Vec<Order> {
         let mut orders = Vec::new();
         for held in self.held.iter_mut().filter(|held| held.sequence <= sequence) {
             orders.append(&mut held.orders);
@@ -125,7 +125,7 @@ impl Keeping {
     }
 
     /// The orders that have waited long enough.
-    pub fn overdue(&mut self, now: Boot) -> Vec<Order> {
+    pub(super) fn overdue(&mut self, now: Boot) -> Vec<Order> {
         let mut orders = Vec::new();
         for held in self.held.iter_mut().filter(|held| !held.released && held.until <= now) {
             orders.append(&mut held.orders);
@@ -137,7 +137,7 @@ impl Keeping {
 
     /// When something is due next.
     #[must_use]
-    pub fn due(&self) -> Option<Boot> {
+    pub(super) fn due(&self) -> Option<Boot> {
         let patience = self.held.iter().find(|held| !held.released).map(|held| held.until);
         let gathered = self.since.map(|since| since.after(GATHERING));
         patience.into_iter().chain(gathered).min()
@@ -145,13 +145,13 @@ impl Keeping {
 
     /// How many bans are enforced and not yet kept.
     #[must_use]
-    pub fn volatile(&self) -> usize {
+    pub(super) fn volatile(&self) -> usize {
         self.volatile
     }
 
     /// Whether all that was handed over is kept, and nothing waits.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.held.is_empty() && self.since.is_none() && self.orders.is_empty()
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Daemon;
+use super::{Daemon, notify};
 use super::calls::Reply;
 use super::event::Event;
 use super::running::{RunningJail, RunningSource};
@@ -26,7 +26,7 @@ impl Daemon {
     /// Reads the configuration, and comes back with it.
     pub(super) fn read_configuration(&mut self, reply: Option<Reply>) {
         self.reloading.extend(reply);
-        self.notify.reloading();
+        notify::reloading();
         let (path, events) = (self.config_path.clone(), self.events.clone());
         tokio::task::spawn_blocking(move || {
             let read = config::load(&path)
@@ -46,7 +46,7 @@ impl Daemon {
         };
         self.metrics.reload.ended(result.is_ok(), now);
         news::reloaded(result.as_ref().err());
-        self.notify.ready(&self.summary());
+        notify::ready(&self.summary());
         self.publish(now);
         for reply in std::mem::take(&mut self.reloading) {
             let _ = reply.send(result.clone().map(Answer::Reloaded));
@@ -193,7 +193,7 @@ impl Daemon {
                 self.sources.insert(name, running);
             }
             Err(error) => {
-                tracing::error!(source = %name, %error, "{name}: cannot start its thread")
+                tracing::error!(source = %name, %error, "{name}: cannot start its thread");
             }
         }
     }

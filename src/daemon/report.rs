@@ -53,9 +53,9 @@ impl Daemon {
         {
             self.jails[index].metrics.withheld(Withheld::Capacity);
         }
-        self.standings.refused(key, why.clone());
+        self.on_answer(key, Some(&why));
+        self.standings.refused(key, why);
         self.show_bans(key);
-        self.on_answer(key, Some(why));
     }
 
     fn on_condition(&mut self, condition: Condition, now: Moment) {

@@ -13,35 +13,40 @@ use crate::telemetry::metrics::source::SourceMetrics;
 
 /// A jail that runs.
 pub(super) struct RunningJail {
-    pub jail: Jail,
-    pub settings: JailSettings,
-    pub metrics: JailMetrics,
+    pub(super) jail: Jail,
+    pub(super) settings: JailSettings,
+    pub(super) metrics: JailMetrics,
     /// Since the state database was made.
-    pub totals: Totals,
+    pub(super) totals: Totals,
 }
 
 impl RunningJail {
     /// A jail with nobody in it yet.
-    pub fn new(settings: JailSettings, totals: Totals, backend: &str, metrics: &Metrics) -> Self {
+    pub(super) fn new(
+        settings: JailSettings,
+        totals: Totals,
+        backend: &str,
+        metrics: &Metrics,
+    ) -> Self {
         let jail = Jail::new(settings.name.clone(), policy(&settings));
         let metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
         Self { jail, settings, metrics, totals }
     }
 
     /// Its name.
-    pub fn name(&self) -> &JailName {
+    pub(super) fn name(&self) -> &JailName {
         &self.settings.name
     }
 
     /// Goes by other settings from now on; windows and bans stay.
-    pub fn set(&mut self, settings: JailSettings, backend: &str, metrics: &Metrics) {
+    pub(super) fn set(&mut self, settings: JailSettings, backend: &str, metrics: &Metrics) {
         self.jail.set_policy(policy(&settings));
         self.metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
         self.settings = settings;
     }
 
     /// What the firewall must refuse for a ban of this jail.
-    pub fn block(&self, key: &BanKey) -> Block {
+    pub(super) fn block(&self, key: &BanKey) -> Block {
         Block { address: key.address, scope: self.settings.scope.clone() }
     }
 }
@@ -68,12 +73,12 @@ fn shown(settings: &JailSettings, backend: &str) -> Settings {
 
 /// A source that runs.
 pub(super) struct RunningSource {
-    pub source: Source,
-    pub metrics: SourceMetrics,
+    pub(super) source: Source,
+    pub(super) metrics: SourceMetrics,
     /// Whether it can be read.
-    pub up: bool,
+    pub(super) up: bool,
     /// Whether it had read all there was.
-    pub caught_up: bool,
+    pub(super) caught_up: bool,
     /// What is wrong while it cannot be read.
-    pub trouble: Option<Trouble>,
+    pub(super) trouble: Option<Trouble>,
 }

@@ -10,7 +10,7 @@ use crate::moment::Moment;
 
 /// How one ban stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     /// Asked for, not confirmed.
     Pending,
     /// The firewall has it.
@@ -22,7 +22,7 @@ pub enum State {
 impl State {
     /// The state in the API's words.
     #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Enforced => "enforced",
@@ -41,16 +41,16 @@ struct Standing {
 
 /// Bans of one jail, by family: IPv4, IPv6.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(super) struct Counts {
     /// Bans that should be in force.
-    pub desired: [u32; 2],
+    pub(super) desired: [u32; 2],
     /// Bans that are.
-    pub enforced: [u32; 2],
+    pub(super) enforced: [u32; 2],
 }
 
 /// All bans' standings.
 #[derive(Debug, Default)]
-pub struct Standings {
+pub(super) struct Standings {
     bans: HashMap<BanKey, Standing>,
     counts: HashMap<JailName, Counts>,
 }
@@ -58,14 +58,14 @@ pub struct Standings {
 impl Standings {
     /// A ban should be in force from now on. `decided` is when the record that decided was read;
     /// `None` where the delay to enforcement says nothing (a restored or a manual ban).
-    pub fn want(&mut self, key: BanKey, decided: Option<Moment>) {
+    pub(super) fn want(&mut self, key: BanKey, decided: Option<Moment>) {
         self.drop(&key);
         self.counts_of(&key).desired[family(&key)] += 1;
         self.bans.insert(key, Standing { state: State::Pending, decided });
     }
 
     /// The firewall has it. Returns the moment of decision the first time, to measure from.
-    pub fn enforced(&mut self, key: &BanKey) -> Option<Moment> {
+    pub(super) fn enforced(&mut self, key: &BanKey) -> Option<Moment> {
         let standing = self.bans.get_mut(key)?;
         let decided = standing.decided.take();
         self.set(key, State::Enforced);
@@ -73,17 +73,17 @@ impl Standings {
     }
 
     /// The firewall does not have it any more, or not yet.
-    pub fn pending(&mut self, key: &BanKey) {
+    pub(super) fn pending(&mut self, key: &BanKey) {
         self.set(key, State::Pending);
     }
 
     /// The firewall will not have it.
-    pub fn refused(&mut self, key: &BanKey, why: String) {
+    pub(super) fn refused(&mut self, key: &BanKey, why: String) {
         self.set(key, State::Refused(why));
     }
 
     /// It need not be in force any more.
-    pub fn drop(&mut self, key: &BanKey) {
+    pub(super) fn drop(&mut self, key: &BanKey) {
         let Some(standing) = self.bans.remove(key) else { return };
         let counts = self.counts_of(key);
         counts.desired[family(key)] -= 1;
@@ -94,13 +94,13 @@ impl Standings {
 
     /// How a ban stands; `None` if nobody wants it.
     #[must_use]
-    pub fn state(&self, key: &BanKey) -> Option<&State> {
+    pub(super) fn state(&self, key: &BanKey) -> Option<&State> {
         self.bans.get(key).map(|standing| &standing.state)
     }
 
     /// A jail's counts.
     #[must_use]
-    pub fn counts(&self, jail: &JailName) -> Counts {
+    pub(super) fn counts(&self, jail: &JailName) -> Counts {
         self.counts.get(jail).copied().unwrap_or_default()
     }
 

@@ -18,7 +18,7 @@ use super::clock;
 use super::event::Event;
 use super::frozen::Frozen;
 use super::keeping::Keeping;
-use super::notify::Notify;
+use super::notify::{self, Notify};
 use super::standing::Standings;
 use crate::config::checked::{Config, Enforcement};
 use crate::control::access::{ADMIN_GROUP, Access};
@@ -40,7 +40,7 @@ const BATCHES: usize = 16;
 /// Reports, calls and other events that may wait.
 const EVENTS: usize = 256;
 /// How often the host's own addresses are looked up again.
-const ADDRESSES_INTERVAL: Duration = Duration::from_secs(60);
+const ADDRESSES_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the end may take before what is left is left.
 const DRAIN: Duration = Duration::from_secs(8);
 
@@ -249,7 +249,7 @@ impl Daemon {
             tracing::warn!("{warning}");
         }
         self.publish(now);
-        self.notify.ready(&self.summary());
+        notify::ready(&self.summary());
         tracing::info!("gaoler {} follows {}", env!("CARGO_PKG_VERSION"), self.summary());
     }
 
@@ -261,10 +261,7 @@ impl Daemon {
         while !(drained && self.is_drained()) {
             let sleep = self.sleep(clock::now().boot);
             let event = tokio::select! {
-                message = channels.messages.recv(), if !drained => match message {
-                    Some(message) => Event::Source(message),
-                    None => { drained = true; Event::Deadline }
-                },
+                message = channels.messages.recv(), if !drained => if let Some(message) = message { Event::Source(message) } else { drained = true; Event::Deadline },
                 Some(report) = channels.reports.recv() => Event::Firewall(report),
                 Some(ack) = channels.acks.recv() => Event::Stored(ack),
                 Some(call) = channels.calls.recv() => Event::Call(call),

@@ -1,6 +1,6 @@
 //! The end: what has been read is judged and kept, what was ordered is done; bans stay.
 
-use super::Daemon;
+use super::{Daemon, notify};
 
 impl Daemon {
     /// Ends the sources. What they have read still comes; the last of them closes the channel.
@@ -9,7 +9,7 @@ impl Daemon {
             return;
         }
         self.stopping = true;
-        self.notify.stopping();
+        notify::stopping();
         tracing::info!("stopping: bans stay in force");
         self.messages = None;
         for running in self.sources.values() {

@@ -67,7 +67,7 @@ pub fn condition(backend: &str, condition: &Condition) {
         Condition::Absent => tracing::warn!(backend, "{backend}: {state}; bans wait"),
         Condition::Panic => tracing::warn!(backend, "{backend}: {state}; bans wait"),
         Condition::Broken(_) => {
-            tracing::error!(backend, "{backend}: {state}; bans are not enforced")
+            tracing::error!(backend, "{backend}: {state}; bans are not enforced");
         }
     }
 }
