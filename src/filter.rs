@@ -34,4 +34,11 @@ impl Filter {
         }
         Ok(Self { definition: definition.clone() })
     }
+
+    /// What a careful reader should know, such as a pattern in which the peer might choose the
+    /// address.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &[]
+    }
 }
