@@ -1,8 +1,8 @@
 //! `gaoler.yaml`: as written, checked, and as meant.
 //!
-//! A file becomes a tree in which every node knows its place ([`tree`]); one checker walks it
-//! against one table of keys ([`keys`], [`walk`]) and finds everything wrong at once; the files are
-//! laid over each other ([`merge`]), and what remains is given its meaning ([`meaning`]), a
+//! A file becomes a tree in which every node knows its place (`tree`); one checker walks it
+//! against one table of keys (`keys`, `walk`) and finds everything wrong at once; the files are
+//! laid over each other (`merge`), and what remains is given its meaning (`meaning`), a
 //! [`Config`](checked::Config) in which nothing can be wrong any more.
 
 pub mod builtin;

@@ -55,6 +55,12 @@ impl Filter {
         1
     }
 
+    /// What is dubious about it.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &[]
+    }
+
     /// Runs its samples.
     #[must_use]
     pub fn run_samples(&self) -> Vec<String> {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use gaoler::config::checked::{Config, JailSettings};
 use gaoler::config::{Surroundings, load, load_in};
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 const SERVICES: &str = "ssh 22/tcp\nhttp 80/tcp\nhttps 443/tcp\nhttps 443/udp\ndomain 53/udp\n";
@@ -67,7 +68,7 @@ fn described(jail: &JailSettings) -> String {
     let shown = |items: Vec<String>| items.join(" ");
     format!(
         "jail {}\n  {}\n  {:?}, bantime {:?}\n  ports [{}] {}\n  ignoreip [{}] self {}\n  \
-         zone {:?}, addresses {}\n",
+         zone {}, addresses {}\n",
         jail.name,
         jail.origin,
         jail.threshold,
@@ -76,11 +77,18 @@ fn described(jail: &JailSettings) -> String {
         shown(jail.scope.protocols.iter().map(|p| p.as_str().to_owned()).collect()),
         shown(jail.ignoreip.iter().map(ToString::to_string).collect()),
         jail.ignoreself,
-        jail.time_zone
-            .iana_name()
-            .map_or_else(|| format!("{:?}", jail.time_zone.to_fixed_offset()), str::to_owned),
+        zone(&jail.time_zone),
         jail.max_addresses,
     )
+}
+
+/// A zone's name, or its offset; the host's own differs from host to host.
+fn zone(zone: &TimeZone) -> String {
+    if *zone == TimeZone::system() {
+        return "the host's".to_owned();
+    }
+    let offset = || zone.to_offset(jiff::Timestamp::UNIX_EPOCH).to_string();
+    zone.iana_name().map_or_else(offset, str::to_owned)
 }
 
 /// The files of a case, and what it expects.

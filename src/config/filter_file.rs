@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::ConfigErrors;
 use super::keys::filter::FILE;
 use super::tree::Node;
-use super::view::{self, Item, View};
+use super::view::{Item, View};
 use super::walk::walk;
 use crate::filter::definition::{Defaults, Definition, HttpdFormat, HttpdRule, Mode, Sample};
 
@@ -19,11 +19,10 @@ pub fn parse(name: &str, file: &Path, yaml: &[u8]) -> Result<Definition, ConfigE
     if let Some(errors) = ConfigErrors::new(walk(&tree, FILE)) {
         return Err(errors);
     }
-    let table = view::defaults(FILE);
-    Ok(definition(name, &View::new(vec![&tree, &table], FILE), &tree))
+    Ok(definition(name, &View::new(vec![&tree], FILE)))
 }
 
-fn definition(name: &str, file: &View, tree: &Node) -> Definition {
+fn definition(name: &str, file: &View) -> Definition {
     Definition {
         name: name.to_owned(),
         description: text(file, "description").unwrap_or_default(),
@@ -31,8 +30,7 @@ fn definition(name: &str, file: &View, tree: &Node) -> Definition {
         failregex: texts(file, "failregex"),
         ignoreregex: texts(file, "ignoreregex"),
         modes: file.sections("modes").iter().map(|(name, mode)| self::mode(name, mode)).collect(),
-        // The table's defaults make a section of every name; the rule is there only if written.
-        httpd: tree.get("httpd").map(|_| httpd(&file.section("httpd"))),
+        httpd: file.entry("httpd").map(|_| httpd(&file.section("httpd"))),
         datepattern: text(file, "datepattern"),
         defaults: Defaults {
             journalmatch: texts(file, "journalmatch"),

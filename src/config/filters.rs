@@ -182,6 +182,16 @@ mod tests {
     }
 
     #[test]
+    fn a_jails_datepattern_replaces_the_filters() {
+        let mut filters = Filters::new("/nonexistent".into());
+        let found = filters.find("sshd", &Place::file(Path::new("x"))).unwrap();
+        let filter = filters.compile(&found, "normal", Some("%Y-%m-%d %H:%M:%S")).unwrap();
+        assert_eq!(filter.definition.datepattern.as_deref(), Some("%Y-%m-%d %H:%M:%S"));
+        let filter = filters.compile(&found, "normal", None).unwrap();
+        assert_eq!(filter.definition.datepattern, found.definition.datepattern);
+    }
+
+    #[test]
     fn a_file_comes_before_the_built_in_filter_of_its_name() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("sshd.yaml");

@@ -39,14 +39,14 @@ impl<'a> View<'a> {
             .find(|entry| entry.node.value != Value::Null)
     }
 
-    /// The section of that name.
+    /// The section of that name, as the first layer that gives it has it: like a list, it is
+    /// replaced as a whole.
     pub(super) fn section(&self, name: &str) -> View<'a> {
-        let nodes = self.layers.iter().filter_map(|layer| layer.get(name)).map(|e| &e.node);
         let keys: Keys = match self.key(name).map(|key| &key.kind) {
             Some(Kind::Section(keys)) => keys,
             _ => &[],
         };
-        View { layers: nodes.collect(), keys }
+        View { layers: self.entry(name).map(|entry| &entry.node).into_iter().collect(), keys }
     }
 
     /// The sections of a list, or by name.

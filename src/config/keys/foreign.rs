@@ -15,7 +15,7 @@ pub(in crate::config) const FAIL2BAN: &[(&str, &str)] = &[
     ("ignorecommand", "list the addresses in `ignoreip`; no program is ever run"),
     ("ignoreregex", "write a filter of your own in `filters/` and name it with `filter`"),
     ("logencoding", "leave it out: any bytes are read"),
-    ("loglevel", "set the environment variable `RUST_LOG`"),
+    ("loglevel", "set the environment variable `GAOLER_LOG`"),
     ("logtarget", "leave it out: the log goes to the journal"),
     ("maxlines", "leave it out: a failure is one line"),
     ("maxmatches", "leave it out: lines are not kept"),

@@ -92,7 +92,10 @@ impl Meaning<'_> {
         self.known_mode(draft, &named, &found)?;
         let datepattern = draft.own.text("datepattern").map(|item| item.text);
         match self.filters.compile(&found, &named.mode, datepattern.as_deref()) {
-            Ok(filter) => Some((found, filter)),
+            Ok(filter) => {
+                self.advise_of_filter(&filter);
+                Some((found, filter))
+            }
             Err(why) => {
                 let (place, key) = match &found.file {
                     Some(file) => (Place::file(file), String::new()),
@@ -142,6 +145,15 @@ impl Meaning<'_> {
         );
         self.error(&named.mode_place, &draft.key("mode"), why);
         None
+    }
+
+    /// Once for each filter, however many jails name it.
+    fn advise_of_filter(&mut self, filter: &Filter) {
+        for warning in filter.warnings() {
+            if !self.warnings.contains(warning) {
+                self.warnings.push(warning.clone());
+            }
+        }
     }
 
     /// What a careful reader should know of a jail's numbers.
