@@ -37,6 +37,8 @@ use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
+use crate::config::checked::Enforcement;
+use crate::enforcer;
 use crate::enforcer::order::{Condition, Order};
 use crate::jail::ban::JailName;
 use crate::moment::{Boot, Moment};
@@ -90,7 +92,57 @@ struct Daemon {
     notify: Notify,
 }
 
+/// What a daemon is made of.
+struct Setting<'a> {
+    config_path: PathBuf,
+    dry_run: bool,
+    frozen: Frozen,
+    enforcement: &'a Enforcement,
+    own_addresses: Vec<IpAddr>,
+    store: Store,
+    orders: mpsc::UnboundedSender<Order>,
+    events: mpsc::Sender<Event>,
+    messages: mpsc::Sender<Message>,
+    metrics: Arc<Metrics>,
+    overview: watch::Sender<Overview>,
+}
+
 impl Daemon {
+    /// A daemon without jails and sources yet.
+    fn new(setting: Setting<'_>) -> Self {
+        let backend = enforcer::backend(setting.enforcement);
+        let operations = enforcer::operations(setting.enforcement);
+        Self {
+            config_path: setting.config_path,
+            dry_run: setting.dry_run,
+            frozen: setting.frozen,
+            jails: Vec::new(),
+            sources: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            own_addresses: setting.own_addresses,
+            standings: Standings::default(),
+            keeping: Keeping::default(),
+            waiting: Vec::new(),
+            condition: Condition::Absent,
+            backend,
+            stopping: false,
+            reloading: Vec::new(),
+            sweep_due: Boot::default(),
+            overview_due: None,
+            store: setting.store,
+            store_up: true,
+            orders: setting.orders,
+            events: setting.events,
+            messages: Some(setting.messages),
+            backend_metrics: setting.metrics.backend_appears(backend, operations),
+            metrics: setting.metrics,
+            overview: setting.overview,
+            zone: TimeZone::system(),
+            notify: Notify::from_environment(),
+        }
+    }
+
     /// One turn of the loop.
     fn on_event(&mut self, event: Event, now: Moment) {
         match event {

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Daemon, notify};
 use super::calls::Reply;
 use super::event::Event;
 use super::running::{RunningJail, RunningSource};
+use super::{Daemon, notify};
 use crate::config;
 use crate::config::checked::{Config, JailSettings};
 use crate::control::api::{Answer, Refused, Reloaded};

@@ -1,31 +1,27 @@
 //! From a configuration to a running daemon, and the loop itself.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::Daemon;
 use super::addresses;
 use super::clock;
 use super::event::Event;
 use super::frozen::Frozen;
-use super::keeping::Keeping;
-use super::notify::{self, Notify};
-use super::standing::Standings;
+use super::notify;
+use super::{Daemon, Setting};
 use crate::config::checked::{Config, Enforcement};
 use crate::control::access::{ADMIN_GROUP, Access};
 use crate::control::{Call, server};
 use crate::enforcer;
-use crate::enforcer::order::{Block, Condition, Order, Report};
-use crate::jail::ban::{Ban, BanKey};
+use crate::enforcer::order::{Block, Order, Report};
+use crate::jail::ban::BanKey;
 use crate::moment::Moment;
 use crate::source::batch::Message;
 use crate::store::change::{Ended, Saved};
@@ -125,37 +121,20 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let (orders, ordered) = mpsc::unbounded_channel();
     let (overview, shown) = watch::channel(Overview::default());
 
-    let mut daemon = Daemon {
+    let mut daemon = Daemon::new(Setting {
+        frozen: Frozen::of(&config),
         config_path: options.config_path,
         dry_run: options.dry_run,
-        frozen: Frozen::of(&config),
-        jails: Vec::new(),
-        sources: BTreeMap::new(),
-        positions: saved.positions.into_iter().collect(),
-        totals: saved.totals.into_iter().collect(),
+        enforcement: &enforcement,
         own_addresses: addresses::own().map_err(StartError::Addresses)?,
-        standings: Standings::default(),
-        keeping: Keeping::default(),
-        waiting: Vec::new(),
-        condition: Condition::Absent,
-        backend: enforcer::backend(&enforcement),
-        stopping: false,
-        reloading: Vec::new(),
-        sweep_due: now.boot,
-        overview_due: None,
         store,
-        store_up: true,
         orders,
         events: senders.events.clone(),
-        messages: Some(senders.messages),
-        backend_metrics: metrics
-            .backend_appears(enforcer::backend(&enforcement), enforcer::operations(&enforcement)),
+        messages: senders.messages,
         metrics: Arc::clone(&metrics),
         overview,
-        zone: TimeZone::system(),
-        notify: Notify::from_environment(),
-    };
-    let restored = daemon.take_up(&config, saved.bans, now);
+    });
+    let restored = daemon.take_up(&config, saved, now);
     let enforcer = enforcer::spawn(&enforcement, restored, clock::now, ordered, senders.reports);
     tokio::spawn(server::serve(socket, access, senders.calls));
     if let Some(pages) = pages {
@@ -207,14 +186,21 @@ impl Signals {
 }
 
 impl Daemon {
-    /// Makes the jails, and puts into them the bans of an earlier run. Returns those that should
-    /// still be in force, for the enforcer.
-    fn take_up(&mut self, config: &Config, bans: Vec<Ban>, now: Moment) -> Vec<(BanKey, Block)> {
+    /// Makes the jails, and puts into them what an earlier run left. Returns the bans that
+    /// should still be in force, for the enforcer.
+    pub(super) fn take_up(
+        &mut self,
+        config: &Config,
+        saved: Saved,
+        now: Moment,
+    ) -> Vec<(BanKey, Block)> {
+        self.positions = saved.positions.into_iter().collect();
+        self.totals = saved.totals.into_iter().collect();
         for settings in &config.jails {
             self.add_jail(settings.clone());
         }
         let mut desired = Vec::new();
-        for ban in bans {
+        for ban in saved.bans {
             let key = ban.key.clone();
             let Some(index) = self.index(&key.jail) else {
                 self.forget(key, "jail_removed", now);

@@ -41,7 +41,7 @@ pub enum LogError {
 }
 
 /// Sets the log up for the process. `level` is one word, for gaoler itself (the libraries then
-/// only warn), or what `RUST_LOG` takes: `gaoler=debug,zbus=trace`. `journal_stream` is the
+/// only warn), or what `GAOLER_LOG` takes: `gaoler=debug,zbus=trace`. `journal_stream` is the
 /// environment's `JOURNAL_STREAM`.
 ///
 /// # Errors
