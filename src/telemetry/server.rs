@@ -14,7 +14,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -27,11 +27,9 @@ use super::pages::{Shown, answer};
 /// Connections served at a time; more wait in the kernel's queue.
 pub const CONNECTIONS: usize = 64;
 
-/// How long a connection may last.
-pub const LIFETIME: Duration = Duration::from_secs(30);
-
-/// How long a request's head may take to arrive.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long a connection may last: to send its request, and to read the answer. Prometheus gives up
+/// after 10 s unless told otherwise.
+pub const LIFETIME: Duration = Duration::from_secs(20);
 
 /// How long what is being served may take once gaoler stops.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -150,8 +148,6 @@ async fn converse(stream: TcpStream, metrics: &Metrics, overview: &watch::Receiv
         async move { Ok::<_, Infallible>(page) }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
         .keep_alive(false)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);

@@ -95,6 +95,7 @@ async fn metrics_come_as_asked() {
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     assert_eq!((plain.status, plain.header("content-type")), (200, content_type));
     assert_eq!(plain.text(), text(&played().metrics));
+    assert_eq!(plain.header("connection"), "close");
     assert_eq!(plain.header("x-content-type-options"), "nosniff");
     assert!(plain.header("content-security-policy").starts_with("default-src 'none';"));
 }
