@@ -1,6 +1,6 @@
 //! A source under test: starts it, collects what it sends, and waits for conditions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc::{Receiver, channel, error::TryRecvError};
 
 /// How long a condition may take. Only a failing test ever waits so long.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A running source, and all it has said.
 pub(crate) struct Watched {
@@ -75,8 +75,10 @@ impl Watched {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 Err(error) => panic!(
-                    "{error:?} while waiting until {what}; failures {:?}, notices {:?}, {:?}",
-                    self.failures, self.notices, self.tally
+                    "{error:?} while waiting until {what}; {} failures, notices {:?}, {:?}",
+                    self.times.len(),
+                    self.notices,
+                    self.tally
                 ),
             }
         }
@@ -104,15 +106,27 @@ impl Watched {
         }
     }
 
-    /// The failures of hosts numbered by [`address`]: which, and how often each.
-    pub(crate) fn counts(&self) -> Vec<(u32, u32)> {
-        self.failures
-            .iter()
-            .map(|(address, &count)| match address {
-                IpAddr::V4(v4) => (u32::from(*v4) - FIRST, count),
-                IpAddr::V6(_) => panic!("no test has failures over IPv6"),
-            })
-            .collect()
+    /// Whether host number `host` was found to have failed.
+    pub(crate) fn has_failed(&self, host: u32) -> bool {
+        self.failures.contains_key(&address(host).into())
+    }
+
+    /// Expects that each of `hosts` was found to have failed once, and nobody else.
+    #[track_caller]
+    pub(crate) fn assert_once(&self, hosts: impl IntoIterator<Item = u32>) {
+        let hosts: BTreeSet<IpAddr> = hosts.into_iter().map(|host| address(host).into()).collect();
+        let missed: Vec<&IpAddr> =
+            hosts.iter().filter(|&host| !self.failures.contains_key(host)).collect();
+        let wrong: Vec<(&IpAddr, &u32)> =
+            self.failures.iter().filter(|&(host, &n)| n != 1 || !hosts.contains(host)).collect();
+        assert!(
+            missed.is_empty() && wrong.is_empty(),
+            "{} missed: {:?}...; {} wrong or more than once: {:?}...",
+            missed.len(),
+            &missed[..missed.len().min(5)],
+            wrong.len(),
+            &wrong[..wrong.len().min(5)],
+        );
     }
 
     fn collect(&mut self, body: Body) {

@@ -1,0 +1,304 @@
+//! One open log file, and how far it has been read.
+//!
+//! It is the open file that is followed, not its name: after a rotation the writer may go on
+//! writing to it for long.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::super::batch::{FilePosition, Rotation};
+use super::super::outlet::Outlet;
+use super::head::{self, Head};
+use super::known;
+use super::lines::{Line, Lines};
+
+/// How much is read at a time.
+pub(super) const CHUNK: usize = 256 * 1024;
+
+/// How much before the end of what was read is compared, to tell a copy.
+const TAIL: usize = 4096;
+
+/// A file that no name leads to any more is read until it has not grown for so long.
+const DELETED_PATIENCE: Duration = Duration::from_secs(5);
+
+/// One that was renamed, until it has not grown for so long: a server told to reopen its logs
+/// finishes the requests it has first.
+const RENAMED_PATIENCE: Duration = Duration::from_hours(1);
+
+/// Which file, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FileId {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+/// A file that is followed.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// Its name, when last seen.
+    pub(super) path: PathBuf,
+    pub(super) id: FileId,
+    /// Whether it may have something new.
+    pub(super) hungry: bool,
+    /// If none of the source's patterns leads to it any more.
+    pub(super) left: Option<Left>,
+    /// It holds what that file held, which therefore is not read twice.
+    pub(super) copy_of: Option<FileId>,
+    file: File,
+    /// The next byte to read.
+    offset: u64,
+    /// The start of the first line that is not done with: `offset`, but for an endless line.
+    line: u64,
+    lines: Lines,
+    head: Head,
+    /// Its size when last looked at, and its last change: what differs is worth a look.
+    seen: (u64, i64, i64),
+}
+
+/// A file that was rotated away.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// When it was, or has last grown.
+    pub(super) since: Instant,
+    /// How it was, until that is told.
+    pub(super) untold: Option<Rotation>,
+    /// It is a copy that nobody will write to.
+    pub(super) copy: bool,
+}
+
+/// What a look at a file showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// So many bytes were done with.
+    Read(u64),
+    /// Nothing new.
+    Nothing,
+    /// It is not the file it was: it was cut short, and perhaps written anew.
+    Truncated,
+}
+
+impl FileId {
+    pub(super) fn of(meta: &Metadata) -> Self {
+        Self { device: meta.dev(), inode: meta.ino() }
+    }
+}
+
+impl Followed {
+    /// Follows `file` from its start.
+    pub(super) fn new(path: PathBuf, file: File, meta: &Metadata) -> Self {
+        Self {
+            path,
+            id: FileId::of(meta),
+            hungry: true,
+            left: None,
+            copy_of: None,
+            file,
+            offset: 0,
+            line: 0,
+            lines: Lines::default(),
+            head: Head::default(),
+            seen: (0, 0, 0),
+        }
+    }
+
+    /// Follows it from `offset` on, the start of a line.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `pread(2)` does.
+    pub(super) fn starting_at(mut self, offset: u64) -> io::Result<Self> {
+        self.go_to(offset)?;
+        Ok(self)
+    }
+
+    /// How far it has been read, for the store.
+    pub(super) fn position(&self) -> FilePosition {
+        FilePosition {
+            path: self.path.clone(),
+            device: self.id.device,
+            inode: self.id.inode,
+            offset: self.line,
+            fingerprint: self.head.fingerprint(),
+            fingerprint_len: self.head.len(),
+        }
+    }
+
+    /// Whether nothing of it has been read.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.offset == 0
+    }
+
+    /// The open file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Bytes that are there and not yet read.
+    pub(super) fn backlog(&self) -> u64 {
+        self.seen.0.saturating_sub(self.offset)
+    }
+
+    /// Compares with how it looked before; a difference makes it hungry.
+    pub(super) fn notice(&mut self, meta: &Metadata) {
+        let seen = (meta.len(), meta.mtime(), meta.mtime_nsec());
+        self.hungry |= self.seen != seen;
+        self.seen = seen;
+    }
+
+    /// Reads one chunk and shows its lines to the listeners.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `pread(2)` does.
+    pub(super) fn read(&mut self, buffer: &mut [u8], outlet: &mut Outlet) -> io::Result<Look> {
+        let read = head::read_at(&self.file, buffer, self.offset)?;
+        self.notice(&self.file.metadata()?);
+        // Looked at after reading: if the head is still the same, so was what was read.
+        if self.seen.0 < self.offset || !self.head.begins(&self.file)? {
+            return Ok(Look::Truncated);
+        }
+        let chunk = &buffer[..read];
+        let cut = self.lines.cut(chunk, |line| show(&line, outlet));
+        self.hungry = self.offset + (read as u64) < self.seen.0;
+        if cut.consumed == 0 {
+            return Ok(Look::Nothing);
+        }
+        self.head.extend(self.offset, &chunk[..cut.consumed]);
+        if cut.whole > 0 {
+            self.line = self.offset + cut.whole as u64;
+        }
+        self.offset += cut.consumed as u64;
+        if let Some(left) = &mut self.left {
+            left.since = Instant::now();
+        }
+        Ok(Look::Read(cut.consumed as u64))
+    }
+
+    /// Begins again: it was cut short.
+    pub(super) fn restart(&mut self) {
+        (self.offset, self.line) = (0, 0);
+        self.lines = Lines::default();
+        self.head = Head::default();
+        self.hungry = true;
+    }
+
+    /// Takes an unfinished last line for a line: nobody will finish it. Returns whether there was
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `pread(2)` does.
+    pub(super) fn finish(&mut self, buffer: &mut [u8], outlet: &mut Outlet) -> io::Result<bool> {
+        let read = head::read_at(&self.file, buffer, self.offset)?;
+        let last = self.lines.end(&buffer[..read]);
+        self.offset += read as u64;
+        self.line = self.offset;
+        if let Some(line) = &last {
+            show(line, outlet);
+        }
+        Ok(last.is_some())
+    }
+
+    /// No pattern leads to it any more: what is left in it is read.
+    pub(super) fn leave(&mut self) {
+        if self.left.is_none() {
+            let untold = Some(Rotation::Renamed);
+            self.left = Some(Left { since: Instant::now(), untold, copy: false });
+            self.hungry = true;
+        }
+    }
+
+    /// Whether it was rotated away a moment ago.
+    pub(super) fn left_within(&self, span: Duration) -> bool {
+        self.left.is_some_and(|left| left.since.elapsed() < span)
+    }
+
+    /// How it was rotated: once, when what was left in it has been read.
+    pub(super) fn take_rotation(&mut self) -> Option<Rotation> {
+        if self.hungry {
+            return None;
+        }
+        self.left.as_mut().and_then(|left| left.untold.take())
+    }
+
+    /// Whether it was left for so long that nobody writes to it any more.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        let Some(left) = self.left else { return false };
+        let deleted = self.file.metadata().is_ok_and(|meta| meta.nlink() == 0);
+        let patience = match (left.copy || self.copy_of.is_some(), deleted) {
+            (true, _) => Duration::ZERO,
+            (false, true) => DELETED_PATIENCE,
+            (false, false) => RENAMED_PATIENCE,
+        };
+        !self.hungry && left.since + patience <= now
+    }
+
+    /// Whether what was read of it begins with `head`, or the other way round.
+    pub(super) fn begins_like(&self, head: &Head) -> bool {
+        self.head.agrees(head)
+    }
+
+    /// As a copy of `original`: follows how far that was read. Returns whether it must go on so;
+    /// not if it has become another file, or the original is gone and read to its end.
+    pub(super) fn stay_behind(&mut self, original: &Self) -> bool {
+        let (Ok(true), Ok(meta)) = (self.repeats(original), self.file.metadata()) else {
+            self.copy_of = None;
+            return false;
+        };
+        self.notice(&meta);
+        // A head that cannot be read shows when the file is read next.
+        let _ = self.go_to(original.line.min(meta.len()));
+        let complete = original.line <= meta.len();
+        if complete && original.left.is_some() && !original.hungry {
+            self.copy_of = None;
+        }
+        // An original that is gone is soon read to its end.
+        self.hungry = original.left.is_some();
+        self.copy_of.is_some()
+    }
+
+    /// Goes on from `position`, that of a file which is no more what it was, if this is a copy of
+    /// that. Returns whether it is.
+    pub(super) fn goes_on_from(&mut self, position: &FilePosition) -> bool {
+        let copy = self.file.metadata().is_ok_and(|meta| known::fits(position, &self.file, &meta));
+        self.copy_of = None;
+        self.hungry = true;
+        copy && self.go_to(position.offset).is_ok()
+    }
+
+    /// Whether this file, as far as it goes, has the bytes that were read of `original`, at its
+    /// head and up to where either ends.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `pread(2)` does.
+    pub(super) fn repeats(&self, original: &Self) -> io::Result<bool> {
+        let common = self.file.metadata()?.len().min(original.line);
+        if common == 0 || !original.head.agrees(&Head::of(&self.file, common)?) {
+            return Ok(false);
+        }
+        let length = usize::try_from(common).map_or(TAIL, |common| common.min(TAIL));
+        let tail = |file: &File| {
+            let mut bytes = vec![0; length];
+            head::read_at(file, &mut bytes, common - length as u64).map(|_| bytes)
+        };
+        Ok(tail(&self.file)? == tail(&original.file)?)
+    }
+
+    fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        (self.offset, self.line) = (offset, offset);
+        self.lines = Lines::default();
+        self.head = Head::of(&self.file, offset)?;
+        Ok(())
+    }
+}
+
+fn show(line: &Line<'_>, outlet: &mut Outlet) {
+    match line {
+        Line::Text(text) => outlet.record(None, text),
+        Line::Oversized => outlet.tally().oversized += 1,
+    }
+}
