@@ -19,8 +19,6 @@ mod pattern;
 pub mod samples;
 mod session;
 pub mod tags;
-#[cfg(test)]
-mod tests_support;
 
 use std::collections::BTreeSet;
 

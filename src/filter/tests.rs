@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::definition::Mode;
-use super::tests_support::{filter, shipped};
 use super::*;
+use crate::config::builtin;
+use crate::config::filters::Filters;
 use crate::record::Record;
 
 const NOW: &str = "2026-11-22T12:00:00Z";
@@ -17,6 +18,22 @@ const PEER: &str = "198.51.100.7";
 
 fn now() -> Timestamp {
     NOW.parse().unwrap()
+}
+
+/// A filter that is built in, as `sshd[mode=aggressive]`.
+fn filter(spec: &str) -> Arc<Filter> {
+    Filters::new("/nonexistent".into()).named(spec).unwrap().1
+}
+
+/// Every filter that is built in, in every mode.
+fn shipped() -> Vec<Arc<Filter>> {
+    let mut all = Vec::new();
+    for name in builtin::names() {
+        let normal = filter(name);
+        let modes = normal.definition.mode_names().map(|mode| format!("{name}[mode={mode}]"));
+        all.extend(modes.map(|spec| filter(&spec)));
+    }
+    all
 }
 
 /// A filter of these failregexes.
@@ -157,26 +174,19 @@ fn what_is_unsafe_is_warned_of() {
 
 #[test]
 fn what_we_ship_holds_its_own_samples_in_every_mode() {
-    for definition in shipped() {
-        for mode in definition.mode_names() {
-            let filter = Arc::new(Filter::compile(&definition, mode).unwrap());
-            let failures: Vec<String> =
-                filter.run_samples().iter().map(ToString::to_string).collect();
-            assert!(failures.is_empty(), "{}", failures.join("\n"));
-            assert_eq!(filter.warnings(), &[] as &[String]);
-        }
+    for filter in shipped() {
+        let failures: Vec<String> = filter.run_samples().iter().map(ToString::to_string).collect();
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+        assert_eq!(filter.warnings(), &[] as &[String]);
     }
 }
 
 #[test]
 fn every_shipped_pattern_has_a_sample() {
-    for definition in shipped() {
-        let mode = definition.mode_names().last().unwrap_or(NORMAL);
-        let modes = if definition.name == "sshd" { "aggressive" } else { mode };
-        let filter = Arc::new(Filter::compile(&definition, modes).unwrap());
+    for filter in shipped() {
         let mut matcher = matcher(Arc::clone(&filter));
         let mut seen = BTreeSet::new();
-        for sample in &definition.samples {
+        for sample in &filter.definition.samples {
             matcher.forget();
             let time = sample.journal.then(now);
             let record = Record { time, text: sample.line.as_bytes() };
@@ -185,14 +195,14 @@ fn every_shipped_pattern_has_a_sample() {
             }
         }
         let all: BTreeSet<u16> = (0..filter.pattern_count()).collect();
-        assert_eq!(seen, all, "{}", definition.name);
+        assert_eq!(seen, all, "{} {}", filter.definition.name, filter.mode);
     }
 }
 
 /// How many failures the lines of one sshd process are.
 #[track_caller]
 fn counts(mode: &str, expected: usize, messages: &[&str]) {
-    let mut matcher = matcher(filter("sshd", mode));
+    let mut matcher = matcher(filter(&format!("sshd[mode={mode}]")));
     let mut failures = 0;
     for message in messages {
         let line = format!("host sshd-session[812]: {message}");
@@ -230,7 +240,7 @@ fn one_attempt_at_sshd_counts_once() {
 
 #[test]
 fn a_timeout_that_the_parent_tells_of_is_the_childs() {
-    let mut matcher = matcher(filter("sshd", "ddos"));
+    let mut matcher = matcher(filter("sshd[mode=ddos]"));
     let failed = b"h sshd-session[812]: Failed password for root from 198.51.100.7 port 5 ssh2";
     let timeout = b"h sshd[7]: Timeout before authentication for connection from 198.51.100.7 to 192.0.2.1, pid = 812";
     assert!(outcome(&mut matcher, failed, true).starts_with("failure"));
@@ -327,9 +337,9 @@ struct Shipped {
 
 thread_local! {
     static SHIPPED: std::cell::RefCell<Shipped> = std::cell::RefCell::new(Shipped {
-        sshd: matcher(filter("sshd", "aggressive")),
-        httpd: [matcher(filter("http-get-dos", NORMAL)), matcher(filter("httpd-404", NORMAL))],
-        httpd_auth: matcher(filter("httpd-auth", NORMAL)),
+        sshd: matcher(filter("sshd[mode=aggressive]")),
+        httpd: [matcher(filter("http-get-dos")), matcher(filter("httpd-404"))],
+        httpd_auth: matcher(filter("httpd-auth")),
     });
 }
 
