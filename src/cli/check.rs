@@ -44,7 +44,7 @@ fn samples(config: &Config) -> Vec<String> {
     let mut broken = Vec::new();
     let mut seen = Vec::new();
     for jail in &config.jails {
-        let name = jail.filter.name();
+        let name = &jail.filter.definition.name;
         if !seen.contains(&name) {
             seen.push(name);
             let failures = jail.filter.run_samples();
@@ -94,7 +94,7 @@ fn describe(jail: &JailSettings) -> Vec<String> {
         format!(
             "jail {}: filter {}, {} patterns",
             jail.name,
-            jail.filter.name(),
+            jail.filter.definition.name,
             jail.filter.pattern_count()
         ),
         format!("  follows {}", jail.origin),
