@@ -165,7 +165,7 @@ pub(crate) fn fail(host: u32) -> String {
 pub(crate) fn listener(jail: &str) -> Listener {
     let definition =
         Definition { failregex: vec!["FAIL <ADDR>$".to_owned()], ..Definition::default() };
-    let filter = Arc::new(Filter { definition });
+    let filter = Arc::new(Filter::compile(&definition, "normal").unwrap());
     Listener { jail: JailName::new(jail), filter, time_zone: TimeZone::UTC }
 }
 
