@@ -80,6 +80,17 @@ pub(super) enum Look {
     Truncated,
 }
 
+/// Whether one file is a copy of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// It is.
+    Copy,
+    /// It is not.
+    Other,
+    /// The other one is being cut short: that is to be dealt with first.
+    Unclear,
+}
+
 impl FileId {
     pub(super) fn of(meta: &Metadata) -> Self {
         Self { device: meta.dev(), inode: meta.ino() }
@@ -157,7 +168,7 @@ impl Followed {
         let read = head::read_at(&self.file, buffer, self.offset)?;
         self.notice(&self.file.metadata()?);
         // Looked at after reading: if the head is still the same, so was what was read.
-        if self.seen.0 < self.offset || !self.head.begins(&self.file)? {
+        if !self.is_intact()? {
             return Ok(Look::Truncated);
         }
         let chunk = &buffer[..read];
@@ -244,15 +255,18 @@ impl Followed {
     /// As a copy of `original`: follows how far that was read. Returns whether it must go on so;
     /// not if it has become another file, or the original is gone and read to its end.
     pub(super) fn stay_behind(&mut self, original: &Self) -> bool {
-        let (Ok(true), Ok(meta)) = (self.repeats(original), self.file.metadata()) else {
-            self.copy_of = None;
-            return false;
-        };
-        self.notice(&meta);
+        match self.likeness(original) {
+            Likeness::Unclear => return true,
+            Likeness::Other => {
+                self.copy_of = None;
+                return false;
+            }
+            Likeness::Copy => {}
+        }
+        let size = self.file.metadata().map_or(0, |meta| meta.len());
         // A head that cannot be read shows when the file is read next.
-        let _ = self.go_to(original.line.min(meta.len()));
-        let complete = original.line <= meta.len();
-        if complete && original.left.is_some() && !original.hungry {
+        let _ = self.go_to(original.line.min(size));
+        if original.line <= size && original.left.is_some() && !original.hungry {
             self.copy_of = None;
         }
         // An original that is gone is soon read to its end.
@@ -269,13 +283,18 @@ impl Followed {
         copy && self.go_to(position.offset).is_ok()
     }
 
-    /// Whether this file, as far as it goes, has the bytes that were read of `original`, at its
-    /// head and up to where either ends.
-    ///
-    /// # Errors
-    ///
-    /// Fails as `pread(2)` does.
-    pub(super) fn repeats(&self, original: &Self) -> io::Result<bool> {
+    /// Whether this file is a copy of what was read of `original`.
+    pub(super) fn likeness(&self, original: &Self) -> Likeness {
+        match self.repeats(original) {
+            Ok(true) => Likeness::Copy,
+            // Looked at after comparing: if it is what it was, so was what was compared.
+            Ok(false) if original.is_intact().unwrap_or(false) => Likeness::Other,
+            Ok(false) | Err(_) => Likeness::Unclear,
+        }
+    }
+
+    /// Whether it has, as far as it goes, the same bytes: at its head, and up to where either ends.
+    fn repeats(&self, original: &Self) -> io::Result<bool> {
         let common = self.file.metadata()?.len().min(original.line);
         if common == 0 || !original.head.agrees(&Head::of(&self.file, common)?) {
             return Ok(false);
@@ -286,6 +305,11 @@ impl Followed {
             head::read_at(file, &mut bytes, common - length as u64).map(|_| bytes)
         };
         Ok(tail(&self.file)? == tail(&original.file)?)
+    }
+
+    /// Whether it still is the file that was read.
+    fn is_intact(&self) -> io::Result<bool> {
+        Ok(self.offset <= self.file.metadata()?.len() && self.head.begins(&self.file)?)
     }
 
     fn go_to(&mut self, offset: u64) -> io::Result<()> {

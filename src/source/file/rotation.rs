@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::super::batch::{FilePosition, Notice, Rotation, Trouble};
 use super::super::outlet::{Outlet, Stopped};
 use super::Follower;
-use super::followed::{FileId, Followed, Left};
+use super::followed::{FileId, Followed, Left, Likeness};
 use super::head::{self, Head};
 use super::known::{self, Found};
 use super::scan::{Scan, trouble};
@@ -134,20 +134,25 @@ impl Follower {
         copy.stay_behind(original)
     }
 
+    /// Looks, before the first byte of a file is read, whether it is a copy. Returns whether it is.
     fn find_original(&mut self, at: usize) -> bool {
         let copy = &self.files[at];
         if !copy.is_untouched() {
             return false;
         }
         let Ok(head) = Head::of(copy.file(), u64::MAX) else { return false };
-        let originals = self.files.iter().filter(|original| {
+        let alike = |original: &&Followed| {
             original.id != copy.id
                 && original.begins_like(&head)
-                && copy.repeats(original).unwrap_or(false)
-        });
+                && copy.likeness(original) != Likeness::Other
+        };
         // A copy of a copy repeats both; what was read further counts.
-        let original =
-            originals.max_by_key(|original| original.position().offset).map(|found| found.id);
+        let original = self
+            .files
+            .iter()
+            .filter(alike)
+            .max_by_key(|original| original.position().offset)
+            .map(|original| original.id);
         self.files[at].copy_of = original;
         original.is_some()
     }
