@@ -26,6 +26,8 @@
 //!
 //! `main → cli → daemon → shell → core`; nothing points back (`tests/tidy.rs` holds it).
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 pub mod failure;
 pub mod filter;
 pub mod jail;
@@ -38,3 +40,7 @@ pub mod enforcer;
 pub mod source;
 pub mod store;
 pub mod telemetry;
+
+pub mod daemon;
+
+pub mod cli;

@@ -280,8 +280,13 @@ impl Daemon {
             );
         }
         let socket = self.frozen.socket().to_owned();
-        let store = self.store;
-        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        if let Some(store) = self.store {
+            match tokio::task::spawn_blocking(move || store.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!("{error}; what it did not keep is lost"),
+                Err(error) => tracing::error!("the store's thread ended: {error}"),
+            }
+        }
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::debug!(%error, "{}: cannot remove the control socket", socket.display());
         }
@@ -296,12 +301,17 @@ async fn wait(sleep: Option<impl Future<Output = ()>>) {
     }
 }
 
+/// The store and what an earlier run left in it; a dry run has none.
 fn open_store(
     config: &Config,
     options: &Options,
     acks: mpsc::UnboundedSender<Ack>,
-) -> Result<(Store, Saved), StoreError> {
-    if options.dry_run { Store::in_memory(acks) } else { Store::open(&config.state, acks) }
+) -> Result<(Option<Store>, Saved), StoreError> {
+    if options.dry_run {
+        return Ok((None, Saved::default()));
+    }
+    let (store, saved) = Store::open(&config.state, clock::now, acks)?;
+    Ok((Some(store), saved))
 }
 
 /// Looks the host's addresses up again and again; an address may come with a link.
