@@ -118,7 +118,7 @@ fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// The module's own file and all below it.
+/// The module's own file and all below it, but tests, which may name anything.
 fn files_of(module: &str) -> Vec<PathBuf> {
     let mut files = vec![src().join(module).with_extension("rs")];
     let mut directories = vec![src().join(module)];
@@ -128,7 +128,9 @@ fn files_of(module: &str) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && path.file_name().is_some_and(|name| name != "tests.rs")
+            {
                 files.push(path);
             }
         }
