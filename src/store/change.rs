@@ -6,6 +6,8 @@ use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::source::batch::{Position, SourceName};
 
 /// Changes to commit in one transaction.
+///
+/// Ends come before beginnings: a ban that is in both ended and began anew.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     /// Bans that began.
@@ -41,7 +43,7 @@ pub struct Totals {
 /// What the store held at a start.
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
-    /// Bans that had not been ended, expired ones included.
+    /// Bans that had not been ended, expired ones included; the oldest first.
     pub bans: Vec<Ban>,
     /// How far each source had been read.
     pub positions: Vec<(SourceName, Position)>,

@@ -1,0 +1,138 @@
+//! Changes that are not yet written, merged into one.
+//!
+//! Pure. While the store works it holds what came during the last transaction; while it does not,
+//! it keeps what is newest of each ban and source, so that its size is that of the state and not
+//! of the outage.
+
+use std::collections::HashMap;
+
+use super::change::{Change, Ended, Totals};
+use crate::jail::ban::{Ban, BanKey, JailName};
+use crate::source::batch::{Position, SourceName};
+
+/// How many bans are kept at most while they cannot be written.
+pub(super) const MOST_BANS: usize = 100_000;
+
+/// How many bans that began and ended unwritten are kept for the history.
+const MOST_PAST: usize = 1_000;
+
+/// Changes not yet written.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    /// What is to become of each ban: first the end, then the beginning.
+    pub(super) bans: HashMap<BanKey, Fate>,
+    /// Bans that began and ended with neither written.
+    pub(super) past: Vec<(Ban, Ended)>,
+    pub(super) positions: HashMap<SourceName, Position>,
+    pub(super) totals: HashMap<JailName, Totals>,
+}
+
+/// What is to become of a ban.
+#[derive(Debug, Default)]
+pub(super) struct Fate {
+    /// The ban that is written has ended so.
+    pub(super) ended: Option<Ended>,
+    /// And this one has begun.
+    pub(super) began: Option<Ban>,
+}
+
+impl Backlog {
+    /// Adds a change after those it holds. Gives it up, all of it, if there is no room.
+    pub(super) fn add(&mut self, change: Change) -> Result<(), Full> {
+        if self.bans.len() + change.began.len() + change.ended.len() > MOST_BANS {
+            return Err(Full);
+        }
+        for ended in change.ended {
+            self.end(ended);
+        }
+        for ban in change.began {
+            let fate = self.bans.entry(ban.key.clone()).or_default();
+            fate.began = Some(ban);
+        }
+        self.positions.extend(change.positions);
+        for (jail, added) in change.totals {
+            let totals = self.totals.entry(jail).or_default();
+            totals.failed = totals.failed.saturating_add(added.failed);
+            totals.banned = totals.banned.saturating_add(added.banned);
+        }
+        Ok(())
+    }
+
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bans.is_empty()
+            && self.past.is_empty()
+            && self.positions.is_empty()
+            && self.totals.is_empty()
+    }
+
+    fn end(&mut self, ended: Ended) {
+        let fate = self.bans.entry(ended.key.clone()).or_default();
+        let Some(ban) = fate.began.take() else {
+            fate.ended.get_or_insert(ended);
+            return;
+        };
+        // What was written before it, if anything, must not stay either.
+        fate.ended.get_or_insert_with(|| ended.clone());
+        if self.past.len() < MOST_PAST {
+            self.past.push((ban, ended));
+        }
+    }
+}
+
+/// There is no room for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {MOST_BANS} changed bans wait to be written; this one is not kept")]
+pub(super) struct Full;
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::jail::ban::BanOrigin;
+
+    fn ban(host: u32) -> Ban {
+        let address = std::net::Ipv4Addr::from(host);
+        let address = ipnet::IpNet::from(std::net::IpAddr::from(address));
+        let key = BanKey { jail: JailName::new("sshd"), address };
+        let (origin, since) = (BanOrigin::Detected, Timestamp::UNIX_EPOCH);
+        Ban { key, origin, since, bantime: None, failures: 5 }
+    }
+
+    fn ended(host: u32) -> Ended {
+        Ended { key: ban(host).key, at: Timestamp::UNIX_EPOCH, reason: "expired" }
+    }
+
+    #[test]
+    fn what_began_and_ended_unwritten_is_history_only() {
+        let mut backlog = Backlog::default();
+        backlog.add(Change { began: vec![ban(1)], ..Change::default() }).unwrap();
+        backlog.add(Change { ended: vec![ended(1)], ..Change::default() }).unwrap();
+        assert!(backlog.bans[&ban(1).key].began.is_none());
+        assert_eq!(backlog.past, [(ban(1), ended(1))]);
+    }
+
+    #[test]
+    fn what_ended_and_began_anew_keeps_both() {
+        let mut backlog = Backlog::default();
+        let change = Change { began: vec![ban(1)], ended: vec![ended(1)], ..Change::default() };
+        backlog.add(change).unwrap();
+        let fate = &backlog.bans[&ban(1).key];
+        assert_eq!((fate.ended.as_ref(), fate.began.as_ref()), (Some(&ended(1)), Some(&ban(1))));
+    }
+
+    #[test]
+    fn an_outage_does_not_grow_it_without_end() {
+        let mut backlog = Backlog::default();
+        for _ in 0..3 {
+            let began = (0..40_000).map(ban).collect();
+            backlog.add(Change { began, ..Change::default() }).unwrap();
+            let ended = (0..40_000).map(ended).collect();
+            backlog.add(Change { ended, ..Change::default() }).unwrap();
+        }
+        assert_eq!((backlog.bans.len(), backlog.past.len()), (40_000, MOST_PAST));
+        let began = (40_000..110_000).map(ban).collect();
+        assert_eq!(backlog.add(Change { began, ..Change::default() }), Err(Full));
+    }
+}

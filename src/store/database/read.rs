@@ -1,0 +1,86 @@
+//! What the store holds, read at a start.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Row;
+use rusqlite::types::{FromSql, Type};
+
+use super::Database;
+use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use crate::source::batch::{Position, SourceName};
+use crate::store::StoreError;
+use crate::store::change::{Saved, Totals};
+
+impl Database {
+    /// Reads everything but the history.
+    pub(in crate::store) fn load(&self, path: &Path) -> Result<Saved, StoreError> {
+        let load = || {
+            Ok(Saved {
+                bans: self.rows(
+                    "SELECT jail, address, origin, since, bantime, failures FROM bans
+                     ORDER BY since, jail, address",
+                    ban,
+                )?,
+                positions: self.rows("SELECT source, position FROM positions", position)?,
+                totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
+            })
+        };
+        load().map_err(|error| match error {
+            rusqlite::Error::FromSqlConversionFailure(..) => {
+                StoreError::Corrupt { path: path.to_owned(), detail: error.to_string() }
+            }
+            error => StoreError::of(path, error),
+        })
+    }
+
+    fn rows<T>(
+        &self,
+        query: &str,
+        read: fn(&Row) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Vec<T>> {
+        self.connection.prepare(query)?.query_map([], read)?.collect()
+    }
+}
+
+fn ban(row: &Row) -> rusqlite::Result<Ban> {
+    let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
+    let origin = parsed(row, 2, |text| match text {
+        "detected" => Some(BanOrigin::Detected),
+        "manual" => Some(BanOrigin::Manual),
+        _ => None,
+    })?;
+    let since: i64 = row.get(3)?;
+    let since = Timestamp::from_microsecond(since).ok().ok_or_else(|| unreadable(3, &since))?;
+    let bantime = row.get::<_, Option<i64>>(4)?.map(SignedDuration::from_micros);
+    Ok(Ban { key, origin, since, bantime, failures: row.get(5)? })
+}
+
+fn position(row: &Row) -> rusqlite::Result<(SourceName, Position)> {
+    let name: String = row.get(0)?;
+    Ok((name.into(), parsed(row, 1, |text| serde_json::from_str(text).ok())?))
+}
+
+fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
+    Ok((jail(row)?, Totals { failed: count(row, 1)?, banned: count(row, 2)? }))
+}
+
+fn jail(row: &Row) -> rusqlite::Result<JailName> {
+    row.get::<_, String>(0).map(|name| JailName::new(&name))
+}
+
+fn count(row: &Row, column: usize) -> rusqlite::Result<u64> {
+    let count: i64 = row.get(column)?;
+    u64::try_from(count).map_err(|_| unreadable(column, &count))
+}
+
+fn parsed<T>(row: &Row, column: usize, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text = String::column_result(row.get_ref(column)?).map_err(rusqlite::Error::from);
+    let text = text.map_err(|_| unreadable(column, &"not text"))?;
+    parse(&text).ok_or_else(|| unreadable(column, &text))
+}
+
+fn unreadable(column: usize, value: &dyn std::fmt::Debug) -> rusqlite::Error {
+    let words = format!("column {column} holds {value:?}");
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, words.into())
+}

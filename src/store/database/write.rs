@@ -1,0 +1,130 @@
+//! Changes, written in one transaction.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::Database;
+use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use crate::store::backlog::Backlog;
+use crate::store::change::{Ended, Totals};
+
+/// How many ended bans are remembered at most.
+const MOST_HISTORY: i64 = 100_000;
+
+/// How long an ended ban is remembered at most.
+const OLDEST_HISTORY: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+impl Database {
+    /// Writes all of it, or nothing.
+    pub(in crate::store) fn write(&mut self, backlog: &Backlog) -> rusqlite::Result<()> {
+        let transaction = begin(&mut self.connection)?;
+        for (ban, ended) in &backlog.past {
+            remember(&transaction, ban, ended)?;
+        }
+        for (key, fate) in &backlog.bans {
+            if let Some(ended) = &fate.ended {
+                end(&transaction, key, ended)?;
+            }
+            if let Some(ban) = &fate.began {
+                start(&transaction, ban)?;
+            }
+        }
+        for (source, position) in &backlog.positions {
+            let position = serde_json::to_string(position)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            let insert = "INSERT OR REPLACE INTO positions (source, position) VALUES (?1, ?2)";
+            transaction.prepare_cached(insert)?.execute([&**source, &position])?;
+        }
+        for (jail, added) in &backlog.totals {
+            count(&transaction, jail, *added)?;
+        }
+        prune(&transaction, backlog)?;
+        transaction.commit()
+    }
+}
+
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    // At once a writer: waits for another one's end instead of failing half way.
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+fn start(transaction: &Transaction, ban: &Ban) -> rusqlite::Result<()> {
+    let insert = "
+        INSERT OR REPLACE INTO bans (jail, address, origin, since, bantime, failures)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    transaction.prepare_cached(insert)?.execute(params![
+        ban.key.jail.as_str(),
+        ban.key.address.to_string(),
+        origin(ban.origin),
+        ban.since.as_microsecond(),
+        ban.bantime.map(micros),
+        ban.failures,
+    ])?;
+    Ok(())
+}
+
+/// Moves a ban to the history. One that is not written is none.
+fn end(transaction: &Transaction, key: &BanKey, ended: &Ended) -> rusqlite::Result<()> {
+    let (jail, address) = (key.jail.as_str(), key.address.to_string());
+    let insert = "
+        INSERT INTO history (jail, address, origin, since, bantime, failures, ended, reason)
+        SELECT jail, address, origin, since, bantime, failures, ?3, ?4
+        FROM bans WHERE jail = ?1 AND address = ?2";
+    let at = ended.at.as_microsecond();
+    transaction.prepare_cached(insert)?.execute(params![jail, address, at, ended.reason])?;
+    let delete = "DELETE FROM bans WHERE jail = ?1 AND address = ?2";
+    transaction.prepare_cached(delete)?.execute([jail, &address])?;
+    Ok(())
+}
+
+/// Writes the history of a ban that was never written itself.
+fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Result<()> {
+    let insert = "
+        INSERT INTO history (jail, address, origin, since, bantime, failures, ended, reason)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    transaction.prepare_cached(insert)?.execute(params![
+        ban.key.jail.as_str(),
+        ban.key.address.to_string(),
+        origin(ban.origin),
+        ban.since.as_microsecond(),
+        ban.bantime.map(micros),
+        ban.failures,
+        ended.at.as_microsecond(),
+        ended.reason,
+    ])?;
+    Ok(())
+}
+
+fn count(transaction: &Transaction, jail: &JailName, added: Totals) -> rusqlite::Result<()> {
+    let upsert = "
+        INSERT INTO totals (jail, failed, banned) VALUES (?1, ?2, ?3)
+        ON CONFLICT (jail) DO UPDATE
+        SET failed = failed + excluded.failed, banned = banned + excluded.banned";
+    let [failed, banned] =
+        [added.failed, added.banned].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+    transaction.prepare_cached(upsert)?.execute(params![jail.as_str(), failed, banned])?;
+    Ok(())
+}
+
+/// Forgets the oldest of the history, if it has grown.
+fn prune(transaction: &Transaction, backlog: &Backlog) -> rusqlite::Result<()> {
+    let past = backlog.past.iter().map(|(_, ended)| ended.at);
+    let ended = backlog.bans.values().filter_map(|fate| Some(fate.ended.as_ref()?.at));
+    let Some(now) = past.chain(ended).max() else { return Ok(()) };
+    let oldest = now.saturating_sub(OLDEST_HISTORY).unwrap_or(Timestamp::MIN).as_microsecond();
+    transaction.prepare_cached("DELETE FROM history WHERE ended < ?1")?.execute([oldest])?;
+    let surplus = "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?1";
+    transaction.prepare_cached(surplus)?.execute([MOST_HISTORY])?;
+    Ok(())
+}
+
+fn origin(origin: BanOrigin) -> &'static str {
+    match origin {
+        BanOrigin::Detected => "detected",
+        BanOrigin::Manual => "manual",
+    }
+}
+
+fn micros(span: SignedDuration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,183 @@
+//! The store on real files, through its public face.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail loudly too")]
+
+mod opened;
+mod trouble;
+
+use std::collections::BTreeMap;
+
+use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use gaoler::source::batch::{FilePosition, Position, SourceName};
+use gaoler::store::change::{Change, Ended, Saved, Totals};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use opened::{Opened, ban, key};
+
+/// What a store should hold, kept the plain way.
+#[derive(Debug, Default)]
+struct Oracle {
+    bans: BTreeMap<BanKey, Ban>,
+    positions: BTreeMap<SourceName, Position>,
+    totals: BTreeMap<JailName, Totals>,
+}
+
+impl Oracle {
+    fn apply(&mut self, change: Change) {
+        for ended in &change.ended {
+            self.bans.remove(&ended.key);
+        }
+        self.bans.extend(change.began.into_iter().map(|ban| (ban.key.clone(), ban)));
+        self.positions.extend(change.positions);
+        for (jail, added) in change.totals {
+            let totals = self.totals.entry(jail).or_default();
+            totals.failed += added.failed;
+            totals.banned += added.banned;
+        }
+    }
+
+    #[track_caller]
+    fn check(&self, saved: Saved) {
+        let oldest_first = saved.bans.is_sorted_by_key(|ban| ban.since);
+        assert!(oldest_first, "{:?}", saved.bans);
+        let bans: BTreeMap<_, _> = saved.bans.into_iter().map(|b| (b.key.clone(), b)).collect();
+        assert_eq!(bans, self.bans);
+        assert_eq!(saved.positions.into_iter().collect::<BTreeMap<_, _>>(), self.positions);
+        assert_eq!(saved.totals.into_iter().collect::<BTreeMap<_, _>>(), self.totals);
+    }
+}
+
+fn any_ban() -> impl Strategy<Value = Ban> {
+    let span = proptest::option::of((0i64..i64::MAX).prop_map(SignedDuration::from_micros));
+    let since = (-1_000_000_000_000_000i64..4_000_000_000_000_000)
+        .prop_map(|at| Timestamp::from_microsecond(at).unwrap());
+    let origin = prop_oneof![Just(BanOrigin::Detected), Just(BanOrigin::Manual)];
+    (any_key(), origin, since, span, any::<u32>()).prop_map(
+        |(key, origin, since, bantime, failures)| Ban { key, origin, since, bantime, failures },
+    )
+}
+
+fn any_key() -> impl Strategy<Value = BanKey> {
+    let jail = prop_oneof![Just("sshd"), Just("it's \"odd\" ; --")];
+    let address = prop_oneof![
+        Just("192.0.2.7/32"),
+        Just("192.0.2.0/24"),
+        Just("2001:db8::/64"),
+        Just("2001:db8::7/128"),
+    ];
+    (jail, address).prop_map(|(jail, address)| BanKey {
+        jail: JailName::new(jail),
+        address: address.parse().unwrap(),
+    })
+}
+
+fn any_position() -> impl Strategy<Value = Position> {
+    let file = ("/[a-z]{1,8}", any::<[u64; 4]>(), any::<u32>()).prop_map(
+        |(path, [device, inode, offset, fingerprint], fingerprint_len)| FilePosition {
+            path: path.into(),
+            device,
+            inode,
+            offset,
+            fingerprint,
+            fingerprint_len,
+        },
+    );
+    prop_oneof![
+        "[ -~]{0,40}".prop_map(|cursor| Position::Journal { cursor }),
+        proptest::collection::vec(file, 0..3).prop_map(Position::Files),
+    ]
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    use proptest::collection::vec;
+    let ended = any_key().prop_map(|key| Ended {
+        key,
+        at: Timestamp::from_second(1_800_000_000).unwrap(),
+        reason: "expired",
+    });
+    let positions = ("[a-c]", any_position()).prop_map(|(name, at)| (SourceName::from(name), at));
+    let totals = ("[a-c]", 0u64..9, 0u64..9)
+        .prop_map(|(jail, failed, banned)| (JailName::new(&jail), Totals { failed, banned }));
+    (vec(any_ban(), 0..3), vec(ended, 0..3), vec(positions, 0..3), vec(totals, 0..3))
+        .prop_map(|(began, ended, positions, totals)| Change { began, ended, positions, totals })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_was_committed_is_there_after_reopening(
+        runs in proptest::collection::vec(proptest::collection::vec(any_change(), 0..12), 1..4),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        let mut oracle = Oracle::default();
+        for changes in runs {
+            let mut opened = Opened::at(&path);
+            for change in changes {
+                oracle.apply(change.clone());
+                opened.commit(change);
+            }
+            opened.close();
+            let reopened = Opened::at(&path);
+            oracle.check(reopened.saved.clone());
+            reopened.close();
+        }
+    }
+}
+
+#[test]
+fn each_commit_is_acknowledged_in_turn() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut opened = Opened::at(&directory.path().join("state.db"));
+    for host in 1..=50 {
+        opened.commit(Change { began: vec![ban(host)], ..Change::default() });
+    }
+    for seq in 1..=50 {
+        let ack = opened.next_ack();
+        assert_eq!((ack.seq, ack.result), (seq, Ok(())));
+    }
+}
+
+#[test]
+fn a_ban_that_ended_is_history() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let mut opened = Opened::at(&path);
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    let ended = Ended { key: key(1), at, reason: "manual" };
+    opened.commit(Change { began: vec![ban(1)], ..Change::default() });
+    opened.next_ack();
+    opened.commit(Change { ended: vec![ended.clone()], ..Change::default() });
+    // Together in one transaction or not, and whether or not it was ever in force on disk.
+    opened.commit(Change { began: vec![ban(1)], ..Change::default() });
+    opened.commit(Change { ended: vec![ended], ..Change::default() });
+    opened.close();
+    let rows = opened::query(&path, "SELECT address || ' ' || reason || ' ' || ended FROM history");
+    assert_eq!(rows, ["192.0.2.1/32 manual 1800000000000000"; 2]);
+    assert_eq!(opened::query(&path, "SELECT address FROM bans"), [""; 0]);
+}
+
+#[test]
+fn the_history_does_not_grow_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    Opened::at(&path).close();
+    opened::execute(
+        &path,
+        "INSERT INTO history (id, jail, address, origin, since, failures, ended, reason)
+         VALUES (1, 'j', 'too old', 'manual', 0, 0, 0, 'expired'),
+                (2, 'j', 'surplus', 'manual', 0, 0, 1799999999000000, 'expired'),
+                (100001, 'j', 'recent', 'manual', 0, 0, 1799999999000000, 'expired')",
+    );
+    let mut opened = Opened::at(&path);
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    opened.commit(Change { began: vec![ban(1)], ..Change::default() });
+    opened.next_ack();
+    let ended = vec![Ended { key: key(1), at, reason: "expired" }];
+    opened.commit(Change { ended, ..Change::default() });
+    opened.close();
+    let rows = opened::query(&path, "SELECT address FROM history ORDER BY id");
+    assert_eq!(rows, ["recent", "192.0.2.1/32"]);
+}
