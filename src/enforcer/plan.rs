@@ -290,6 +290,8 @@ impl Plan {
     /// Whether a rule was removed that should be there.
     fn misses(&self, zone: &str, text: &str) -> bool {
         let Some(Marked::Rule(rule)) = Rule::marked(text) else { return false };
-        self.desired.needs(&rule) && self.zones.iter().any(|z| **z == *zone)
+        // firewalld names the zone as its caller did: the default one has no name then.
+        let ours = zone.is_empty() || self.zones.iter().any(|z| **z == *zone);
+        ours && self.desired.needs(&rule)
     }
 }

@@ -59,7 +59,7 @@ impl Enforcing {
     /// Starts it over bans of an earlier run.
     pub(crate) fn start(settings: Firewalld, restored: Vec<(BanKey, Block)>) -> Self {
         let (orders, taken) = unbounded_channel();
-        let (given, reports) = channel(64);
+        let (given, reports) = channel(10_000);
         let enforcement = Enforcement::Firewalld(settings);
         let task = spawn(&enforcement, restored, clock, taken, given);
         Self { orders, reports, task, heard: Vec::new() }
@@ -129,7 +129,7 @@ impl Enforcing {
                     }
                 }
                 Ok(None) => panic!("the enforcer ended before: {what}{}", self.story()),
-                Err(_) => panic!("in vain: {what}{}", self.story()),
+                Err(elapsed) => panic!("in vain: {what}: {elapsed}{}", self.story()),
             }
         }
     }
