@@ -36,3 +36,5 @@ pub mod config;
 pub mod enforcer;
 pub mod source;
 pub mod store;
+
+pub mod cli;
