@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod daemon;
+pub mod test;
 mod tree;
 
 use std::ffi::OsString;
@@ -22,6 +23,8 @@ Examples:
   gaoler status sshd                  the jail's numbers, and who is banned
   gaoler ban sshd 192.0.2.7 --for 1d  ban by hand; returns when the firewall has it
   gaoler unban 192.0.2.7              release from every jail
+  gaoler test --filter sshd /var/log/secure
+                                      what the filter makes of a log
 
 Exit status: 0 done, 1 refused or found wrong, 2 usage.";
 
@@ -83,6 +86,8 @@ enum Verb {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Try a filter on a log: what matches, whom it yields, and what was missed.
+    Test(test::TestArgs),
     /// Have the daemon read its configuration again. Bans stay.
     Reload {
         #[command(flatten)]
@@ -171,6 +176,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
             ask::unban(&ask.socket, jail.as_deref(), &addresses, all, ask.format.format)
         }
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
+        Verb::Test(arguments) => test::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),
         Verb::Completions { shell } => Ok(completions(shell)),

@@ -93,6 +93,12 @@ impl Filter {
         Ok(Self { definition, mode, dates, recogniser, warnings })
     }
 
+    /// Its name: the file's, without `.yaml`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.definition.name
+    }
+
     /// How many patterns there are: a [`Match::pattern`] is below it. Never 0.
     #[must_use]
     pub fn pattern_count(&self) -> u16 {

@@ -52,9 +52,9 @@ pub enum Outcome<'a> {
     /// An `ignoreregex` took it.
     Ignored,
     /// Recognised, but no failure: `<F-NOFAIL>`, or an attempt that has counted already
-    /// (`<F-SESSION>`).
-    NoFail(Match<'a>),
-    /// A failure. Its [`Match::address`] is never `None`.
+    /// (`<F-SESSION>`). `None`: and nobody's.
+    NoFail(Option<Match<'a>>),
+    /// A failure.
     Failure(Match<'a>),
 }
 
@@ -63,8 +63,8 @@ pub enum Outcome<'a> {
 pub struct Match<'a> {
     /// Which pattern, from 0.
     pub pattern: u16,
-    /// Whose it is; `None` only for a line that counts for nothing.
-    pub address: Option<IpAddr>,
+    /// Whose it is; an IPv4-mapped IPv6 address already made IPv4.
+    pub address: IpAddr,
     /// When; `None`: the line has no date that can be read.
     pub time: Option<Timestamp>,
     /// The user it names, as the peer wrote it.
@@ -167,7 +167,7 @@ fn read_request<'a>(
     let form = date.as_ref().map(|date| date.form);
     let Some(address) = rule.failure(&request) else { return (Outcome::Missed, form) };
     let time = record.time.or_else(|| date?.stamp.resolve(zone, now));
-    let (address, user) = (Some(address), request.user);
+    let user = request.user;
     let groups = Groups::Request(request);
     (Outcome::Failure(Match { pattern: 0, address, time, user, groups }), form)
 }
@@ -197,19 +197,20 @@ impl PatternState {
                 continue;
             }
             let own = Captured { pattern, locations, text };
-            let address = own.address().or_else(|| prefix?.address());
             let informs = own.group(pattern.groups.nofail).is_some();
-            if address.is_none() && !informs {
+            let Some(address) = own.address().or_else(|| prefix?.address()) else {
+                if informs {
+                    return Outcome::NoFail(None);
+                }
                 continue;
-            }
+            };
             let user = own.user().or_else(|| prefix?.user());
             let groups = Groups::Captured { prefix, pattern: own };
             let found = Match { pattern: number, address, time: time(), user, groups };
             let session = own.session().or_else(|| prefix?.session());
-            let told = address
-                .zip(session)
-                .is_some_and(|(address, session)| sessions.told_again(address, session, number));
-            return if informs || told { Outcome::NoFail(found) } else { Outcome::Failure(found) };
+            let told = session.is_some_and(|text| sessions.told_again(address, text, number));
+            let counts = !(informs || told);
+            return if counts { Outcome::Failure(found) } else { Outcome::NoFail(Some(found)) };
         }
         Outcome::Missed
     }

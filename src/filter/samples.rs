@@ -68,7 +68,7 @@ fn run(matcher: &mut Matcher, sample: &Sample) -> Yield {
     let time = sample.journal.then_some(NOW);
     match matcher.read(Record { time, text: sample.line.as_bytes() }, NOW) {
         Outcome::Failure(found) => Yield {
-            address: found.address,
+            address: Some(found.address),
             user: found.user.map(|user| String::from_utf8_lossy(user).into_owned()),
             time: found.time,
         },
@@ -88,11 +88,11 @@ impl Sample {
 }
 
 impl fmt::Display for SampleFailure {
-    /// In one line, for an operator; control bytes of the sample escaped.
+    /// In one line, for an operator, without the filter's name; control bytes of the sample escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filter, mode, number, sample, yielded } = self;
+        let Self { number, sample, yielded, .. } = self;
         let line = sample.line.escape_debug();
-        write!(f, "filter {filter}[mode={mode}], sample {number} ({}): `{line}` ", sample.why)?;
+        write!(f, "sample {number} ({}): `{line}` ", sample.why)?;
         let time = yielded.time.map(|time| time.to_string());
         write!(f, "yields {}", shown(yielded.address, yielded.user.as_deref(), time.as_deref()))?;
         let expected = shown(sample.address, sample.user.as_deref(), sample.time.as_deref());
@@ -154,14 +154,14 @@ mod tests {
         check(
             Sample { line: "\x1bx".into(), ..sample() },
             Some(
-                "filter x[mode=normal], sample 1 (w): `\\u{1b}x` yields nothing and should yield \
+                "sample 1 (w): `\\u{1b}x` yields nothing and should yield \
                  ::1, user `bob`, time `2026-11-22T10:00:00Z`",
             ),
         );
         check(
             Sample { user: Some("eve".into()), time: None, ..sample() },
             Some(
-                "filter x[mode=normal], sample 1 (w): `2026-11-22T10:00:00Z Failed from ::1 by \
+                "sample 1 (w): `2026-11-22T10:00:00Z Failed from ::1 by \
                  bob` yields ::1, user `bob`, time `2026-11-22T10:00:00Z` and should yield ::1, \
                  user `eve`",
             ),
@@ -169,7 +169,7 @@ mod tests {
         check(
             Sample { time: Some("2026-11-22T10:00:01Z".into()), user: None, ..sample() },
             Some(
-                "filter x[mode=normal], sample 1 (w): `2026-11-22T10:00:00Z Failed from ::1 by \
+                "sample 1 (w): `2026-11-22T10:00:00Z Failed from ::1 by \
                  bob` yields ::1, user `bob`, time `2026-11-22T10:00:00Z` and should yield ::1, \
                  time `2026-11-22T10:00:01Z`",
             ),

@@ -3,7 +3,6 @@
 //! The one place where sources meet filters. Reused from batch to batch; nothing is allocated for
 //! a record that nobody recognises.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Listener;
@@ -52,13 +51,11 @@ impl Matching {
                 Outcome::Missed | Outcome::NoFail(..) => {}
                 Outcome::Ignored => self.tally.ignored[listener] += 1,
                 Outcome::Failure(found) => {
-                    // `Outcome::Failure` always has one; a match without could blame nobody.
-                    let Some(address) = found.address else { continue };
                     if found.time.is_none() {
                         self.tally.date_errors[listener] += 1;
                     }
                     self.tally.last_record = self.tally.last_record.max(found.time);
-                    self.findings.push(finding(listener, &found, address, read));
+                    self.findings.push(finding(listener, &found, read));
                 }
             }
         }
@@ -71,9 +68,9 @@ impl Matching {
     }
 }
 
-fn finding(listener: usize, found: &Match<'_>, address: IpAddr, read: Moment) -> Finding {
+fn finding(listener: usize, found: &Match<'_>, read: Moment) -> Finding {
     let listener = u16::try_from(listener).expect("a source has fewer than 65,536 listeners");
-    let failure = Failure { address, time: found.time.unwrap_or(read.wall) };
+    let failure = Failure { address: found.address, time: found.time.unwrap_or(read.wall) };
     Finding { listener, pattern: found.pattern, failure, read }
 }
 
