@@ -24,7 +24,7 @@ use crate::enforcer::order::{Block, Order, Report};
 use crate::jail::ban::BanKey;
 use crate::moment::Moment;
 use crate::source::batch::Message;
-use crate::store::change::{Ended, Saved};
+use crate::store::change::{Ended, Saved, Window};
 use crate::store::{Ack, Store, StoreError};
 use crate::telemetry;
 use crate::telemetry::lines;
@@ -199,6 +199,7 @@ impl Daemon {
         for settings in &config.jails {
             self.add_jail(settings.clone());
         }
+        self.take_up_windows(saved.windows);
         let mut desired = Vec::new();
         for ban in saved.bans {
             let key = ban.key.clone();
@@ -219,6 +220,16 @@ impl Daemon {
             self.show_bans(&key);
         }
         desired
+    }
+
+    /// Takes up the failures counted so far.
+    fn take_up_windows(&mut self, windows: Vec<Window>) {
+        for Window { jail, address, times } in windows {
+            match self.index(&jail) {
+                Some(index) => self.jails[index].jail.restore_window(address, &times),
+                None => self.orphans.push(Window { jail, address, times: Vec::new() }),
+            }
+        }
     }
 
     /// Ends a ban that ran out, or was forbidden, while nobody watched. Its rules go when the
