@@ -133,9 +133,10 @@ impl Plan {
             // Some versions leave the default zone out when nothing is bound to it.
             None => look.active.drain(..).chain([default]).collect(),
         };
+        self.placed.forget_zones_except(all);
         let mut listed = zones.clone();
         if self.adopted {
-            listed.extend(self.placed.zones().filter(|zone| all.contains(zone)).cloned());
+            listed.extend(self.placed.zones().cloned());
         } else {
             listed.extend(all.iter().cloned());
         }

@@ -40,6 +40,8 @@ enum Event {
     Panic(bool),
     /// A zone becomes active, or ceases to be.
     Zone(bool),
+    /// A zone is made, or unmade.
+    Exists(bool),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -154,6 +156,13 @@ impl World {
                     if *on { self.active.insert("trusted") } else { self.active.remove("trusted") };
                 self.say(&Signal::Zones);
             }
+            Event::Exists(true) => {
+                self.zones.entry("trusted").or_default();
+            }
+            Event::Exists(false) => {
+                self.zones.remove("trusted");
+                self.say(&Signal::Zones);
+            }
         }
         self.hear();
     }
@@ -204,9 +213,12 @@ impl World {
         Ok(match call {
             Call::DefaultZone => Answer::Zone("public".into()),
             Call::PanicMode => Answer::Panic(self.panic),
-            Call::ActiveZones => Answer::Zones(zones(self.active.iter().collect())),
+            Call::ActiveZones => {
+                let active = self.active.iter().filter(|zone| self.zones.contains_key(*zone));
+                Answer::Zones(zones(active.collect()))
+            }
             Call::Zones => Answer::Zones(zones(self.zones.keys().collect())),
-            Call::RichRules(zone) => Answer::Rules(self.zones[&**zone].iter().cloned().collect()),
+            Call::RichRules(zone) => Answer::Rules(self.zone(zone)?.iter().cloned().collect()),
             Call::Change(_) if self.panic => return Err(Fault::Panic),
             Call::Change(step) => self.change(step)?,
         })
@@ -214,15 +226,15 @@ impl World {
 
     fn change(&mut self, step: &Step) -> Result<Answer, Fault> {
         let changed = match step {
-            Step::Add(zone, rule) => self.zone(zone).insert(rule.to_string()),
-            Step::Remove(zone, rule) => self.zone(zone).remove(&rule.to_string()),
-            Step::RemoveStray(zone, text) => self.zone(zone).remove(text),
+            Step::Add(zone, rule) => self.zone(zone)?.insert(rule.to_string()),
+            Step::Remove(zone, rule) => self.zone(zone)?.remove(&rule.to_string()),
+            Step::RemoveStray(zone, text) => self.zone(zone)?.remove(text),
         };
         changed.then_some(Answer::Done).ok_or(Fault::AlreadySo)
     }
 
-    fn zone(&mut self, name: &Zone) -> &mut BTreeSet<String> {
-        self.zones.get_mut(&**name).expect("a zone of this world")
+    fn zone(&mut self, name: &Zone) -> Result<&mut BTreeSet<String>, Fault> {
+        self.zones.get_mut(&**name).ok_or(Fault::NoZone("INVALID_ZONE".into()))
     }
 
     /// Takes the reports; what is said to be in force, or gone, is so.
@@ -318,6 +330,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Restart),
         1 => any::<bool>().prop_map(Event::Panic),
         1 => any::<bool>().prop_map(Event::Zone),
+        1 => any::<bool>().prop_map(Event::Exists),
     ]
 }
 
@@ -348,4 +361,52 @@ fn a_foreign_rule_is_left_alone() {
     world.happen(&Event::Foreign(true));
     world.settle();
     assert_eq!(world.zones["public"].len(), 1);
+}
+
+#[test]
+fn an_order_during_the_opposite_call_is_carried_out_right_after_it() {
+    let mut world = World::new(Vec::new(), &[]);
+    world.happen(&Event::Run(7)); // The first look, to its end.
+    for at_once in [false, true] {
+        world.happen(&Event::Enforce(0, vec![1]));
+        world.happen(&Event::Begin(at_once));
+        world.happen(&Event::Release(0));
+        world.happen(&Event::Run(2));
+        assert_eq!(world.told.get(&ban_key(0)), Some(&false));
+        world.happen(&Event::Enforce(0, vec![1]));
+        world.happen(&Event::Run(1));
+        world.happen(&Event::Release(0));
+        world.happen(&Event::Begin(at_once));
+        world.happen(&Event::Enforce(0, vec![1]));
+        world.happen(&Event::Run(2));
+        assert_eq!(world.told.get(&ban_key(0)), Some(&true));
+        world.happen(&Event::Release(0));
+        world.happen(&Event::Run(1));
+    }
+}
+
+#[test]
+fn a_reload_during_a_look_makes_it_worthless() {
+    let mut world = World::new(vec![(ban_key(1), block(1, &[1]))], &[1]);
+    world.happen(&Event::Run(6)); // All but the last zone are listed.
+    assert_eq!(world.told, BTreeMap::new());
+    world.happen(&Event::Reload);
+    world.happen(&Event::Run(1));
+    assert_eq!(world.told, BTreeMap::new());
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn a_firewalld_without_its_default_zone_is_broken_until_it_has_it() {
+    let mut world = World::new(vec![(ban_key(1), block(1, &[1]))], &[]);
+    let public = world.zones.remove("public").unwrap();
+    world.happen(&Event::Run(12));
+    let Some(Condition::Broken(why)) = &world.plan.condition else {
+        panic!("{:?}", world.plan.condition)
+    };
+    assert!(why.contains("firewall-cmd --reload"), "{why}");
+    world.zones.insert("public", public);
+    world.settle();
+    world.check();
 }
