@@ -146,8 +146,23 @@ impl Plan {
             let why = self.no_such_zones(all);
             return self.break_down(why, now.boot);
         }
-        self.zones = zones.into_iter().collect();
+        let zones: Vec<Zone> = zones.into_iter().collect();
+        if zones != self.zones {
+            self.warn_of_missing_zones(all);
+            self.zones = zones;
+        }
         self.shed();
+    }
+
+    /// A misspelt zone is enforced nowhere, and the others still are.
+    fn warn_of_missing_zones(&self, all: &[Zone]) {
+        let configured = self.configured.iter().flatten();
+        for zone in configured.filter(|zone| !all.contains(zone)) {
+            tracing::warn!(
+                zone = &**zone,
+                "firewalld has no such zone: see enforcement.firewalld.zones"
+            );
+        }
     }
 
     fn no_such_zones(&self, all: &[Zone]) -> String {
