@@ -274,6 +274,12 @@ impl Followed {
         self.copy_of.is_some()
     }
 
+    /// Whether what was read of the file at `position` was read of this one too.
+    pub(super) fn continues(&self, position: &FilePosition) -> bool {
+        let fits = |meta: Metadata| known::fits(position, &self.file, &meta);
+        position.offset <= self.line && self.file.metadata().is_ok_and(fits)
+    }
+
     /// Goes on from `position`, that of a file which is no more what it was, if this is a copy of
     /// that. Returns whether it is.
     pub(super) fn goes_on_from(&mut self, position: &FilePosition) -> bool {

@@ -35,13 +35,16 @@ impl Follower {
 
     /// Follows a file that was not followed yet; from where it was read before, if it was.
     pub(super) fn follow(&mut self, file: Followed, meta: &Metadata) -> Result<(), Trouble> {
-        let same = |known: &FilePosition| {
-            // Another inode only with a whole head: its content was moved there.
-            (known.inode == file.id.inode || known.fingerprint_len as usize == head::LENGTH)
-                && known::fits(known, file.file(), meta)
+        let own = |known: &FilePosition| known.inode == file.id.inode;
+        // Another inode only with a whole head: its content was moved there.
+        let moved = |known: &FilePosition| known.fingerprint_len as usize == head::LENGTH;
+        let fits = |known: &FilePosition| {
+            (own(known) || moved(known)) && known::fits(known, file.file(), meta)
         };
-        let Some(at) = self.known.iter().position(same) else { return self.add(file, 0) };
-        self.add(file, self.known[at].offset)?;
+        let fitting = self.known.iter().enumerate().filter(|(_, known)| fits(known));
+        let best = fitting.max_by_key(|(_, known)| (own(known), known.offset));
+        let Some((at, &FilePosition { offset, .. })) = best else { return self.add(file, 0) };
+        self.add(file, offset)?;
         self.known.swap_remove(at);
         Ok(())
     }
@@ -72,6 +75,9 @@ impl Follower {
     /// Looks for the files that were read before the start and have not been found by name.
     pub(super) fn find_known(&mut self, outlet: &mut Outlet) -> Result<(), Stopped> {
         for position in std::mem::take(&mut self.known) {
+            if self.files.iter().any(|file| file.continues(&position)) {
+                continue;
+            }
             let followed: Vec<FileId> = self.files.iter().map(|file| file.id).collect();
             let found = known::renamed(&position).and_then(|renamed| match renamed {
                 Some(found) => Ok(Some((found, Rotation::Renamed))),
