@@ -137,6 +137,16 @@ impl Followed {
         }
     }
 
+    /// Whether its position is of use after a restart: not that of a file that is gone for good
+    /// and was read to its end.
+    pub(super) fn can_be_resumed(&self) -> bool {
+        self.left.is_none() || self.hungry || !self.is_deleted()
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.file.metadata().is_ok_and(|meta| meta.nlink() == 0)
+    }
+
     /// Whether nothing of it has been read.
     pub(super) fn is_untouched(&self) -> bool {
         self.offset == 0
@@ -238,8 +248,7 @@ impl Followed {
     /// Whether it was left for so long that nobody writes to it any more.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         let Some(left) = self.left else { return false };
-        let deleted = self.file.metadata().is_ok_and(|meta| meta.nlink() == 0);
-        let patience = match (left.copy || self.copy_of.is_some(), deleted) {
+        let patience = match (left.copy || self.copy_of.is_some(), self.is_deleted()) {
             (true, _) => Duration::ZERO,
             (false, true) => DELETED_PATIENCE,
             (false, false) => RENAMED_PATIENCE,

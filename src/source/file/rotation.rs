@@ -72,28 +72,36 @@ impl Follower {
         self.add(file, position.offset).or_else(|trouble| outlet.notice(Notice::Error(trouble)))
     }
 
-    /// Looks for the files that were read before the start and have not been found by name.
+    /// Looks for the files that were read before the start and have not been found by name: first
+    /// each under another name, and then the content of those that are no more.
     pub(super) fn find_known(&mut self, outlet: &mut Outlet) -> Result<(), Stopped> {
+        let mut gone = Vec::new();
         for position in std::mem::take(&mut self.known) {
-            if self.files.iter().any(|file| file.continues(&position)) {
-                continue;
+            match known::renamed(&position) {
+                Ok(Some(found)) => self.add_left(found, &position, Rotation::Renamed, outlet)?,
+                Ok(None) => gone.push(position),
+                Err(_) => self.known.push(position),
             }
-            let followed: Vec<FileId> = self.files.iter().map(|file| file.id).collect();
-            let found = known::renamed(&position).and_then(|renamed| match renamed {
-                Some(found) => Ok(Some((found, Rotation::Renamed))),
-                None => known::copied(&position, &followed)
-                    .map(|copy| copy.map(|found| (found, Rotation::Truncated))),
-            });
-            match found {
-                Ok(Some((found, how))) => self.add_left(found, &position, how, outlet)?,
-                Ok(None) if position.path.exists() => {
-                    outlet.notice(Notice::Error(lost(&position)))?;
-                }
-                // Neither it nor another: it may come back.
-                Ok(None) | Err(_) => self.known.push(position),
+        }
+        for position in gone {
+            if !self.files.iter().any(|file| file.continues(&position)) {
+                self.find_copy(position, outlet)?;
             }
         }
         Ok(())
+    }
+
+    fn find_copy(&mut self, position: FilePosition, outlet: &mut Outlet) -> Result<(), Stopped> {
+        let followed: Vec<FileId> = self.files.iter().map(|file| file.id).collect();
+        match known::copied(&position, &followed) {
+            Ok(Some(copy)) => self.add_left(copy, &position, Rotation::Truncated, outlet),
+            Ok(None) if position.path.exists() => outlet.notice(Notice::Error(lost(&position))),
+            // Neither it nor another: it may come back.
+            Ok(None) | Err(_) => {
+                self.known.push(position);
+                Ok(())
+            }
+        }
     }
 
     /// A file was cut short: reads what it held from a copy, if there is one, and begins again.
