@@ -41,13 +41,13 @@ on_host() {
 attack() {
     local what=$1 expected=$2 said colour=$yellow
     shift 2
-    said=$("$box" cli $name "$@" 2>&1 | tr -d '\r' | tail -n 1) || true
+    said=$("$box" cli $name "$@" 2>&1 | tr -d '\r') || true
     case $said in
-    *"Connection refused"* | *"refused"*) said="Connection refused" colour=$red ;;
-    *"Permission denied"*) said="Permission denied: wrong password" ;;
+    *"Connection refused"* | *"Failed to connect"*) said="Connection refused" colour=$red ;;
+    *"Permission denied"*) said="Permission denied" ;;
     *) colour=$green ;;
     esac
-    printf '   %s%s $%s %-34s %s%s%s\n' "$yellow" "$attacker" "$plain" "$what" "$colour" "$said" "$plain"
+    printf '   %s%s $%s %-38s %s%s%s\n' "$yellow" "$attacker" "$plain" "$what" "$colour" "$said" "$plain"
     if [[ $said != *"$expected"* ]]; then
         printf '   %sthat should have been: %s%s\n' "$red" "$expected" "$plain" >&2
         exit 1
@@ -71,16 +71,21 @@ fetch() { # EXPECTED [curl options]
 
 # What gaoler logs, as it logs it.
 follow() {
-    # shellcheck disable=SC2016  # awk's fields, not ours
-    "$box" srv $name journalctl -q -f -n 0 -u gaoler -o cat 2>/dev/null |
-        awk -v dim="$dim" -v red="$red" -v green="$green" -v plain="$plain" '{
-            colour = $0 ~ /\] (Ban|Restore Ban) / ? red : $0 ~ /\] Unban / ? green : dim
-            printf "     %sgaoler │%s %s%s%s\n", dim, plain, colour, $0, plain; fflush() }' &
+    "$box" srv $name journalctl -q -f --no-tail -o cat _SYSTEMD_UNIT=gaoler.service 2>/dev/null |
+        while IFS= read -r line; do
+            case $line in
+            *"] Ban "* | *"] Restore Ban "*) colour=$red ;;
+            *"] Unban "*) colour=$green ;;
+            *) colour=$dim ;;
+            esac
+            printf '     %sgaoler │%s %s%s%s\n' "$dim" "$plain" "$colour" "$line" "$plain"
+        done &
+    follower=$!
 }
 
 metrics() {
     "$box" srv $name curl -sSf http://127.0.0.1:9642/metrics |
-        grep -E '^gaoler_[a-z_]+(\{[^}]*\})? ' | grep -vE '_bucket|_timestamp_|_sum|state_write|source_bytes'
+        grep -E '^gaoler_(source_records|filter_matches|failures|bans|unbans|ban_enforcement_duration_seconds_count)'
 }
 
 # The series that changed since the last `metrics >$work/metrics`, from what to what.
@@ -89,8 +94,16 @@ changed() {
     metrics | awk -v bold="$bold" -v plain="$plain" '
         { value = $NF; series = $0; sub(/ [^ ]*$/, "", series) }
         NR == FNR { before[series] = value; next }
-        before[series] != value { printf "     %-72s %6s → %s%s%s\n", series, before[series], bold, value, plain }' \
+        before[series] != value { printf "     %3s → %s%-3s%s %s\n", before[series], bold, value, plain, series }' \
         "$work/metrics" -
+}
+
+# took JAIL: how long gaoler took, by its own stop-watch, from the deciding line to the rule in force.
+took() {
+    "$box" srv $name curl -sSf http://127.0.0.1:9642/metrics |
+        awk -v jail="jail=\"$1\"" -v bold="$bold" -v plain="$plain" \
+            '/^gaoler_ban_enforcement_duration_seconds_sum/ && index($0, jail) {
+                printf "   From the line that decided to the rule in the kernel: %s%.1f ms%s.\n", bold, $NF * 1000, plain }'
 }
 
 # until_refused PORT: the rule is in the kernel, within 20 s.
@@ -111,6 +124,7 @@ until_refused() {
 over() {
     local code=$?
     rm -rf "$work"
+    if [[ -n ${follower:-} ]]; then kill "$follower" 2>/dev/null || true; fi
     if [[ -n ${KEEP:-} && $code == 0 ]]; then
         look_around
     else
@@ -123,7 +137,7 @@ look_around() {
     local short=tests/host/box.sh
     cat <<EOF
 
-${bold}The box is still up.${plain} From the top of this repository:
+${bold}The box is still up.${plain} From the top of this repository, as root:
    $short srv $name bash                              a shell on the host
    $short srv $name gaoler status sshd                what the jail knows
    $short srv $name journalctl -f -u gaoler           what gaoler says
@@ -171,6 +185,7 @@ chapter "What gaoler knows, and what the kernel does"
 on_host gaoler status sshd
 printf '   %sserver #%s nft list ruleset | grep %s\n' "$blue" "$plain" $attacker
 "$box" srv $name nft list ruleset | grep $attacker | sed 's/^[[:space:]]*/     /'
+took sshd
 say "What Prometheus sees change:"
 changed
 
@@ -184,7 +199,9 @@ fetch "200 OK"
 fetch "200 OK"
 until_refused 80
 fetch "Connection refused"
+took http-get-dos
 on_host gaoler status http-get-dos
+say "What Prometheus sees change:"
 changed
 on_host gaoler unban $attacker
 fetch "200 OK" -I

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::host::Host;
-use crate::observe::Metrics;
+use crate::observe::{Metrics, await_metric};
 
 /// Alerts on counters need them before they first count: every known label set is there, at 0.
 pub(crate) fn every_series_starts_at_zero(host: &Host) -> Result<()> {
@@ -46,8 +46,7 @@ pub(crate) fn every_series_starts_at_zero(host: &Host) -> Result<()> {
         ("gaoler_source_up", 2.0),
         ("gaoler_state_up", 1.0),
     ] {
-        let value = metrics.value(name, &[])?;
-        assert!((value - is).abs() < f64::EPSILON, "{name} is {value}, not {is}");
+        await_metric(host, name, &[], |value| (value - is).abs() < f64::EPSILON)?;
     }
     Ok(())
 }
