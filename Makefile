@@ -9,6 +9,8 @@ SYSCONFDIR ?= /etc
 DESTDIR ?=
 BIN ?= target/release/gaoler
 CARGO ?= cargo
+# The commit, for `gaoler_build_info`.
+export GAOLER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share

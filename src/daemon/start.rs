@@ -118,6 +118,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let enforcement = if options.dry_run { Enforcement::None } else { config.enforcement.clone() };
     let (version, revision) = (env!("CARGO_PKG_VERSION"), options.revision);
     let metrics = Arc::new(Metrics::new(version, revision, now, "/proc/self".into()));
+    metrics.state.opened(store.is_some());
     let (orders, ordered) = mpsc::unbounded_channel();
     let (overview, shown) = watch::channel(Overview::default());
 
