@@ -28,6 +28,24 @@ use crate::config::checked::Enforcement;
 use crate::jail::ban::BanKey;
 use crate::moment::Clock;
 
+/// The backend's name, in metrics and in `gaoler status`.
+#[must_use]
+pub fn backend(enforcement: &Enforcement) -> &'static str {
+    match enforcement {
+        Enforcement::None => "none",
+        Enforcement::Firewalld(_) => "firewalld",
+    }
+}
+
+/// Every word that a [`Report::Operation`] of this backend can have.
+#[must_use]
+pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
+    match enforcement {
+        Enforcement::None => &[],
+        Enforcement::Firewalld(_) => &call::OPERATIONS,
+    }
+}
+
 /// Starts the task that enforces, on the current runtime.
 ///
 /// `restored`: the bans of an earlier run, oldest first. They are known before the firewall is

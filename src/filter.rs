@@ -2,12 +2,255 @@
 //!
 //! Pure: a filter meets no file and no clock. It never lets text that the peer chose (a user name,
 //! a request line) choose the address.
+//!
+//! A [`Definition`] is what the file says, a [`Filter`] what it compiles to, a [`Matcher`] what one
+//! reader keeps between lines. A line is read so: its date is found and cut out ([`date`]); an
+//! `ignoreregex` may drop it; `prefregex` must match and says what the rest sees; then the patterns
+//! are tried in order, behind one quick look whether any can match. Access logs are not matched but
+//! parsed ([`httpd`]).
 
+pub mod date;
 pub mod definition;
+pub mod error;
+pub mod httpd;
+pub mod lint;
+pub mod matcher;
+mod pattern;
+mod prefix;
+pub mod samples;
+mod session;
+pub mod tags;
 
-/// A compiled filter. Immutable and shared; what changes from line to line is a matcher's.
+use std::collections::BTreeSet;
+
+use regex::bytes::{RegexSet, RegexSetBuilder};
+
+pub use self::definition::Definition;
+pub use self::error::FilterError;
+pub use self::matcher::{Match, Matcher, Outcome};
+
+use self::date::Dates;
+use self::error::{Place, Problem};
+use self::httpd::rule::Rule;
+use self::pattern::Pattern;
+use self::prefix::Prefix;
+
+/// A compiled filter. Immutable and shared; what changes from line to line is a [`Matcher`]'s.
 #[derive(Debug)]
 pub struct Filter {
     /// As its file has it.
-    pub definition: definition::Definition,
+    pub definition: Definition,
+    /// The mode it was compiled for.
+    pub mode: String,
+    dates: Dates,
+    recogniser: Recogniser,
+    /// All of ignoreregex at once, if there is any.
+    ignoreregex: Option<RegexSet>,
+    warnings: Vec<String>,
 }
+
+/// How failures are recognised.
+#[derive(Clone, Debug)]
+enum Recogniser {
+    Patterns(Box<Patterns>),
+    Httpd(Rule),
+}
+
+/// Patterns, in the order in which they are tried.
+#[derive(Clone, Debug)]
+struct Patterns {
+    prefregex: Option<Prefix>,
+    failregex: Vec<Pattern>,
+    /// All of failregex at once: whether any of it can match. Most lines end here.
+    gate: RegexSet,
+}
+
+/// The mode of a jail that names none.
+pub const NORMAL: &str = "normal";
+
+impl Filter {
+    /// Makes a definition work, with the patterns that `mode` adds to the filter's own. `normal`
+    /// adds none unless the file says so.
+    ///
+    /// # Errors
+    ///
+    /// Says which pattern is wrong, how, and what to do; or which modes there are.
+    pub fn compile(definition: &Definition, mode: &str) -> Result<Self, FilterError> {
+        let sources = sources(definition, mode)?;
+        let recogniser = match &definition.httpd {
+            Some(_) if !sources.is_empty() || definition.prefregex.is_some() => {
+                return Err(FilterError::Both(definition.name.clone()));
+            }
+            Some(rule) => Recogniser::Httpd(Rule::compile(rule).map_err(|refusal| {
+                refused(definition, refusal.place, &refusal.pattern, refusal.problem)
+            })?),
+            None => Recogniser::Patterns(Box::new(patterns(definition, &sources)?)),
+        };
+        let dates = match &definition.datepattern {
+            None => Dates::Usual,
+            Some(text) => Dates::parse(text)
+                .map_err(|problem| refused(definition, Place::Datepattern, text, problem.into()))?,
+        };
+        let ignoreregex = ignoreregex(definition)?;
+        let warnings = warnings(definition, &sources);
+        let (definition, mode) = (definition.clone(), mode.to_owned());
+        Ok(Self { definition, mode, dates, recogniser, ignoreregex, warnings })
+    }
+
+    /// Its name: the file's, without `.yaml`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    /// How many patterns there are: a [`Match::pattern`] is below it. Never 0.
+    #[must_use]
+    pub fn pattern_count(&self) -> u16 {
+        match &self.recogniser {
+            Recogniser::Httpd(_) => 1,
+            Recogniser::Patterns(patterns) => {
+                u16::try_from(patterns.failregex.len()).unwrap_or(u16::MAX)
+            }
+        }
+    }
+
+    /// The patterns as written, in order; none for an httpd rule.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        let patterns = match &self.recogniser {
+            Recogniser::Httpd(_) => &[][..],
+            Recogniser::Patterns(patterns) => &patterns.failregex,
+        };
+        patterns.iter().map(|pattern| pattern.source.as_str())
+    }
+
+    /// What a careful reader should know, such as a pattern in which the peer might choose the
+    /// address.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// One failregex as written, and where.
+struct Source<'d> {
+    place: Place,
+    text: &'d str,
+}
+
+/// The filter's own patterns, then those of the modes that `mode` includes, then the mode's own.
+fn sources<'d>(definition: &'d Definition, mode: &str) -> Result<Vec<Source<'d>>, FilterError> {
+    let own = (1..).zip(&definition.failregex);
+    let mut sources: Vec<Source<'d>> =
+        own.map(|(number, text)| Source { place: Place::Failregex(number), text }).collect();
+    add_mode(definition, mode, &mut BTreeSet::new(), &mut sources)?;
+    if sources.is_empty() && definition.httpd.is_none() {
+        return Err(FilterError::Empty(definition.name.clone()));
+    }
+    if sources.len() > usize::from(u16::MAX) {
+        return Err(FilterError::TooMany(definition.name.clone()));
+    }
+    Ok(sources)
+}
+
+fn add_mode<'d>(
+    definition: &'d Definition,
+    name: &str,
+    seen: &mut BTreeSet<&'d str>,
+    sources: &mut Vec<Source<'d>>,
+) -> Result<(), FilterError> {
+    let Some(mode) = definition.modes.iter().find(|mode| mode.name == name) else {
+        return if name == NORMAL { Ok(()) } else { Err(unknown_mode(definition, name)) };
+    };
+    // Each mode is taken once, also where two include it, or each other.
+    if !seen.insert(&mode.name) {
+        return Ok(());
+    }
+    for included in &mode.include {
+        add_mode(definition, included, seen, sources)?;
+    }
+    sources.extend((1..).zip(&mode.failregex).map(|(number, text)| Source {
+        place: Place::ModeFailregex(mode.name.clone(), number),
+        text,
+    }));
+    Ok(())
+}
+
+fn unknown_mode(definition: &Definition, mode: &str) -> FilterError {
+    FilterError::UnknownMode {
+        filter: definition.name.clone(),
+        mode: mode.to_owned(),
+        known: definition.mode_names().map(str::to_owned).collect(),
+    }
+}
+
+fn patterns(definition: &Definition, sources: &[Source<'_>]) -> Result<Patterns, FilterError> {
+    let compile = |place: &Place, text: &str| {
+        Pattern::compile(text).map_err(|problem| refused(definition, place.clone(), text, problem))
+    };
+    let prefregex = match &definition.prefregex {
+        Some(text) => Some(
+            Prefix::compile(text)
+                .map_err(|problem| refused(definition, Place::Prefregex, text, problem))?,
+        ),
+        None => None,
+    };
+    let address_before = prefregex.as_ref().is_some_and(Prefix::has_address);
+    let mut failregex = Vec::with_capacity(sources.len());
+    for Source { place, text } in sources {
+        let pattern = compile(place, text)?;
+        let informs = pattern.groups.nofail.is_some();
+        if !(pattern.groups.has_address() || address_before || informs) {
+            return Err(refused(definition, place.clone(), text, Problem::NoAddress));
+        }
+        failregex.push(pattern);
+    }
+    let gate = set(&failregex)
+        .map_err(|problem| refused(definition, Place::Failregex(1), "(all of them)", problem))?;
+    Ok(Patterns { prefregex, failregex, gate })
+}
+
+fn ignoreregex(definition: &Definition) -> Result<Option<RegexSet>, FilterError> {
+    let mut patterns = Vec::with_capacity(definition.ignoreregex.len());
+    for (number, text) in (1..).zip(&definition.ignoreregex) {
+        let place = Place::Ignoreregex(number);
+        let pattern = Pattern::compile(text);
+        patterns.push(pattern.map_err(|problem| refused(definition, place, text, problem))?);
+    }
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let set = set(&patterns);
+    let place = Place::Ignoreregex(1);
+    set.map(Some).map_err(|problem| refused(definition, place, "(all of them)", problem))
+}
+
+/// Whether any of them matches, asked at once.
+fn set(patterns: &[Pattern]) -> Result<RegexSet, Problem> {
+    RegexSetBuilder::new(patterns.iter().map(|pattern| pattern.regex.as_str()))
+        .unicode(false)
+        .dot_matches_new_line(true)
+        .size_limit(64 << 20)
+        .dfa_size_limit(16 << 20)
+        .build()
+        .map_err(|_| Problem::TooLarge)
+}
+
+fn refused(definition: &Definition, place: Place, pattern: &str, problem: Problem) -> FilterError {
+    let (filter, pattern) = (definition.name.clone(), pattern.to_owned());
+    FilterError::Pattern { filter, place, pattern, problem }
+}
+
+fn warnings(definition: &Definition, sources: &[Source<'_>]) -> Vec<String> {
+    let unsafe_patterns = sources.iter().filter_map(|Source { place, text }| {
+        let problem = lint::warning(text)?;
+        Some(format!("filter {}, {place} `{text}`: {problem}", definition.name))
+    });
+    let prefix = definition.prefregex.as_deref().and_then(|text| {
+        let problem = lint::warning(text)?;
+        Some(format!("filter {}, prefregex `{text}`: {problem}", definition.name))
+    });
+    prefix.into_iter().chain(unsafe_patterns).collect()
+}
+
+#[cfg(test)]
+mod tests;

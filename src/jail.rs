@@ -1,5 +1,351 @@
 //! A jail: failures in, verdicts out.
+//!
+//! It owns the failure windows and the ledger of one policy, and decides. It meets no log text, no
+//! firewall and no clock; what follows from a [`Verdict`] is the daemon's business.
 
 pub mod ban;
+pub mod ignore;
+pub mod ledger;
 pub mod scope;
 pub mod window;
+pub mod windows;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
+
+use self::ban::{Ban, BanKey, BanOrigin, JailName};
+use self::ignore::{IgnoreList, IgnoreReason};
+use self::ledger::Ledger;
+use self::window::Threshold;
+use self::windows::Windows;
+use crate::failure::Failure;
+use crate::moment::Moment;
+
+/// What a jail goes by.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// How much is too much.
+    pub threshold: Threshold,
+    /// How long a ban lasts; for ever when `None`.
+    pub bantime: Option<SignedDuration>,
+    /// Never banned.
+    pub ignoreip: Vec<IpNet>,
+    /// Whether the host's own addresses are never banned.
+    pub ignoreself: bool,
+    /// How many addresses are counted at most at a time.
+    pub max_addresses: usize,
+}
+
+/// All that a jail can say of a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The address is never banned.
+    Ignored(IgnoreReason),
+    /// The failure is older than `findtime`: it cannot count any more.
+    Stale,
+    /// It counts, and there are not enough yet.
+    Counted,
+    /// The address is banned already.
+    AlreadyBanned,
+    /// That was one too many.
+    Banned(Ban),
+}
+
+/// Why an operator's ban was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It would hit an address that is never banned.
+    #[error("{} {}", ban::show(.0), match .1 {
+        IgnoreReason::IgnoreIp => "is in the jail's ignoreip, or holds an address that is",
+        IgnoreReason::IgnoreSelf => "is, or holds, one of this host's own addresses",
+        IgnoreReason::Special => "is, or holds, a loopback, link-local, multicast or unspecified address",
+    })]
+    Ignored(IpNet, IgnoreReason),
+    /// A prefix this short is most of the Internet.
+    #[error("{0} is too wide: at least /8 for IPv4, /32 for IPv6")]
+    TooWide(IpNet),
+}
+
+/// The failures, the bans and the policy of one jail.
+#[derive(Debug)]
+pub struct Jail {
+    name: JailName,
+    policy: Policy,
+    ignore: IgnoreList,
+    windows: Windows,
+    ledger: Ledger,
+}
+
+impl Jail {
+    /// A jail with nobody in it.
+    #[must_use]
+    pub fn new(name: JailName, policy: Policy) -> Self {
+        let ignore = IgnoreList::new(&policy.ignoreip);
+        let windows = Windows::new(policy.max_addresses);
+        Self { name, policy, ignore, windows, ledger: Ledger::default() }
+    }
+
+    /// Goes by another policy from now on. Windows and bans stay as they are.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.ignore = IgnoreList::new(&policy.ignoreip);
+        self.windows.set_cap(policy.max_addresses);
+        self.policy = policy;
+    }
+
+    /// Learns which addresses are the host's own; they matter if `ignoreself` is on. Call it after
+    /// [`Jail::set_policy`] too.
+    pub fn set_own_addresses(&mut self, own: &[IpAddr]) {
+        self.ignore.set_own(if self.policy.ignoreself { own } else { &[] });
+    }
+
+    /// Decides what a failure means.
+    ///
+    /// A failure counts at the time its log states, and never later than `now`: a clock ahead of
+    /// ours must not hold a window open.
+    pub fn on_failure(&mut self, failure: Failure, now: Moment) -> Verdict {
+        let Failure { address, time } = failure;
+        if let Some(reason) = self.ignore.reason(address) {
+            return Verdict::Ignored(reason);
+        }
+        if self.policy.threshold.findtime() < now.wall.duration_since(time) {
+            return Verdict::Stale;
+        }
+        if self.ledger.covering(address).is_some() {
+            return Verdict::AlreadyBanned;
+        }
+        let counted = self.windows.record(self.policy.threshold, address, time.min(now.wall));
+        let Some(failures) = counted else { return Verdict::Counted };
+        let ban =
+            self.imprison(address.into(), BanOrigin::Detected, self.policy.bantime, failures, now);
+        Verdict::Banned(ban)
+    }
+
+    /// Bans on an operator's word. `bantime` replaces the jail's own. A network that holds bans
+    /// already banned is banned beside them.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what would hit an address that is never banned, and prefixes too wide.
+    pub fn ban(
+        &mut self,
+        address: IpNet,
+        bantime: Option<Option<SignedDuration>>,
+        now: Moment,
+    ) -> Result<Ban, Refusal> {
+        let address = address.trunc();
+        if let Some(reason) = self.ignore.overlap(&address) {
+            return Err(Refusal::Ignored(address, reason));
+        }
+        let floor = if address.addr().is_ipv4() { 8 } else { 32 };
+        if address.prefix_len() < floor {
+            return Err(Refusal::TooWide(address));
+        }
+        let bantime = bantime.unwrap_or(self.policy.bantime);
+        Ok(self.imprison(address, BanOrigin::Manual, bantime, 0, now))
+    }
+
+    /// Takes up a ban of an earlier run. Returns whether it is still to be enforced: it is not if
+    /// it has expired meanwhile, or its address must not be banned any more.
+    pub fn restore(&mut self, ban: Ban, now: Moment) -> bool {
+        self.ignore.overlap(&ban.key.address).is_none() && self.ledger.restore(ban, now)
+    }
+
+    /// Takes up the failures that an earlier run counted; those that can no longer count go with
+    /// the next sweep.
+    pub fn restore_window(&mut self, host: IpAddr, times: &[Timestamp]) {
+        self.windows.restore(self.policy.threshold, host, times);
+    }
+
+    /// The failure windows that have changed since the last time; none for one that is gone.
+    pub fn take_changed_windows(&mut self) -> Vec<(IpAddr, Vec<Timestamp>)> {
+        self.windows.take_changed()
+    }
+
+    /// Ends a ban on an operator's word, and forgets the failures of its address.
+    pub fn unban(&mut self, address: &IpNet) -> Option<Ban> {
+        let address = address.trunc();
+        if address.prefix_len() == address.max_prefix_len() {
+            self.windows.forget(address.addr());
+        }
+        self.ledger.remove(&address)
+    }
+
+    /// Ends the bans that have run their time.
+    #[must_use]
+    pub fn release_expired(&mut self, now: Moment) -> Vec<Ban> {
+        self.ledger.release_expired(now.boot)
+    }
+
+    /// Drops windows that can no longer count.
+    pub fn sweep(&mut self, now: Moment) {
+        self.windows.sweep(self.policy.threshold.findtime(), now.wall);
+    }
+
+    /// Why this address or network is never banned, if so.
+    #[must_use]
+    pub fn ignores(&self, address: &IpNet) -> Option<IgnoreReason> {
+        self.ignore.overlap(address)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &JailName {
+        &self.name
+    }
+
+    /// What it goes by.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The bans that should be in force.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The addresses it counts.
+    #[must_use]
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    fn imprison(
+        &mut self,
+        address: IpNet,
+        origin: BanOrigin,
+        bantime: Option<SignedDuration>,
+        failures: u32,
+        now: Moment,
+    ) -> Ban {
+        let key = BanKey { jail: self.name.clone(), address };
+        let ban = Ban { key, origin, since: now.wall, bantime, failures };
+        self.ledger.insert(ban.clone(), now);
+        ban
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moment::Boot;
+
+    fn at(second: i64) -> Moment {
+        Moment {
+            wall: Timestamp::from_second(1_000_000 + second).unwrap(),
+            boot: Boot(SignedDuration::from_secs(second)),
+        }
+    }
+
+    fn jail() -> Jail {
+        let mut jail = Jail::new(
+            JailName::new("sshd"),
+            Policy {
+                threshold: Threshold::new(2, SignedDuration::from_secs(30)).unwrap(),
+                bantime: Some(SignedDuration::from_secs(60)),
+                ignoreip: vec!["198.51.100.0/24".parse().unwrap()],
+                ignoreself: true,
+                max_addresses: 100,
+            },
+        );
+        jail.set_own_addresses(&["192.0.2.16".parse().unwrap()]);
+        jail
+    }
+
+    /// Failures of `address` at `(logged, read)` seconds; the words their verdicts come to.
+    #[track_caller]
+    fn check(jail: &mut Jail, address: &str, failures: &[(i64, i64)], expected: &[&str]) {
+        let address = address.parse().unwrap();
+        let verdicts: Vec<&str> = failures
+            .iter()
+            .map(|&(logged, read)| {
+                let failure = Failure { address, time: at(logged).wall };
+                match jail.on_failure(failure, at(read)) {
+                    Verdict::Ignored(reason) => reason.as_str(),
+                    Verdict::Stale => "stale",
+                    Verdict::Counted => "counted",
+                    Verdict::AlreadyBanned => "already",
+                    Verdict::Banned(ban) => {
+                        assert_eq!(ban.key.address, IpNet::from(address));
+                        "banned"
+                    }
+                }
+            })
+            .collect();
+        assert_eq!(verdicts, expected);
+    }
+
+    #[test]
+    fn the_second_failure_is_one_too_many() {
+        check(
+            &mut jail(),
+            "192.0.2.213",
+            &[(0, 0), (5, 5), (6, 6)],
+            &["counted", "banned", "already"],
+        );
+    }
+
+    #[test]
+    fn failures_too_far_apart_do_not_add_up() {
+        check(
+            &mut jail(),
+            "192.0.2.213",
+            &[(0, 0), (31, 31), (61, 61)],
+            &["counted", "counted", "banned"],
+        );
+    }
+
+    #[test]
+    fn an_old_line_is_stale_and_a_future_one_counts_now() {
+        check(
+            &mut jail(),
+            "192.0.2.213",
+            &[(0, 31), (900, 31), (40, 40)],
+            &["stale", "counted", "banned"],
+        );
+    }
+
+    #[test]
+    fn whom_it_ignores_it_never_counts() {
+        check(&mut jail(), "198.51.100.7", &[(0, 0), (1, 1)], &["ignoreip", "ignoreip"]);
+        check(&mut jail(), "192.0.2.16", &[(0, 0), (1, 1)], &["ignoreself", "ignoreself"]);
+        check(&mut jail(), "127.0.0.1", &[(0, 0), (1, 1)], &["special", "special"]);
+    }
+
+    #[test]
+    fn a_released_address_starts_over() {
+        let mut jail = jail();
+        check(&mut jail, "192.0.2.213", &[(0, 0), (1, 1)], &["counted", "banned"]);
+        assert_eq!(jail.release_expired(at(61)).len(), 1);
+        check(&mut jail, "192.0.2.213", &[(62, 62)], &["counted"]);
+        assert_eq!(jail.unban(&"192.0.2.213/32".parse().unwrap()), None);
+        check(&mut jail, "192.0.2.213", &[(63, 63), (64, 64)], &["counted", "banned"]);
+    }
+
+    #[test]
+    fn an_operator_may_ban_networks_but_not_his_own_feet() {
+        let mut jail = jail();
+        let mut refused = |address: &str| jail.ban(address.parse().unwrap(), None, at(0)).is_err();
+        assert!(!refused("203.0.113.0/24"));
+        assert!(refused("198.51.100.9/32"));
+        assert!(refused("192.0.2.0/24"));
+        assert!(refused("0.0.0.0/0"));
+        assert!(refused("1.0.0.0/7"));
+        check(&mut jail, "203.0.113.77", &[(1, 1)], &["already"]);
+    }
+
+    #[test]
+    fn a_ban_of_an_earlier_run_obeys_todays_ignoreip() {
+        let mut other = jail();
+        let ban = other.ban("203.0.113.7/32".parse().unwrap(), None, at(0)).unwrap();
+        let mut restarted = jail();
+        assert!(restarted.restore(ban.clone(), at(30)));
+        let policy =
+            Policy { ignoreip: vec!["203.0.113.0/24".parse().unwrap()], ..jail().policy().clone() };
+        restarted.set_policy(policy);
+        assert!(!restarted.restore(ban, at(30)));
+    }
+}

@@ -26,6 +26,8 @@
 //!
 //! `main → cli → daemon → shell → core`; nothing points back (`tests/tidy.rs` holds it).
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 pub mod failure;
 pub mod filter;
 pub mod jail;
@@ -33,6 +35,12 @@ pub mod moment;
 pub mod record;
 
 pub mod config;
+pub mod control;
 pub mod enforcer;
 pub mod source;
 pub mod store;
+pub mod telemetry;
+
+pub mod daemon;
+
+pub mod cli;

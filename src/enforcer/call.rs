@@ -49,6 +49,17 @@ pub enum Signal {
     RuleRemoved(String, String),
 }
 
+/// All that [`Call::operation`] can answer.
+pub const OPERATIONS: [&str; 7] = [
+    "add_rich_rule",
+    "get_active_zones",
+    "get_default_zone",
+    "get_rich_rules",
+    "get_zones",
+    "query_panic_mode",
+    "remove_rich_rule",
+];
+
 impl Call {
     /// What it is called in metrics.
     #[must_use]

@@ -27,6 +27,14 @@ pub struct Definition {
     pub samples: Vec<Sample>,
 }
 
+impl Definition {
+    /// The modes there are: `normal`, and those the file adds.
+    pub fn mode_names(&self) -> impl Iterator<Item = &str> {
+        let added = self.modes.iter().map(|mode| mode.name.as_str());
+        std::iter::once(super::NORMAL).chain(added.filter(|name| *name != super::NORMAL))
+    }
+}
+
 /// What one mode adds to the filter's own patterns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mode {

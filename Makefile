@@ -1,0 +1,115 @@
+# What there is to do: `make help`.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+BIN ?= target/release/gaoler
+CARGO ?= cargo
+
+bindir := $(DESTDIR)$(PREFIX)/bin
+datadir := $(DESTDIR)$(PREFIX)/share
+unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
+confdir := $(DESTDIR)$(SYSCONFDIR)/gaoler
+# polkit looks for rules under /usr and /etc alone.
+polkitdir := $(if $(filter /usr,$(PREFIX)),$(datadir),$(DESTDIR)$(SYSCONFDIR))/polkit-1/rules.d
+
+##@ Use
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5) ":"} \
+		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+.PHONY: run
+run: deps ## Show gaoler at work on a host in a box, from attack to ban; KEEP=1 leaves the box up
+	@scripts/progress.sh "building gaoler (release)" $(CARGO) build --release --locked
+	@KEEP=$(KEEP) scripts/demo.sh target/release/gaoler
+
+.PHONY: install
+install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then systemctl enable --now gaoler
+	install -D -m 0755 $(BIN) $(bindir)/gaoler
+	install -d -m 0755 $(unitdir)
+	sed 's|/usr/bin/gaoler|$(PREFIX)/bin/gaoler|' packaging/gaoler.service >$(unitdir)/gaoler.service
+	install -D -m 0644 packaging/20-httpd-logs.conf $(unitdir)/gaoler.service.d/20-httpd-logs.conf
+	install -D -m 0644 packaging/gaoler.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf
+	install -D -m 0644 packaging/45-gaoler.rules $(polkitdir)/45-gaoler.rules
+	install -d -m 0755 $(confdir) $(confdir)/conf.d $(confdir)/filters
+	install -d -m 0755 $(datadir)/gaoler/filters
+	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
+	install -m 0644 config/gaoler.yaml config/*.schema.json $(datadir)/gaoler/
+	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml
+ifeq ($(DESTDIR),)
+	systemd-sysusers $(PREFIX)/lib/sysusers.d/gaoler.conf
+	systemctl daemon-reload
+endif
+
+ifeq ($(origin BIN),file)
+install: build
+endif
+
+.PHONY: uninstall
+uninstall: ## Remove what install put there; configuration and state stay
+ifeq ($(DESTDIR),)
+	-systemctl disable --now gaoler.service
+endif
+	rm -f $(bindir)/gaoler $(unitdir)/gaoler.service $(unitdir)/gaoler.service.d/20-httpd-logs.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(polkitdir)/45-gaoler.rules
+	rm -rf $(datadir)/gaoler
+	-rmdir $(unitdir)/gaoler.service.d 2>/dev/null
+ifeq ($(DESTDIR),)
+	systemctl daemon-reload
+endif
+
+##@ Build
+.PHONY: build
+build: ## The release binary, target/release/gaoler
+	$(CARGO) build --release --locked
+
+.PHONY: fmt
+fmt: ## Format all Rust
+	$(CARGO) fmt
+
+.PHONY: deps
+deps: ## Install the Debian packages that building, testing and the box need, if any are missing
+	@scripts/install-deps.sh
+
+##@ Prove
+# The order is: what fails fastest first.
+.PHONY: test
+test: deps lint unit doc deny host ## Everything; what CI runs
+
+.PHONY: lint
+lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	shellcheck -x tests/host/*.sh scripts/*.sh .ci/run
+
+.PHONY: unit
+unit: ## Unit, property, golden and tidy tests; doc examples
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --locked && $(CARGO) test --locked --doc; \
+	else $(CARGO) test --locked; fi
+
+.PHONY: doc
+doc: ## The code's own documentation, without a broken link
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+.PHONY: deny
+deny: ## Licences, sources and duplicate versions of the dependencies, and known vulnerabilities
+	@scripts/deny.sh
+
+.PHONY: host
+host: deps ## The host in a box (needs root); TEST=name plays one test
+	$(CARGO) test --locked --test host -- $(TEST)
+
+##@ Measure
+.PHONY: latency
+latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
+	$(CARGO) bench --locked --bench latency -- $(BENCH)
+
+.PHONY: bench-parse
+bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines
+	@scripts/bench-parse.sh $(BIN)

@@ -1,0 +1,14 @@
+#!/bin/bash
+# The Debian packages that building, testing and the host in a box need; does nothing when all are
+# there. Cargo itself is taken as given.
+set -euo pipefail
+
+repo=$(cd "$(dirname "$0")/.." && pwd)
+need=()
+for package in gcc libc6-dev libsystemd-dev pkg-config shellcheck prometheus systemd-journal-remote; do
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || need+=("$package")
+done
+if ((${#need[@]})); then
+    "$repo/scripts/apt-install.sh" "${need[@]}"
+fi
+"$repo/tests/host/box.sh" install

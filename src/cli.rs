@@ -1,0 +1,204 @@
+//! The commands. Each does little: it asks the daemon, or is one.
+
+mod ask;
+mod check;
+mod daemon;
+pub mod test;
+mod tree;
+mod value;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+
+use crate::control::api::Bantime;
+
+/// Where the configuration is, unless `--config` says otherwise.
+const CONFIG: &str = "/etc/gaoler/gaoler.yaml";
+/// Where the daemon listens, unless `--socket` says otherwise.
+const SOCKET: &str = "/run/gaoler/gaoler.sock";
+
+const EXAMPLES: &str = "\
+Examples:
+  gaoler check                        is the configuration right, and what would a start do?
+  gaoler status sshd                  the jail's numbers, and who is banned
+  gaoler ban sshd 192.0.2.7 --for 1d  ban by hand; returns when the firewall has it
+  gaoler unban 192.0.2.7              release from every jail
+  gaoler test --filter sshd /var/log/secure
+                                      what the filter makes of a log
+
+Exit status: 0 done, 1 refused or found wrong, 2 usage.";
+
+/// Bans attackers through firewalld, and shows all of it to Prometheus.
+///
+/// Follows the systemd journal and log files, recognises failures with filters, counts them in
+/// jails, and has firewalld refuse the addresses that failed too often.
+#[derive(Debug, Parser)]
+#[command(name = "gaoler", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the daemon, in the foreground. SIGHUP reloads, SIGTERM drains and ends.
+    Run(RunArgs),
+    /// Check everything a start would: the configuration, the filters, the filters' own samples.
+    Check(CheckArgs),
+    /// Show the jails, or one jail's numbers, as fail2ban-client does.
+    Status {
+        /// Show this jail.
+        jail: Option<String>,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Ban addresses in a jail. Returns when the firewall has them; prints how many.
+    Ban {
+        /// The jail.
+        jail: String,
+        /// Addresses or networks, IPv4 or IPv6, such as 192.0.2.7 or 192.0.2.0/24.
+        #[arg(required = true, value_parser = value::network)]
+        addresses: Vec<IpNet>,
+        /// How long, instead of the jail's bantime: 600, 10m, 1d12h, permanent.
+        #[arg(long = "for", value_name = "TIME", value_parser = value::bantime)]
+        bantime: Option<Bantime>,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Release addresses. Returns when the firewall has let go of them; prints how many.
+    Unban {
+        /// Addresses or networks, as `gaoler banned` shows them.
+        #[arg(required_unless_present = "all", conflicts_with = "all", value_parser = value::network)]
+        addresses: Vec<IpNet>,
+        /// Only from this jail.
+        #[arg(long)]
+        jail: Option<String>,
+        /// Release everybody.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Show who is banned, since when, until when, and whether the firewall has it.
+    Banned {
+        /// Only by this jail.
+        jail: Option<String>,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Try a filter on a log: what matches, whom it yields, and what was missed.
+    Test(test::TestArgs),
+    /// Have the daemon read its configuration again. Bans stay.
+    Reload {
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Print the JSON Schema of gaoler.yaml, for editors and reviewers.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The configuration; conf.d/*.yaml beside it is read too.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// Watch and decide, but ban nobody and keep nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// How much to log: error, warn, info, debug, trace.
+    #[arg(long, value_name = "LEVEL", env = "GAOLER_LOG", default_value = "info")]
+    log_level: String,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// The configuration; conf.d/*.yaml beside it is read too.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// How to ask the daemon, and how to print its answer.
+#[derive(Debug, Args)]
+struct AskArgs {
+    /// The daemon's control socket.
+    #[arg(long, value_name = "PATH", env = "GAOLER_SOCKET", default_value = SOCKET)]
+    socket: PathBuf,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+struct FormatArgs {
+    /// For people, or for programs.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// Does what the arguments say.
+///
+/// # Errors
+///
+/// Fails with what to tell the user. Wrong usage is told by clap, with exit status 2.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(told) => {
+            told.print()?;
+            return Ok(if told.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS });
+        }
+    };
+    match cli.verb {
+        Verb::Run(RunArgs { config, dry_run, log_level }) => {
+            daemon::run(config, dry_run, &log_level)
+        }
+        Verb::Check(CheckArgs { config, format }) => check::run(&config, format.format),
+        Verb::Status { jail, ask } => ask::status(&ask.socket, jail.as_deref(), ask.format.format),
+        Verb::Ban { jail, addresses, bantime, ask } => {
+            ask::ban(&ask.socket, &jail, &addresses, bantime, ask.format.format)
+        }
+        Verb::Unban { addresses, jail, all, ask } => {
+            ask::unban(&ask.socket, jail.as_deref(), &addresses, all, ask.format.format)
+        }
+        Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
+        Verb::Test(arguments) => test::run(&arguments),
+        Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
+        Verb::Schema => check::schema(),
+        Verb::Completions { shell } => Ok(completions(shell)),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut command = <Cli as clap::CommandFactory>::command();
+    clap_complete::generate(shell, &mut command, "gaoler", &mut std::io::stdout());
+    ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

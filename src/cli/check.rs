@@ -1,0 +1,107 @@
+//! `gaoler check` and `gaoler schema`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Format;
+use super::ask::print;
+use crate::config;
+use crate::config::checked::{Config, Enforcement, JailSettings};
+
+/// Checks everything a start would, and says what the start would do.
+///
+/// # Errors
+///
+/// Fails with every mistake in the configuration at once.
+pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
+    let config = config::load(path)?;
+    let broken = samples(&config);
+    match format {
+        Format::Human => print(&report(path, &config, &broken))?,
+        Format::Json => {
+            let jails: Vec<&str> = config.jails.iter().map(|jail| jail.name.as_str()).collect();
+            let report = serde_json::json!({
+                "config": path, "jails": jails, "warnings": config.warnings, "samples": broken,
+            });
+            print(&format!("{report}\n"))?;
+        }
+    }
+    Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints the configuration's JSON Schema.
+///
+/// # Errors
+///
+/// Fails if nobody reads it.
+pub(super) fn schema() -> anyhow::Result<ExitCode> {
+    print(&format!("{}\n", serde_json::to_string_pretty(&config::schema())?))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The filters' own samples that do not yield what they should.
+fn samples(config: &Config) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut seen = Vec::new();
+    for jail in &config.jails {
+        let name = &jail.filter.definition.name;
+        if !seen.contains(&name) {
+            seen.push(name);
+            let failures = jail.filter.run_samples();
+            broken.extend(failures.iter().map(|failure| format!("filter {name}: {failure}")));
+        }
+    }
+    broken
+}
+
+fn report(path: &Path, config: &Config, broken: &[String]) -> String {
+    let enforcement = match &config.enforcement {
+        Enforcement::None => "none: failures are watched, nobody is banned".to_owned(),
+        Enforcement::Firewalld(firewalld) => {
+            let zones = firewalld.zones.as_ref().map_or_else(
+                || "all active zones and the default one".to_owned(),
+                |zones| zones.join(", "),
+            );
+            format!("firewalld, rich rules in {zones}")
+        }
+    };
+    let mut lines = vec![
+        format!("{}: OK", path.display()),
+        format!("enforcement: {enforcement}"),
+        format!("state: {}", config.state.display()),
+    ];
+    for jail in &config.jails {
+        lines.extend(describe(jail));
+    }
+    lines.extend(config.warnings.iter().map(|warning| format!("note: {warning}")));
+    lines.extend(broken.iter().map(|sample| format!("WRONG: {sample}")));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn describe(jail: &JailSettings) -> Vec<String> {
+    let threshold = jail.threshold;
+    let bantime =
+        jail.bantime.map_or_else(|| "for ever".to_owned(), |time| format!("for {time:#}"));
+    let ports: Vec<String> = jail.scope.ports.iter().map(ToString::to_string).collect();
+    let protocols: Vec<&str> = jail.scope.protocols.iter().map(|p| p.as_str()).collect();
+    let scope = if ports.is_empty() {
+        "every port".to_owned()
+    } else {
+        format!("{} port {}", protocols.join("/"), ports.join(", "))
+    };
+    vec![
+        format!(
+            "jail {}: filter {}, {} patterns",
+            jail.name,
+            jail.filter.definition.name,
+            jail.filter.pattern_count()
+        ),
+        format!("  follows {}", jail.origin),
+        format!(
+            "  {} failures within {:#} ban {bantime} from {scope}",
+            threshold.maxretry(),
+            threshold.findtime()
+        ),
+    ]
+}

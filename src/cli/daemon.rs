@@ -1,0 +1,34 @@
+//! `gaoler run`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config;
+use crate::daemon::start::{self, Options};
+use crate::telemetry::log;
+
+/// The commit this was built from, where the build said so.
+const REVISION: &str = match option_env!("GAOLER_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
+/// Runs the daemon until a signal ends it.
+///
+/// # Errors
+///
+/// Fails if the configuration is wrong or the daemon cannot start.
+pub(super) fn run(
+    config_path: PathBuf,
+    dry_run: bool,
+    log_level: &str,
+) -> anyhow::Result<ExitCode> {
+    let config = config::load(&config_path)?;
+    log::start(log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
+    // Two workers: one for the loop, one for what it talks to.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let options = Options { config_path, dry_run, revision: REVISION };
+    runtime.block_on(start::run(config, options))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,122 @@
+//! The verb over small logs, as its users see it.
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: TestArgs,
+}
+
+fn args(words: &[&str]) -> TestArgs {
+    Line::try_parse_from([&["test"], words].concat()).map(|line| line.args).unwrap()
+}
+
+const LOG: &str = "\
+Nov 22 10:00:00 host sshd[812]: Failed password for root from 198.51.100.7 port 52502 ssh2
+Nov 22 10:00:01 host sshd[813]: Invalid user \x1b\"x from 198.51.100.7 port 52503
+Nov 22 10:00:02 host sshd[813]: Failed password for invalid user \x1b\"x from 198.51.100.7 port 52503 ssh2
+Nov 22 10:00:03 host cron[1]: \x1b[2Jhello
+";
+
+/// What the verb prints of a log.
+fn printed(words: &[&str], log: &str) -> String {
+    let args = args(&[words, &["-"]].concat());
+    let filter = filter(&args).unwrap();
+    let zone = zone(args.timezone.as_deref()).unwrap();
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
+    let time = (args.logtype == LogType::Journal).then_some(now);
+    let mut out = Vec::new();
+    let log = log.as_bytes();
+    match args.format {
+        Format::Human => {
+            let report = Human::new(&mut out, &filter, shown(&args), false);
+            read(log, &mut matcher, time, now, report).unwrap();
+        }
+        Format::Json => read(log, &mut matcher, time, now, Json::new(&mut out, zone)).unwrap(),
+    }
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_report_for_people() {
+    let report = printed(&["--filter", "sshd", "--timezone", "UTC", "--print-all-matched"], LOG);
+    let (report, rest) = report.split_once("[processed in").unwrap();
+    assert_eq!(
+        report,
+        r#"failure #5 198.51.100.7 user="root" Nov 22 10:00:00 host sshd[812]: Failed password for root from 198.51.100.7 port 52502 ssh2
+failure #1 198.51.100.7 user="\u{1b}"x" Nov 22 10:00:01 host sshd[813]: Invalid user \u{1b}"x from 198.51.100.7 port 52503
+nofail  #5 198.51.100.7 user="\u{1b}"x" Nov 22 10:00:02 host sshd[813]: Failed password for invalid user \u{1b}"x from 198.51.100.7 port 52503 ssh2
+
+Failregex: 3 total
+|-  #) [# of hits] regular expression
+|   1) [1] ^Invalid user <F-USER>.*</F-USER> from <ADDR> port \d+(?: \[preauth\])?$
+|   5) [2] ^Failed (?:password|keyboard-interactive(?:/[a-z]+)?) for (?:invalid user )?<F-USER>.*</F-USER> from <ADDR> port \d+ ssh2(?: \[preauth\])?$
+`-
+
+Ignoreregex: 0 total
+
+Date template hits:
+|- [# of hits] date format
+|  [4] Month Day Hour:Minute:Second
+`-
+
+Failures: 2 by 1 address
+|- [# of failures] address
+|  [2] 198.51.100.7
+`-
+
+Lines: 4 lines, 0 ignored, 3 matched, 1 missed; 1 matched but not counted
+"#
+    );
+    let missed = "\n\nMissed line(s):\n|  Nov 22 10:00:03 host cron[1]: \\u{1b}[2Jhello\n`-\n";
+    assert!(rest.ends_with(missed), "{rest}");
+}
+
+#[test]
+fn one_object_a_line() {
+    let words = ["--filter", "sshd", "--timezone", "Europe/Zurich", "--format", "json"];
+    assert_eq!(
+        printed(&words, LOG),
+        r#"{"line": 1, "outcome": "failure", "host": "198.51.100.7", "id": "198.51.100.7", "time": "2026-11-22T10:00:00", "pattern": 4, "groups": {"user": "root", "ip4": "198.51.100.7", "session": "812"}}
+{"line": 2, "outcome": "failure", "host": "198.51.100.7", "id": "198.51.100.7", "time": "2026-11-22T10:00:01", "pattern": 0, "groups": {"user": "\u001b\"x", "ip4": "198.51.100.7", "session": "813"}}
+{"line": 3, "outcome": "nofail", "host": "198.51.100.7", "id": "198.51.100.7", "time": "2026-11-22T10:00:02", "pattern": 4, "groups": {"user": "\u001b\"x", "ip4": "198.51.100.7", "session": "813"}}
+{"line": 4, "outcome": "missed"}
+"#
+    );
+}
+
+#[test]
+fn a_journals_lines_have_no_date() {
+    let log = "host sshd[1]: Invalid user x from ::1 port 1\n";
+    let words = ["--filter", "sshd", "--timezone", "UTC", "--format", "json"];
+    let journal = printed(&[&words[..], &["--logtype", "journal"]].concat(), log);
+    assert!(journal.contains(r#""time": "2026-11-22T12:00:00""#), "{journal}");
+    assert!(!printed(&words, log).contains("time"));
+}
+
+#[test]
+fn a_failregex_is_a_filter() {
+    let report = printed(&["--filter", "^bad <ADDR>$", "--format", "json"], "bad ::1\nbad\n");
+    assert_eq!(
+        report,
+        "{\"line\": 1, \"outcome\": \"failure\", \"host\": \"::1\", \"id\": \"::1\", \"pattern\": 0, \
+         \"groups\": {\"ip6\": \"::1\"}}\n{\"line\": 2, \"outcome\": \"missed\"}\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let refusal = |words: &[&str]| filter(&args(words)).unwrap_err().to_string();
+    assert_eq!(
+        refusal(&["--filter", "sshd", "--fail2ban-dir", "/etc/fail2ban", "-"]),
+        "--fail2ban-dir is not supported by this version yet"
+    );
+    assert!(refusal(&["--filter", "shd", "-"]).contains("did you mean `sshd`?"));
+    assert!(refusal(&["--filter", "from <DNS>", "-"]).contains("use `<ADDR>`"));
+    assert!(zone(Some("Mars/Base")).unwrap_err().to_string().contains("--timezone Mars/Base"));
+    assert!(open(Path::new("/nonexistent")).is_err());
+}

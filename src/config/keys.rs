@@ -1,0 +1,116 @@
+//! What may stand in a file: every section and key, said once.
+//!
+//! From these tables come the check of what is written ([`super::walk`]), the JSON Schemas
+//! ([`super::schema`]), the reference in the documentation ([`super::reference`]), and the defaults
+//! that [`super::view`] falls back on.
+
+pub(super) mod filter;
+pub(super) mod foreign;
+pub(super) mod gaoler;
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    /// What it means, in Markdown; its first sentence is the schema's.
+    pub(super) doc: &'static str,
+    pub(super) kind: Kind,
+    /// What holds when it is not given, as YAML; empty when nothing does.
+    pub(super) default: &'static str,
+    /// Whether this version does not do it yet: known, and refused with that reason.
+    pub(super) later: bool,
+}
+
+/// What a key may be given.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number, from the first to the second.
+    Count(u64, u64),
+    /// A duration; `permanent` too if so said.
+    Duration { permanent: bool },
+    /// One of these words.
+    Choice(&'static [Choice]),
+    /// A text of some form.
+    Text(&'static Text),
+    /// One such text, or a list of them.
+    Texts(&'static Text),
+    /// A section of its own.
+    Section(Keys),
+    /// A section for each name that the file chooses.
+    Named(&'static Text, Keys),
+    /// A list of sections.
+    Sections(Keys),
+}
+
+/// The keys of a section, in groups, since two sections may share some.
+pub(super) type Keys = &'static [&'static [Key]];
+
+/// One of the words that a key takes.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) word: &'static str,
+    /// As for a [`Key`].
+    pub(super) later: bool,
+}
+
+/// A form of text.
+#[derive(Debug)]
+pub(super) struct Text {
+    /// Such as `an absolute path`.
+    pub(super) what: &'static str,
+    pub(super) example: &'static str,
+    /// Whether a number may stand for its digits: `port: 22`.
+    pub(super) numbers: bool,
+    /// Where one text becomes several in a list, as in fail2ban: `http,https`.
+    pub(super) separators: &'static [char],
+    /// What is wrong with a text, to be read after it.
+    pub(super) check: fn(&str) -> Result<(), String>,
+}
+
+impl Key {
+    pub(super) const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+        Self { name, doc, kind, default: "", later: false }
+    }
+
+    pub(super) const fn or(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+
+    pub(super) const fn later(mut self) -> Self {
+        self.later = true;
+        self
+    }
+}
+
+impl Choice {
+    const fn now(word: &'static str) -> Self {
+        Self { word, later: false }
+    }
+
+    const fn later(word: &'static str) -> Self {
+        Self { word, later: true }
+    }
+}
+
+impl Text {
+    /// The texts that one text stands for.
+    pub(super) fn split<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        if self.separators.is_empty() {
+            return vec![text];
+        }
+        text.split(self.separators).map(str::trim).filter(|part| !part.is_empty()).collect()
+    }
+}
+
+/// The key of that name.
+pub(super) fn find(keys: Keys, name: &str) -> Option<&'static Key> {
+    all(keys).find(|key| key.name == name)
+}
+
+/// Every key of a section, in the table's order.
+pub(super) fn all(keys: Keys) -> impl Iterator<Item = &'static Key> {
+    keys.iter().flat_map(|group| group.iter())
+}

@@ -1,0 +1,114 @@
+//! The keys of a filter's file.
+
+use super::{Choice, Key, Keys, Kind, Text};
+use crate::config::values;
+
+/// The whole file.
+pub(in crate::config) const FILE: Keys = &[&[
+    Key::new("description", Kind::Text(&TEXT), "What the filter recognises, in a sentence."),
+    Key::new(
+        "prefregex",
+        Kind::Text(&REGEX),
+        "What every line must look like first; of one that does, the other patterns see only what \
+         `<F-CONTENT>` matched.",
+    ),
+    Key::new(
+        "failregex",
+        Kind::Texts(&REGEX),
+        "Patterns of failures, tried in order; the first that matches wins. Linear-time regular \
+         expressions with fail2ban's tags: `<HOST>`, `<ADDR>`, `<F-USER>` and so on.",
+    ),
+    Key::new(
+        "ignoreregex",
+        Kind::Texts(&REGEX),
+        "Patterns of lines that are no failure after all.",
+    ),
+    Key::new("modes", Kind::Named(&MODE, MODES), "Further patterns that a jail may ask for."),
+    Key::new(
+        "httpd",
+        Kind::Section(HTTPD),
+        "Instead of patterns: which requests of an access log are failures. Every condition given \
+         must hold; a list holds if one of it does.",
+    ),
+    Key::new(
+        "datepattern",
+        Kind::Text(&TEXT),
+        "How the date is written, in fail2ban's words. Not given: the usual forms.",
+    ),
+    Key::new("journalmatch", Kind::Texts(&JOURNALMATCH), "What a jail gets that names no source."),
+    Key::new("logpath", Kind::Texts(&LOGPATH), "What a jail gets that names no source."),
+    Key::new("port", Kind::Texts(&PORT), "What a jail gets that names no port."),
+    Key::new(
+        "samples",
+        Kind::Sections(SAMPLE),
+        "Real lines, and what the filter must make of each. `gaoler check` runs them.",
+    ),
+]];
+
+const MODES: Keys = &[&[
+    Key::new("failregex", Kind::Texts(&REGEX), "Patterns added after the filter's own."),
+    Key::new("include", Kind::Texts(&MODE), "Modes whose patterns this one has too."),
+]];
+
+const HTTPD: Keys = &[&[
+    Key::new(
+        "format",
+        Kind::Choice(&[
+            Choice::now("combined"),
+            Choice::now("vhost_combined"),
+            Choice::now("json"),
+        ]),
+        "How the access log is written. `combined` reads `common` too; `vhost_combined` begins \
+         with the virtual host; `json` is one object a line.",
+    )
+    .or("combined"),
+    Key::new("method", Kind::Texts(&TEXT), "Methods, exactly: `GET`."),
+    Key::new("status", Kind::Texts(&STATUS), "Status codes: `404`, `4xx`, `400-499`."),
+    Key::new("path", Kind::Texts(&REGEX), "Patterns over the request target."),
+    Key::new("user_agent", Kind::Texts(&REGEX), "Patterns over the user agent."),
+    Key::new("vhost", Kind::Texts(&TEXT), "Virtual hosts, exactly; for logs that begin with one."),
+]];
+
+const SAMPLE: Keys = &[&[
+    Key::new("line", Kind::Text(&LINE), "The line, as the log has it."),
+    Key::new("mode", Kind::Texts(&MODE), "The modes it holds in. Not given: every mode."),
+    Key::new(
+        "journal",
+        Kind::Flag,
+        "Whether it comes from the journal: there is no date to find in it.",
+    )
+    .or("false"),
+    Key::new(
+        "address",
+        Kind::Text(&ADDRESS),
+        "The address it must yield. Not given: it must yield no failure.",
+    ),
+    Key::new("user", Kind::Text(&LINE), "The user it must yield."),
+    Key::new("time", Kind::Text(&TIME), "The time it must yield (RFC 3339)."),
+    Key::new("why", Kind::Text(&TEXT), "Why the sample is there."),
+]];
+
+const fn text(
+    what: &'static str,
+    example: &'static str,
+    check: fn(&str) -> Result<(), String>,
+) -> Text {
+    Text { what, example, numbers: false, separators: &[], check }
+}
+
+static TEXT: Text = text("a text", "…", values::some);
+static LINE: Text = Text { numbers: true, ..text("a text", "…", values::any) };
+static REGEX: Text = text("a regular expression", "^Failed .* from <HOST>$", values::some);
+static MODE: Text = text("a mode", "aggressive", values::word);
+static ADDRESS: Text = text("an address", "192.0.2.1", values::address);
+static TIME: Text = text("an RFC 3339 time", "2026-11-22T12:00:00Z", values::timestamp);
+static STATUS: Text = Text { numbers: true, ..text("a status", "404", values::status) };
+static LOGPATH: Text =
+    text("an absolute path or glob", "/var/log/httpd/access_log", values::log_path);
+static JOURNALMATCH: Text =
+    text("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch);
+static PORT: Text = Text {
+    numbers: true,
+    separators: &[',', ' '],
+    ..text("a port, a range, a service, or `all`", "ssh", values::port_form)
+};

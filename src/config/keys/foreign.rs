@@ -1,0 +1,35 @@
+//! Keys of jail.conf(5) and fail2ban.conf(5) that mean nothing here, and what to do instead.
+
+/// The key, and the remedy.
+pub(in crate::config) const FAIL2BAN: &[(&str, &str)] = &[
+    ("action", "`enforcement` says how bans are enforced"),
+    ("allowipv6", "IPv6 is always on"),
+    ("backend", "`journalmatch` reads the journal, `logpath` files"),
+    ("banaction", "`enforcement` says how bans are enforced"),
+    ("banaction_allports", "write `port: all`"),
+    ("chain", "`enforcement` says how bans are enforced"),
+    ("dbfile", "write `state: {path: …}`"),
+    ("dbpurgeage", "leave it out: there is nothing to purge by hand"),
+    ("failregex", "write a filter of your own in `filters/` and name it with `filter`"),
+    ("ignorecache", "leave it out: nothing is looked up"),
+    ("ignorecommand", "list the addresses in `ignoreip`; no program is ever run"),
+    ("ignoreregex", "write a filter of your own in `filters/` and name it with `filter`"),
+    ("logencoding", "leave it out: any bytes are read"),
+    ("loglevel", "set the environment variable `GAOLER_LOG`"),
+    ("logtarget", "leave it out: the log goes to the journal"),
+    ("maxlines", "leave it out: a failure is one line"),
+    ("maxmatches", "leave it out: lines are not kept"),
+    ("prefregex", "write a filter of your own in `filters/` and name it with `filter`"),
+    ("skip_if_nologs", "leave it out: a file may come later"),
+    ("socket", "write `control: {socket: …}`"),
+    ("systemd_if_nologs", "`journalmatch` reads the journal, `logpath` files"),
+    ("usedns", "leave it out: names are never resolved"),
+];
+
+/// What to do instead of a key that only fail2ban has.
+pub(in crate::config) fn remedy(name: &str) -> Option<&'static str> {
+    if name.starts_with("bantime.") {
+        return Some("every ban lasts `bantime` in this version");
+    }
+    FAIL2BAN.iter().find(|(key, _)| *key == name).map(|(_, remedy)| *remedy)
+}

@@ -1,0 +1,283 @@
+//! The keys of `gaoler.yaml` and of the files in `conf.d`.
+
+use super::{Choice, Key, Keys, Kind, Text};
+use crate::config::values;
+
+/// The whole file.
+pub(in crate::config) const FILE: Keys = &[&[
+    Key::new(
+        "defaults",
+        Kind::Section(&[SHARED]),
+        "What every jail gets that does not say otherwise.",
+    ),
+    Key::new("enforcement", Kind::Section(ENFORCEMENT), "How bans are enforced."),
+    Key::new("state", Kind::Section(STATE), "What must outlive a restart."),
+    Key::new("control", Kind::Section(CONTROL), "How the other commands reach the daemon."),
+    Key::new("telemetry", Kind::Section(TELEMETRY), "How the daemon is watched."),
+    Key::new(
+        "jails",
+        Kind::Named(&JAIL_NAME, JAIL),
+        "The jails by name: what to look for, where, and what to do about it.",
+    ),
+    Key::new(
+        "fail2ban",
+        Kind::Section(FAIL2BAN),
+        "A fail2ban installation whose enabled jails are run as well.",
+    )
+    .later(),
+]];
+
+/// The keys of one jail.
+pub(in crate::config) const JAIL: Keys = &[OWN, SHARED];
+
+const ENFORCEMENT: Keys = &[&[
+    Key::new(
+        "backend",
+        Kind::Choice(&[Choice::now("firewalld"), Choice::later("nftables"), Choice::now("none")]),
+        "What makes bans so. `none` only watches: bans are decided and shown, and nothing is \
+         refused.",
+    )
+    .or("firewalld"),
+    Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+]];
+
+const FIREWALLD: Keys = &[&[
+    Key::new(
+        "mode",
+        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::later("ipset")]),
+        "How a ban becomes a rule. `rich-rule`: one rule for each ban, zone and port, which needs \
+         no set-up and is good for some 200 rules. `auto` takes the best that is provisioned; in \
+         this version that is always `rich-rule`.",
+    )
+    .or("auto"),
+    Key::new(
+        "zones",
+        Kind::Texts(&ZONE),
+        "The zones that get the rules. `active`: those that have an interface or a source, and the \
+         default zone.",
+    )
+    .or("active"),
+    Key::new(
+        "action",
+        Kind::Choice(&[Choice::now("reject"), Choice::now("drop")]),
+        "What becomes of a banned packet. `reject` answers *port unreachable*, so that the client \
+         sees *connection refused* at once; `drop` is silence.",
+    )
+    .or("reject"),
+    Key::new(
+        "bus",
+        Kind::Text(&BUS),
+        "The D-Bus address at which firewalld is found. Not given: the system bus.",
+    ),
+]];
+
+const STATE: Keys = &[&[Key::new(
+    "path",
+    Kind::Text(&PATH),
+    "The SQLite database of bans, positions in logs, and totals. Its directory must be writable \
+     by the daemon.",
+)
+.or("/var/lib/gaoler/state.db")]];
+
+const CONTROL: Keys = &[&[Key::new(
+    "socket",
+    Kind::Text(&PATH),
+    "The Unix socket on which `gaoler status`, `ban`, `unban` and their kin reach the daemon.",
+)
+.or("/run/gaoler/gaoler.sock")]];
+
+const TELEMETRY: Keys = &[&[
+    Key::new(
+        "listen",
+        Kind::Text(&LISTEN),
+        "Address and port of `/metrics`, `/-/healthy`, `/-/ready` and the status page, or `off`. \
+         There is no password: whoever reaches it can read it.",
+    )
+    .or("127.0.0.1:9642"),
+    Key::new("web", Kind::Section(&[]), "TLS and basic authentication for these pages.").later(),
+    Key::new("otlp", Kind::Section(&[]), "Where traces, logs and metrics are pushed to.").later(),
+]];
+
+const FAIL2BAN: Keys =
+    &[&[Key::new("dir", Kind::Text(&PATH), "The directory of its configuration.").later()]];
+
+/// The keys that stand in `defaults` and in jails.
+const SHARED: &[Key] = &[
+    Key::new(
+        "enabled",
+        Kind::Flag,
+        "Whether the jail runs. A jail that does not is checked all the same.",
+    )
+    .or("true"),
+    Key::new(
+        "maxretry",
+        Kind::Count(1, 100_000),
+        "How many failures of one address within `findtime` lead to a ban.",
+    )
+    .or("5"),
+    Key::new(
+        "findtime",
+        Kind::Duration { permanent: false },
+        "The window, by the log's own time, within which failures count together.",
+    )
+    .or("10m"),
+    Key::new(
+        "bantime",
+        Kind::Duration { permanent: true },
+        "How long a ban lasts; `permanent` is for ever.",
+    )
+    .or("10m"),
+    Key::new(
+        "ignoreip",
+        Kind::Texts(&NETWORK),
+        "Addresses and networks that are never banned. A jail's own list replaces the one in \
+         `defaults`. No names: whoever answers for a name could lift bans.",
+    )
+    .or("[127.0.0.0/8, \"::1\"]"),
+    Key::new("ignoreself", Kind::Flag, "Whether the host's own addresses are never banned.")
+        .or("true"),
+    Key::new(
+        "protocol",
+        Kind::Texts(&PROTOCOL),
+        "The transport protocols of `port`: `tcp`, `udp`, or both as a list.",
+    )
+    .or("tcp"),
+    Key::new(
+        "max_addresses",
+        Kind::Count(1, 10_000_000),
+        "How many addresses a jail counts at most at a time. This bounds its memory: some 16 bytes \
+         for each address and failure.",
+    )
+    .or("65536"),
+    Key::new(
+        "logtimezone",
+        Kind::Text(&TIME_ZONE),
+        "The time zone of times in the log that name none: an IANA name or an offset such as \
+         `UTC+0200`. Not given: the host's.",
+    ),
+    Key::new(
+        "journal",
+        Kind::Section(JOURNAL),
+        "Which journal `journalmatch` is looked for in. Not given: this host's own.",
+    ),
+    Key::new(
+        "max_new_bans",
+        Kind::Text(&ANY),
+        "A breaker: past so many new bans a jail only watches.",
+    )
+    .later(),
+    Key::new("ipv6_prefix", Kind::Count(1, 128), "How much of an IPv6 network is banned.").later(),
+    Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
+    Key::new("trusted_proxies", Kind::Texts(&NETWORK), "Proxies, which are never banned.").later(),
+];
+
+/// The keys that stand in jails only.
+const OWN: &[Key] = &[
+    Key::new(
+        "filter",
+        Kind::Text(&FILTER),
+        "What a failure looks like: the name of a filter that is built in or stands in `filters/` \
+         beside `gaoler.yaml`. Not given: the filter that has the jail's name. \
+         `sshd[mode=aggressive]` names a mode as well.",
+    ),
+    Key::new(
+        "mode",
+        Kind::Text(&MODE),
+        "Which of the filter's modes; each adds patterns to those of `normal`.",
+    )
+    .or("normal"),
+    Key::new(
+        "journalmatch",
+        Kind::Texts(&JOURNALMATCH),
+        "Which journal entries to read: `FIELD=value` terms. Terms of one field are alternatives, \
+         different fields must all hold, `+` or a further item begins another alternative. Not \
+         given, nor `logpath`: as the filter has it.",
+    ),
+    Key::new(
+        "trust_unprivileged",
+        Kind::Flag,
+        "Whether entries of processes other than root's count. Any local user can run a program \
+         that calls itself sshd, and so choose whom it bans.",
+    )
+    .or("false"),
+    Key::new(
+        "logpath",
+        Kind::Texts(&LOGPATH),
+        "Which files to read instead: absolute paths, with globs. Files that come later are found.",
+    ),
+    Key::new(
+        "datepattern",
+        Kind::Text(&DATEPATTERN),
+        "How the date is written, in fail2ban's words. Not given: as the filter has it, or else \
+         the usual forms.",
+    ),
+    Key::new(
+        "port",
+        Kind::Texts(&PORT),
+        "What a ban refuses: numbers, ranges, names of services, or `all`. Not given: as the \
+         filter has it, or else `all`.",
+    ),
+    Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
+];
+
+const JOURNAL: Keys = &[&[
+    Key::new(
+        "directory",
+        Kind::Text(&PATH),
+        "The journal files below a directory, such as `/var/log/journal/remote`.",
+    ),
+    Key::new(
+        "namespace",
+        Kind::Text(&NAMESPACE),
+        "A journal namespace (systemd-journald.service(8)).",
+    ),
+]];
+
+const fn text(
+    what: &'static str,
+    example: &'static str,
+    check: fn(&str) -> Result<(), String>,
+) -> Text {
+    Text { what, example, numbers: false, separators: &[], check }
+}
+
+const BLANKS: &[char] = &[',', ' ', '\t', '\n'];
+
+static ANY: Text = text("a text", "…", values::any);
+static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
+static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
+static MODE: Text = text("a mode", "aggressive", values::word);
+static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);
+static NAMESPACE: Text = text("the name of a namespace", "audit", values::word);
+static LISTEN: Text =
+    text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);
+static TIME_ZONE: Text = text("a time zone", "Europe/Berlin", values::time_zone_form);
+static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
+static BUS: Text = text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
+static ZONE: Text =
+    Text { separators: BLANKS, ..text("the name of a zone, or `active`", "public", values::zone) };
+static NETWORK: Text = Text {
+    separators: BLANKS,
+    ..text("an address or network", "192.0.2.0/24", values::network_form)
+};
+static PROTOCOL: Text = Text { separators: BLANKS, ..text("`tcp` or `udp`", "tcp", protocol) };
+static LOGPATH: Text = Text {
+    separators: &['\n'],
+    ..text("an absolute path or glob", "/var/log/httpd/*access_log", values::log_path)
+};
+static JOURNALMATCH: Text = Text {
+    separators: &['\n'],
+    ..text("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch)
+};
+static PORT: Text = Text {
+    numbers: true,
+    separators: BLANKS,
+    ..text("a port, a range, a service, or `all`", "ssh", values::port_form)
+};
+
+fn protocol(text: &str) -> Result<(), String> {
+    if matches!(text, "tcp" | "udp") {
+        return Ok(());
+    }
+    Err("is not `tcp` or `udp`".to_owned())
+}

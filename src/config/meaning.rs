@@ -1,0 +1,119 @@
+//! From a checked tree to what it means: names resolved, filters compiled, contradictions found.
+//!
+//! Runs even where the check of single values found errors, so that everything is reported at
+//! once; what was refused there is passed over here.
+
+mod jail;
+mod origin;
+mod scope;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::checked::{Action, Config, Enforcement, Firewalld, JailSettings};
+use super::error::{ConfigError, Place, Problem};
+use super::filters::Filters;
+use super::keys::gaoler::FILE;
+use super::ports::Services;
+use super::tree::Node;
+use super::values;
+use super::view::View;
+
+/// What is gathered on the way.
+pub(super) struct Meaning<'a> {
+    pub(super) filters: Filters,
+    pub(super) services: Services,
+    /// What the check of single values found.
+    pub(super) refused: &'a [ConfigError],
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Meaning<'_> {
+    /// The meaning of a whole, merged tree. Complete only if there are no errors.
+    pub(super) fn config(&mut self, tree: &Node) -> Config {
+        let file = View::new(vec![tree], FILE);
+        let path = |section: &str, key: &str| {
+            PathBuf::from(file.section(section).text(key).map(|item| item.text).unwrap_or_default())
+        };
+        let (state, socket) = (path("state", "path"), path("control", "socket"));
+        let enforcement = self.enforcement(&file.section("enforcement"));
+        let listen = file.section("telemetry").text("listen");
+        let listen = listen.and_then(|item| values::listen(&item.text).ok().flatten());
+        if let Some(address) = listen.filter(|address| !address.ip().is_loopback()) {
+            self.warnings.push(format!(
+                "telemetry.listen: `{address}` shows metrics and status, addresses included, to \
+                 whoever can reach it; there is no password"
+            ));
+        }
+        let jails = self.jails(tree);
+        Config { jails, enforcement, state, socket, listen, warnings: Vec::new() }
+    }
+
+    fn enforcement(&mut self, section: &View) -> Enforcement {
+        let is = |view: &View, key, word| view.text(key).is_some_and(|item| item.text == word);
+        if is(section, "backend", "none") {
+            self.warnings.push("enforcement.backend is `none`: nothing is refused".to_owned());
+            return Enforcement::None;
+        }
+        let firewalld = section.section("firewalld");
+        Enforcement::Firewalld(Firewalld {
+            zones: self.zones(&firewalld),
+            action: if is(&firewalld, "action", "drop") { Action::Drop } else { Action::Reject },
+            bus: firewalld.text("bus").map(|item| item.text),
+        })
+    }
+
+    /// The zones, `None` for the active ones.
+    fn zones(&mut self, firewalld: &View) -> Option<Vec<String>> {
+        let items = firewalld.texts("zones");
+        let active = items.iter().find(|item| item.text == "active");
+        if let Some(active) = active.filter(|_| items.len() > 1) {
+            self.error(
+                &active.place,
+                "enforcement.firewalld.zones",
+                "`active` stands alone; leave it or the other zones out".to_owned(),
+            );
+        }
+        let zones: BTreeSet<String> = items.iter().map(|item| item.text.clone()).collect();
+        active.is_none().then(|| zones.into_iter().collect())
+    }
+
+    /// The jails that are enabled; those that are not are only checked.
+    fn jails(&mut self, tree: &Node) -> Vec<JailSettings> {
+        let entries = tree.get("jails").map(|entry| entry.node.entries()).unwrap_or_default();
+        let mut jails = Vec::new();
+        for entry in entries {
+            let (enabled, warnings) = (jail::is_enabled(tree, entry), self.warnings.len());
+            let settings = self.jail(tree, entry);
+            if enabled {
+                jails.extend(settings);
+            } else {
+                self.warnings.truncate(warnings);
+            }
+        }
+        if jails.is_empty() && self.errors.is_empty() && self.refused.is_empty() {
+            self.warnings.push("no jail is enabled: nothing is watched".to_owned());
+        }
+        jails
+    }
+
+    fn error(&mut self, place: &Place, key: &str, why: String) {
+        let problem = Problem::Meaning(why);
+        self.errors.push(ConfigError { place: place.clone(), key: key.to_owned(), problem });
+    }
+
+    /// Whether a key that a jail lacks may be there under a name that was refused, or in a form that
+    /// was. To report it as missing would mislead.
+    fn may_be_mistyped(&self, jail: &str) -> bool {
+        let path = format!("jails.{jail}");
+        let of_jail = |error: &ConfigError| {
+            error.key == path || error.key == "jails" || error.key == format!("{path}.filter")
+        };
+        let unknown = |error: &ConfigError| {
+            matches!(error.problem, Problem::UnknownKey(_))
+                && error.key.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.refused.iter().any(|error| of_jail(error) || unknown(error))
+    }
+}

@@ -1,0 +1,361 @@
+//! The forms that texts in a file have: addresses, paths, names, zones of time.
+//!
+//! Each reads one, or says what is wrong with it in words that follow the text itself.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::{IpNet, Ipv4Net};
+use jiff::tz::{Offset, TimeZone};
+
+/// Anything but nothing.
+pub(super) fn some(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
+}
+
+/// Anything.
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the checks, which may fail")]
+pub(super) fn any(_: &str) -> Result<(), String> {
+    Ok(())
+}
+
+/// A jail's name: it becomes a metric's label, a row's key, and a word on the command line.
+pub(super) fn jail_name(text: &str) -> Result<(), String> {
+    let is_name = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if (1..=64).contains(&text.len()) && is_name && !text.starts_with('-') {
+        return Ok(());
+    }
+    Err("is not a jail's name: 1 to 64 letters, digits, `_`, `.` and `-`, not beginning with `-`"
+        .to_owned())
+}
+
+/// A filter's name, with the mode it may carry: `sshd[mode=aggressive]`.
+pub(super) fn filter_spec(text: &str) -> Result<(&str, Option<&str>), String> {
+    let (name, mode) = match text.split_once('[') {
+        None => (text, None),
+        Some((name, rest)) => {
+            let parameters = rest.strip_suffix(']').ok_or("lacks its closing `]`")?;
+            let mode = parameters.strip_prefix("mode=").map(|mode| mode.trim_matches(['"', '\'']));
+            let mode = mode.filter(|mode| word(mode).is_ok());
+            (name, Some(mode.ok_or("has a parameter other than `mode`; write `NAME[mode=MODE]`")?))
+        }
+    };
+    if word(name).is_err() || name.starts_with('.') {
+        return Err("is not a filter's name: letters, digits, `_`, `.` and `-`".to_owned());
+    }
+    Ok((name, mode))
+}
+
+/// As [`filter_spec`], for the table.
+pub(super) fn filter_spec_form(text: &str) -> Result<(), String> {
+    filter_spec(text).map(|_| ())
+}
+
+/// A word: letters, digits, `_`, `.`, `-`.
+pub(super) fn word(text: &str) -> Result<(), String> {
+    let is_word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if is_word && (1..=64).contains(&text.len()) {
+        return Ok(());
+    }
+    Err("is not a word of letters, digits, `_`, `.` and `-`".to_owned())
+}
+
+/// An absolute path.
+pub(super) fn path(text: &str) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("is not a path: it has a NUL in it".to_owned());
+    }
+    if text.starts_with('/') {
+        return Ok(());
+    }
+    Err("is not an absolute path; begin it with `/`".to_owned())
+}
+
+/// A glob(7) pattern of absolute paths.
+pub(super) fn log_path(text: &str) -> Result<(), String> {
+    path(text)?;
+    if text.ends_with(" tail") || text.ends_with(" head") {
+        return Err("ends in a word of fail2ban's; leave it out: how far a file was read is \
+                    remembered"
+            .to_owned());
+    }
+    glob::Pattern::new(text).map(|_| ()).map_err(|error| format!("is not a glob: {error}"))
+}
+
+/// `FIELD=value` terms.
+pub(super) fn journalmatch(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err("is empty; write for example `_SYSTEMD_UNIT=sshd.service _UID=0`".to_owned());
+    }
+    crate::record::journalmatch::JournalMatch::parse([text])
+        .map(|_| ())
+        .map_err(|error| format!("is not a journalmatch: {error}"))
+}
+
+/// An address, a network, or a network with its netmask. Host bits are cleared; an IPv4-mapped
+/// IPv6 address is the IPv4 one.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let (address, mask) = match text.split_once('/') {
+        Some((address, mask)) => (address, Some(mask)),
+        None => (text, None),
+    };
+    let Ok(address) = address.parse::<IpAddr>() else {
+        return Err(not_an_address(text));
+    };
+    let width = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match mask {
+        None => width,
+        Some(mask) => prefix_length(address, mask)?,
+    };
+    let network = IpNet::new(address, prefix)
+        .map_err(|_| format!("is not a network: the prefix length is at most {width}"))?;
+    Ok(unmapped(network).trunc())
+}
+
+fn prefix_length(address: IpAddr, mask: &str) -> Result<u8, String> {
+    if let (IpAddr::V4(address), Ok(mask)) = (address, mask.parse()) {
+        return Ipv4Net::with_netmask(address, mask)
+            .map(|network| network.prefix_len())
+            .map_err(|_| "is not a network: its netmask has a gap".to_owned());
+    }
+    mask.parse().map_err(|_| {
+        "is not a network: after `/` comes a prefix length (192.0.2.0/24), or in IPv4 a netmask \
+         (192.0.2.0/255.255.255.0)"
+            .to_owned()
+    })
+}
+
+fn not_an_address(text: &str) -> String {
+    let looks_like_a_name =
+        text.contains(|c: char| c.is_ascii_alphabetic()) && !text.contains([':', '/']);
+    if looks_like_a_name {
+        return "is a name; write its addresses: whoever answers for a name could lift bans, and \
+                asking takes time"
+            .to_owned();
+    }
+    "is not an address or network; write for example `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`"
+        .to_owned()
+}
+
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else { return network };
+    match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
+        (Some(address), Some(prefix)) => Ipv4Net::new(address, prefix).map_or(network, IpNet::V4),
+        _ => network,
+    }
+}
+
+/// As [`network`], for the table.
+pub(super) fn network_form(text: &str) -> Result<(), String> {
+    network(text).map(|_| ())
+}
+
+/// Where to listen; `None` for `off`.
+pub(super) fn listen(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        "is not an address with a port; write for example `127.0.0.1:9642`, `[::1]:9642` or `off`"
+            .to_owned()
+    })
+}
+
+/// As [`listen`], for the table.
+pub(super) fn listen_form(text: &str) -> Result<(), String> {
+    listen(text).map(|_| ())
+}
+
+/// A zone by its IANA name, or a fixed one as fail2ban writes it: `UTC+0200`.
+pub(super) fn time_zone(text: &str) -> Result<TimeZone, String> {
+    if text == "Z" {
+        return Ok(TimeZone::UTC);
+    }
+    if let Some(offset) = text.strip_prefix("UTC").or_else(|| text.strip_prefix("GMT")) {
+        return fixed_zone(offset)
+            .ok_or_else(|| "is not an offset; write for example `UTC+0200`".to_owned());
+    }
+    TimeZone::get(text).map_err(|_| {
+        "is not a time zone known here; write an IANA name such as `Europe/Berlin` (tzdata must be \
+         installed) or an offset such as `UTC+0200`"
+            .to_owned()
+    })
+}
+
+/// As [`time_zone`], for the table.
+pub(super) fn time_zone_form(text: &str) -> Result<(), String> {
+    time_zone(text).map(|_| ())
+}
+
+/// The zone of an offset from UTC; no offset is UTC itself.
+fn fixed_zone(offset: &str) -> Option<TimeZone> {
+    if offset.is_empty() {
+        return Some(TimeZone::UTC);
+    }
+    let seconds = match offset.strip_prefix('-') {
+        Some(west) => -offset_seconds(west)?,
+        None => offset_seconds(offset.strip_prefix('+')?)?,
+    };
+    Offset::from_seconds(seconds).ok().map(TimeZone::fixed)
+}
+
+/// `0200`, `02:00` and `02` in seconds.
+fn offset_seconds(text: &str) -> Option<i32> {
+    let digits = text.replacen(':', "", 1);
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let (hours, minutes): (i32, i32) = match digits.len() {
+        1 | 2 => (digits.parse().ok()?, 0),
+        4 => (digits[..2].parse().ok()?, digits[2..].parse().ok()?),
+        _ => return None,
+    };
+    (hours <= 14 && minutes < 60).then_some(hours * 3600 + minutes * 60)
+}
+
+/// A firewalld zone's name (firewalld.zone(5)), or `active`.
+pub(super) fn zone(text: &str) -> Result<(), String> {
+    let is_name = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/-".contains(&b));
+    if is_name && (1..=64).contains(&text.len()) {
+        return Ok(());
+    }
+    Err("is not the name of a firewalld zone; `firewall-cmd --get-zones` lists them".to_owned())
+}
+
+/// A D-Bus address (D-Bus specification, "Server Addresses").
+pub(super) fn bus(text: &str) -> Result<(), String> {
+    if text.split_once(':').is_some_and(|(transport, _)| word(transport).is_ok()) {
+        return Ok(());
+    }
+    Err("is not a D-Bus address; write for example `unix:path=/run/dbus/system_bus_socket`"
+        .to_owned())
+}
+
+/// A port, as far as its form goes.
+pub(super) fn port_form(text: &str) -> Result<(), String> {
+    super::ports::check(text).map_err(|error| error.to_string())
+}
+
+/// An address that a sample yields.
+pub(super) fn address(text: &str) -> Result<(), String> {
+    text.parse::<IpAddr>().map(|_| ()).map_err(|_| "is not an address".to_owned())
+}
+
+/// A status of an httpd rule: `404`, `4xx`, `400-499`.
+pub(super) fn status(text: &str) -> Result<(), String> {
+    let code = |text: &str| text.parse::<u16>().ok().filter(|code| (100..=599).contains(code));
+    let is_class = text.len() == 3
+        && text.as_bytes()[0].is_ascii_digit()
+        && (b'1'..=b'5').contains(&text.as_bytes()[0])
+        && text.ends_with("xx");
+    let is_range = text.split_once('-').is_some_and(|(first, last)| {
+        matches!((code(first), code(last)), (Some(first), Some(last)) if first <= last)
+    });
+    if code(text).is_some() || is_class || is_range {
+        return Ok(());
+    }
+    Err("is not a status; write for example `404`, `4xx` or `400-499`".to_owned())
+}
+
+/// An instant with its zone (RFC 3339).
+pub(super) fn timestamp(text: &str) -> Result<(), String> {
+    text.parse::<jiff::Timestamp>()
+        .map(|_| ())
+        .map_err(|_| "is not an RFC 3339 time, such as `2026-11-22T12:00:00Z`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_networks_in_every_form() {
+        let check = |text, expected: &str| {
+            assert_eq!(network(text).map(|n| n.to_string()), Ok(expected.to_owned()), "{text}");
+        };
+        check("192.0.2.7", "192.0.2.7/32");
+        check("192.0.2.7/24", "192.0.2.0/24");
+        check("192.0.2.0/255.255.255.0", "192.0.2.0/24");
+        check("::1", "::1/128");
+        check("2001:DB8::5/32", "2001:db8::/32");
+        check("::ffff:192.0.2.7", "192.0.2.7/32");
+        check("::ffff:192.0.2.7/120", "192.0.2.0/24");
+        check("::/0", "::/0");
+    }
+
+    #[test]
+    fn refuses_what_is_no_network() {
+        let check = |text, expected: &str| {
+            let error = network(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        };
+        check("example.com", "is a name");
+        check("192.0.2.256", "not an address");
+        check("192.0.2.0/33", "at most 32");
+        check("::/129", "at most 128");
+        check("192.0.2.0/255.0.255.0", "gap");
+        check("192.0.2.0/x", "prefix length");
+        check("::/255.255.255.0", "prefix length");
+    }
+
+    #[test]
+    fn reads_zones_by_name_and_by_offset() {
+        let offset = |text| time_zone(text).unwrap().to_offset(jiff::Timestamp::UNIX_EPOCH);
+        assert_eq!(offset("UTC+0200").seconds(), 7200);
+        assert_eq!(offset("UTC-02:30").seconds(), -9000);
+        assert_eq!(offset("GMT+1").seconds(), 3600);
+        assert_eq!(offset("Z").seconds(), 0);
+        assert_eq!(offset("UTC").seconds(), 0);
+        assert!(time_zone("Europe/Berlin").is_ok());
+        for bad in ["UTC+1500", "UTC+02000", "UTC+0x", "UTC+", "Mars/Phobos", ""] {
+            assert!(time_zone(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn reads_a_filter_with_its_mode() {
+        assert_eq!(filter_spec("sshd"), Ok(("sshd", None)));
+        assert_eq!(filter_spec("sshd[mode=ddos]"), Ok(("sshd", Some("ddos"))));
+        assert_eq!(filter_spec("sshd[mode=\"ddos\"]"), Ok(("sshd", Some("ddos"))));
+        for bad in ["", "../x", "a/b", "sshd[mode=x", "sshd[a=b]", "sshd[mode=]", ".x"] {
+            assert!(filter_spec(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn jail_names_are_words_for_the_command_line() {
+        let longest = "x".repeat(64);
+        for good in ["sshd", "http-get-dos", "a.b_c", "9", &longest] {
+            assert_eq!(jail_name(good), Ok(()), "{good}");
+        }
+        let too_long = "x".repeat(65);
+        for bad in ["", "-x", "a b", "a/b", "j\u{e4}il", &too_long] {
+            assert!(jail_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn statuses_are_codes_classes_and_ranges() {
+        for good in ["404", "4xx", "400-499", "100", "599"] {
+            assert_eq!(status(good), Ok(()), "{good}");
+        }
+        for bad in ["", "99", "600", "0xx", "6xx", "499-400", "4x", "\u{e9}xx", "40a"] {
+            assert!(status(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,40}") {
+            let _ = (network(&text), listen(&text), time_zone(&text), filter_spec(&text));
+            let _ = (jail_name(&text), log_path(&text), journalmatch(&text), status(&text));
+            let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text));
+        }
+
+        #[test]
+        fn any_offset_is_read_or_refused(text in "(UTC|GMT)[+-]?[0-9:\u{e9}]{0,6}") {
+            let _ = time_zone(&text);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What can be asked over the socket, and what is answered. The JSON is part of the contract.
+
+use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::jail::ban::BanOrigin;
+
+/// A request, once its sender may make it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// `GET /api/v1/status`: every jail with its numbers, the sources, the firewall.
+    Status,
+    /// `GET /api/v1/banned[?jail=J]`: who is banned.
+    Banned {
+        /// Only by this jail.
+        jail: Option<String>,
+    },
+    /// `POST /api/v1/ban`.
+    Ban(BanRequest),
+    /// `POST /api/v1/unban`.
+    Unban(UnbanRequest),
+    /// `POST /api/v1/reload`: read the configuration again.
+    Reload,
+}
+
+/// Whom to ban.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BanRequest {
+    /// In which jail.
+    pub jail: String,
+    /// Addresses or networks.
+    pub addresses: Vec<IpNet>,
+    /// How long, if not the jail's bantime.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub bantime: Option<Bantime>,
+}
+
+/// The length of a ban.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bantime {
+    /// It ends.
+    Seconds(i64),
+    /// It does not.
+    Permanent,
+}
+
+impl Bantime {
+    /// As a jail has it: for ever is `None`.
+    #[must_use]
+    pub fn duration(self) -> Option<SignedDuration> {
+        match self {
+            Self::Seconds(seconds) => Some(SignedDuration::from_secs(seconds)),
+            Self::Permanent => None,
+        }
+    }
+}
+
+/// Whom to release.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UnbanRequest {
+    /// Only from this jail.
+    pub jail: Option<String>,
+    /// Addresses or networks.
+    pub addresses: Vec<IpNet>,
+    /// Everybody.
+    pub all: bool,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::Banned`].
+    Banned(Banned),
+    /// To [`Request::Ban`] and [`Request::Unban`].
+    Changed(Changed),
+    /// To [`Request::Reload`].
+    Reloaded(Reloaded),
+}
+
+/// How everything is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// gaoler's version.
+    pub version: String,
+    /// The firewall.
+    pub enforcement: EnforcementStatus,
+    /// Where records come from.
+    pub sources: Vec<SourceStatus>,
+    /// The jails, by name.
+    pub jails: Vec<JailStatus>,
+}
+
+/// How enforcement is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnforcementStatus {
+    /// `firewalld` or `none`.
+    pub backend: String,
+    /// Whether it does what is asked.
+    pub up: bool,
+    /// How it is, in words.
+    pub condition: String,
+}
+
+/// How a source is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether it can be read.
+    pub up: bool,
+    /// Whether all there was has been read.
+    pub caught_up: bool,
+    /// What is wrong, if something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// One jail's numbers, as `status JAIL` shows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JailStatus {
+    /// Its name.
+    pub name: String,
+    /// What it looks for, and what it found.
+    pub filter: FilterStatus,
+    /// What it did.
+    pub actions: ActionsStatus,
+}
+
+/// The upper half of a jail's tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterStatus {
+    /// Addresses with failures within findtime.
+    pub currently_failed: u64,
+    /// Failures, since the state database was made.
+    pub total_failed: u64,
+    /// Where it looks, in fail2ban's words.
+    #[serde(flatten)]
+    pub origin: OriginStatus,
+}
+
+/// Where a jail looks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OriginStatus {
+    /// `Journal matches`, as written.
+    JournalMatches(String),
+    /// `File list`: the configured patterns.
+    FileList(Vec<String>),
+}
+
+/// The lower half of a jail's tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionsStatus {
+    /// Bans that should be in force.
+    pub currently_banned: u64,
+    /// Bans, since the state database was made.
+    pub total_banned: u64,
+    /// Bans that the firewall has.
+    pub enforced: u64,
+    /// Bans that it does not have yet.
+    pub pending: u64,
+    /// Who is banned, in the order in which the bans end.
+    pub banned: Vec<String>,
+}
+
+/// Who is banned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Banned {
+    /// The bans, by jail, in the order in which they end.
+    pub bans: Vec<BanStatus>,
+}
+
+/// One ban.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BanStatus {
+    /// Who.
+    pub address: String,
+    /// By which jail.
+    pub jail: String,
+    /// Who decided.
+    pub origin: BanOrigin,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; `null`: for ever.
+    pub until: Option<Timestamp>,
+    /// The failures that led to it.
+    pub failures: u32,
+    /// `enforced`, `pending`, or `refused` (the firewall will not have it).
+    pub state: String,
+}
+
+/// What a change came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// How many bans began, or ended.
+    pub changed: u64,
+    /// Of those, how many the firewall has not confirmed yet.
+    pub pending: u64,
+    /// What was refused, or could not be done, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+}
+
+/// What a reload came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// How many jails run now.
+    pub jails: usize,
+    /// What a careful reader should know.
+    pub warnings: Vec<String>,
+}
+
+/// Why a request was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No such jail.
+    #[error("the jail `{0}` does not exist; `gaoler status` lists them")]
+    NoSuchJail(String),
+    /// The caller may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The new configuration is wrong; the old one stays.
+    #[error("the configuration was not changed:\n{0}")]
+    Configuration(String),
+    /// The daemon is about to end.
+    #[error("gaoler is stopping")]
+    Stopping,
+}

@@ -1,0 +1,253 @@
+//! The one loop that owns the jails.
+//!
+//! Whatever happens arrives as an [`Event`]; [`Daemon::on_event`] decides, and never waits: what
+//! takes time (the store, the firewall, reading the configuration) runs elsewhere and comes back
+//! as another event. The clocks are read here and nowhere else ([`clock`]).
+
+pub mod addresses;
+mod bans;
+mod calls;
+pub mod clock;
+mod event;
+mod frozen;
+mod judge;
+mod keeping;
+mod notify;
+mod reload;
+mod report;
+mod running;
+mod standing;
+pub mod start;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use tokio::sync::{mpsc, watch};
+
+use self::calls::Waiting;
+use self::event::Event;
+use self::frozen::Frozen;
+use self::keeping::Keeping;
+use self::notify::Notify;
+use self::running::{RunningJail, RunningSource};
+use self::standing::Standings;
+use crate::config::checked::Enforcement;
+use crate::enforcer;
+use crate::enforcer::order::{Condition, Order};
+use crate::jail::ban::JailName;
+use crate::moment::{Boot, Moment};
+use crate::source::batch::{Message, Position, SourceName};
+use crate::store::Store;
+use crate::store::change::{Totals, Window};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::enforcement::BackendMetrics;
+use crate::telemetry::overview::Overview;
+
+/// The longest the loop sleeps: the runtime's timers stand still while the host is suspended, and
+/// the boot clock does not.
+const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
+/// How often windows that can no longer count are dropped.
+const SWEEP_INTERVAL: SignedDuration = SignedDuration::from_secs(30);
+/// How often the pages learn the jails' numbers, while they change.
+const OVERVIEW_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
+
+/// Everything the loop owns.
+struct Daemon {
+    config_path: PathBuf,
+    dry_run: bool,
+    frozen: Frozen,
+    /// By name, so that a finding finds its jail and lists are sorted.
+    jails: Vec<RunningJail>,
+    sources: BTreeMap<SourceName, RunningSource>,
+    positions: BTreeMap<SourceName, Position>,
+    /// Lifetime totals of jails that do not run now; a reload may bring them back.
+    totals: BTreeMap<JailName, Totals>,
+    /// Windows of jails that are gone, to be kept no longer.
+    orphans: Vec<Window>,
+    own_addresses: Vec<IpAddr>,
+    standings: Standings,
+    keeping: Keeping,
+    waiting: Vec<Waiting>,
+    condition: Condition,
+    backend: &'static str,
+    stopping: bool,
+    reloading: Vec<calls::Reply>,
+    sweep_due: Boot,
+    overview_due: Option<Boot>,
+    /// None in a dry run, which keeps nothing.
+    store: Option<Store>,
+    store_up: bool,
+    orders: mpsc::UnboundedSender<Order>,
+    events: mpsc::Sender<Event>,
+    /// What sources send to; gone once the daemon stops, so that the last source closes it.
+    messages: Option<mpsc::Sender<Message>>,
+    metrics: Arc<Metrics>,
+    backend_metrics: BackendMetrics,
+    overview: watch::Sender<Overview>,
+    /// In which log lines show times.
+    zone: TimeZone,
+    notify: Notify,
+}
+
+/// What a daemon is made of.
+struct Setting<'a> {
+    config_path: PathBuf,
+    dry_run: bool,
+    frozen: Frozen,
+    enforcement: &'a Enforcement,
+    own_addresses: Vec<IpAddr>,
+    store: Option<Store>,
+    orders: mpsc::UnboundedSender<Order>,
+    events: mpsc::Sender<Event>,
+    messages: mpsc::Sender<Message>,
+    metrics: Arc<Metrics>,
+    overview: watch::Sender<Overview>,
+}
+
+impl Daemon {
+    /// A daemon without jails and sources yet.
+    fn new(setting: Setting<'_>) -> Self {
+        let backend = enforcer::backend(setting.enforcement);
+        let operations = enforcer::operations(setting.enforcement);
+        Self {
+            config_path: setting.config_path,
+            dry_run: setting.dry_run,
+            frozen: setting.frozen,
+            jails: Vec::new(),
+            sources: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            orphans: Vec::new(),
+            own_addresses: setting.own_addresses,
+            standings: Standings::default(),
+            keeping: Keeping::default(),
+            waiting: Vec::new(),
+            condition: Condition::Absent,
+            backend,
+            stopping: false,
+            reloading: Vec::new(),
+            sweep_due: Boot::default(),
+            overview_due: None,
+            store: setting.store,
+            store_up: true,
+            orders: setting.orders,
+            events: setting.events,
+            messages: Some(setting.messages),
+            backend_metrics: setting.metrics.backend_appears(backend, operations),
+            metrics: setting.metrics,
+            overview: setting.overview,
+            zone: TimeZone::system(),
+            notify: Notify::from_environment(),
+        }
+    }
+
+    /// One turn of the loop.
+    fn on_event(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Source(message) => self.on_message(message, now),
+            Event::Firewall(report) => self.on_report(report, now),
+            Event::Stored(ack) => self.on_stored(&ack),
+            Event::Call(call) => self.on_call(call, now),
+            Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::Reload => self.read_configuration(None),
+            Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
+            Event::Deadline => {}
+            Event::Stop => self.begin_stop(),
+        }
+        self.settle(now);
+    }
+
+    /// Does what is due, and hands on what the event left to hand on.
+    fn settle(&mut self, now: Moment) {
+        self.release_expired(now);
+        if self.sweep_due <= now.boot {
+            self.sweep(now);
+        }
+        if let Some((sequence, mut change)) = self.keeping.commit(now.boot, self.stopping) {
+            change.windows = self.changed_windows();
+            match &self.store {
+                Some(store) => store.commit(sequence, change),
+                None => drop(self.keeping.acknowledged(sequence, true)),
+            }
+        }
+        let overdue = self.keeping.overdue(now.boot);
+        self.send(overdue);
+        self.metrics.state.volatile(self.keeping.volatile());
+        self.give_up_waiting(now);
+        if self.overview_due.is_some_and(|due| due <= now.boot) {
+            self.publish(now);
+        }
+        self.notify.alive(now.boot);
+    }
+
+    /// How long the loop may sleep.
+    fn sleep(&self, now: Boot) -> std::time::Duration {
+        let ends = self.jails.iter().filter_map(|jail| jail.jail.ledger().next_end());
+        let others = [
+            self.keeping.due(),
+            self.notify.due(),
+            self.overview_due,
+            Some(self.sweep_due),
+            self.waiting.iter().map(|waiting| waiting.until).min(),
+        ];
+        let next = ends.chain(others.into_iter().flatten()).min();
+        let sleep = next.map_or(LONGEST_SLEEP, |next| next.since(now));
+        sleep.clamp(SignedDuration::ZERO, LONGEST_SLEEP).unsigned_abs()
+    }
+
+    /// The windows that the lines before the positions in hand have changed.
+    fn changed_windows(&mut self) -> Vec<Window> {
+        let mut windows = std::mem::take(&mut self.orphans);
+        for running in &mut self.jails {
+            let jail = running.settings.name.clone();
+            let changed = running.jail.take_changed_windows().into_iter();
+            windows.extend(changed.map(|(address, times)| Window {
+                jail: jail.clone(),
+                address,
+                times,
+            }));
+        }
+        windows
+    }
+
+    fn sweep(&mut self, now: Moment) {
+        for running in &mut self.jails {
+            running.jail.sweep(now);
+            running.metrics.tracking(running.jail.windows().len());
+        }
+        self.sweep_due = now.boot.after(SWEEP_INTERVAL);
+    }
+
+    fn on_own_addresses(&mut self, own: Vec<IpAddr>) {
+        if self.own_addresses == own {
+            return;
+        }
+        for running in &mut self.jails {
+            running.jail.set_own_addresses(&own);
+        }
+        self.own_addresses = own;
+    }
+
+    /// The pages are to be told; soon, not at each of many changes.
+    fn changed(&mut self, now: Moment) {
+        self.overview_due.get_or_insert(now.boot.after(OVERVIEW_INTERVAL));
+    }
+
+    /// Sends orders to the enforcer, which outlives the loop.
+    fn send(&self, orders: Vec<Order>) {
+        for order in orders {
+            if self.orders.send(order).is_err() {
+                tracing::error!("the enforcer has ended; bans are not enforced any more");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! How a ban begins and ends, whoever decided.
+
+use super::Daemon;
+use crate::enforcer::order::Order;
+use crate::jail::ban::{Ban, BanKey, BanOrigin};
+use crate::moment::Moment;
+use crate::store::change::{Ended, Totals};
+use crate::telemetry::lines;
+use crate::telemetry::metrics::jail::PerFamily;
+use crate::telemetry::metrics::reason::{Unbanned, Withheld};
+
+impl Daemon {
+    /// A jail has banned. `decided` is when the record that decided was read.
+    pub(super) fn begin_ban(&mut self, ban: Ban, decided: Option<Moment>, now: Moment) {
+        let Some(index) = self.index(&ban.key.jail) else { return };
+        let running = &mut self.jails[index];
+        if self.dry_run {
+            running.metrics.withheld(Withheld::DryRun);
+            lines::would_ban(&ban.key.jail, &ban.key.address);
+            return;
+        }
+        running.metrics.banned(ban.origin);
+        running.totals.banned += 1;
+        self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
+        lines::banned(&ban.key.jail, &ban.key.address);
+        let order = Order::Enforce(ban.key.clone(), running.block(&ban.key));
+        let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
+        self.standings.want(ban.key.clone(), decided);
+        self.show_bans(&ban.key);
+        self.keeping.began(ban, order);
+        self.changed(now);
+    }
+
+    /// A ban has left its jail's ledger.
+    pub(super) fn end_ban(&mut self, key: &BanKey, reason: Unbanned, now: Moment) {
+        self.standings.drop(key);
+        self.show_bans(key);
+        if let Some(index) = self.index(&key.jail) {
+            self.jails[index].metrics.unbanned(reason);
+        }
+        lines::unbanned(&key.jail, &key.address);
+        let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };
+        self.keeping.ended(ended, Some(Order::Release(key.clone())));
+        self.changed(now);
+    }
+
+    /// Ends the bans whose time is over.
+    pub(super) fn release_expired(&mut self, now: Moment) {
+        let expired: Vec<Ban> =
+            self.jails.iter_mut().flat_map(|running| running.jail.release_expired(now)).collect();
+        for ban in expired {
+            if !self.dry_run {
+                self.end_ban(&ban.key, Unbanned::Expired, now);
+            }
+        }
+    }
+
+    /// Shows how many bans a jail has, and how many of them are in force.
+    pub(super) fn show_bans(&self, key: &BanKey) {
+        let Some(index) = self.index(&key.jail) else { return };
+        let counts = self.standings.counts(&key.jail);
+        let families = |[ipv4, ipv6]: [u32; 2]| PerFamily { ipv4, ipv6 };
+        self.jails[index].metrics.set_bans(families(counts.desired), families(counts.enforced));
+    }
+}

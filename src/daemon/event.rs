@@ -1,0 +1,33 @@
+//! All that can wake the daemon. The set is closed: what is not here does not happen to it.
+
+use std::net::IpAddr;
+
+use crate::config::checked::Config;
+use crate::control::Call;
+use crate::control::api::Refused;
+use crate::enforcer::order::Report;
+use crate::source::batch::Message;
+use crate::store::Ack;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A source read something, or fares otherwise.
+    Source(Message),
+    /// The firewall did something, or fares otherwise.
+    Firewall(Report),
+    /// The store kept something, or could not.
+    Stored(Ack),
+    /// A command asks.
+    Call(Call),
+    /// The host's own addresses, looked up again.
+    OwnAddresses(Vec<IpAddr>),
+    /// `SIGHUP`: the configuration is to be read again.
+    Reload,
+    /// It has been read.
+    Configuration(Result<Box<Config>, Refused>),
+    /// Something is due: the end of a ban, a commit, the watchdog.
+    Deadline,
+    /// `SIGTERM`, `SIGINT`: drain and end.
+    Stop,
+}

@@ -1,0 +1,144 @@
+//! From what a source sends to verdicts, and what follows from them.
+
+use jiff::tz::TimeZone;
+
+use super::Daemon;
+use super::running::RunningJail;
+use crate::jail::Verdict;
+use crate::jail::ban::{Ban, JailName};
+use crate::jail::ignore::IgnoreReason;
+use crate::moment::Moment;
+use crate::source::batch::{Batch, Body, Finding, Message, Notice, SourceName};
+use crate::store::change::Totals;
+use crate::telemetry::metrics::reason::Ignored;
+use crate::telemetry::{lines, news};
+
+/// How many findings of one batch are logged one by one; a flood's rest is summed up in a line,
+/// since a line each would cost more than finding them did.
+const LOGGED: usize = 100;
+
+/// A ban that a batch led to, and when the record that decided was read.
+struct Sentence {
+    ban: Ban,
+    read: Moment,
+}
+
+impl Daemon {
+    /// A source speaks.
+    pub(super) fn on_message(&mut self, message: Message, now: Moment) {
+        match message.body {
+            Body::Batch(batch) => self.on_batch(&message.source, batch, now),
+            Body::Notice(notice) => self.on_notice(&message.source, notice, now),
+        }
+    }
+
+    fn on_batch(&mut self, source: &SourceName, batch: Batch, now: Moment) {
+        if let Some(running) = self.sources.get_mut(source) {
+            running.metrics.observe_batch(&batch);
+            running.caught_up = batch.caught_up;
+        }
+        let sentences = self.judge(&batch, now);
+        for Sentence { ban, read } in sentences {
+            self.begin_ban(ban, Some(read), now);
+        }
+        self.positions.insert(source.clone(), batch.through.clone());
+        self.keeping.read(source, batch.through, now.boot);
+        self.changed(now);
+    }
+
+    /// Hands each finding to its jail. Jails that a reload took away hear nothing.
+    fn judge(&mut self, batch: &Batch, now: Moment) -> Vec<Sentence> {
+        let indices: Vec<Option<usize>> =
+            batch.listeners.iter().map(|name| self.index(name)).collect();
+        for (listener, index) in indices.iter().enumerate() {
+            if let Some(index) = index {
+                self.jails[*index].metrics.observe_tally(&batch.tally, listener);
+            }
+        }
+        let mut found = vec![Totals::default(); self.jails.len()];
+        let mut sentences = Vec::new();
+        for (number, finding) in batch.findings.iter().enumerate() {
+            let listener = usize::from(finding.listener);
+            let Some(index) = indices.get(listener).copied().flatten() else { continue };
+            let running = &mut self.jails[index];
+            running.metrics.found(finding, batch.caught_up);
+            let verdict = running.jail.on_failure(finding.failure, now);
+            let counts =
+                observe(running, finding, &verdict, (number < LOGGED).then_some(&self.zone));
+            found[index].failed += u64::from(counts);
+            if let Verdict::Banned(ban) = verdict {
+                sentences.push(Sentence { ban, read: finding.read });
+            }
+        }
+        if batch.findings.len() > LOGGED {
+            news::found_more(batch.findings.len() - LOGGED);
+        }
+        for (running, more) in self.jails.iter_mut().zip(found) {
+            running.totals.failed += more.failed;
+            self.keeping.count(&running.settings.name, more, now.boot);
+            running.metrics.tracking(running.jail.windows().len());
+        }
+        sentences
+    }
+
+    fn on_notice(&mut self, source: &SourceName, notice: Notice, now: Moment) {
+        let Some(running) = self.sources.get_mut(source) else { return };
+        running.metrics.observe_notice(&notice);
+        news::source(source, &notice);
+        match notice {
+            Notice::Up => {
+                running.up = true;
+                running.trouble = None;
+            }
+            Notice::Down(trouble) => {
+                running.up = false;
+                running.trouble = Some(trouble);
+            }
+            Notice::Error(_) | Notice::Rotated(_) | Notice::Restarted(_) => {}
+        }
+        self.publish(now);
+    }
+
+    /// Where a jail stands in the list.
+    pub(super) fn index(&self, name: &JailName) -> Option<usize> {
+        self.jails.binary_search_by(|running| running.name().cmp(name)).ok()
+    }
+}
+
+/// Shows a verdict to the metrics and, with times in `zone`, the log. Returns whether the failure is the address's fault:
+/// whether it counts in `Total failed`.
+fn observe(
+    running: &RunningJail,
+    finding: &Finding,
+    verdict: &Verdict,
+    zone: Option<&TimeZone>,
+) -> bool {
+    let (jail, metrics) = (running.name(), &running.metrics);
+    let address = finding.failure.address;
+    match verdict {
+        Verdict::Ignored(reason) => {
+            metrics.ignored(match reason {
+                IgnoreReason::IgnoreIp => Ignored::Ignoreip,
+                IgnoreReason::IgnoreSelf => Ignored::Ignoreself,
+                IgnoreReason::Special => Ignored::Special,
+            });
+            if zone.is_some() {
+                lines::ignored(jail, address, reason.as_str());
+            }
+            return false;
+        }
+        Verdict::Stale => {
+            metrics.stale();
+            return false;
+        }
+        Verdict::Counted | Verdict::AlreadyBanned | Verdict::Banned(_) => {}
+    }
+    metrics.failed();
+    if let Some(zone) = zone {
+        lines::found(jail, address, finding.failure.time, zone);
+        if *verdict == Verdict::AlreadyBanned {
+            lines::already_banned(jail, &address.into());
+        }
+    }
+    true
+}

@@ -1,0 +1,208 @@
+//! The configuration read again while everything runs: no ban is lifted, no line is missed.
+//!
+//! It is read beside the loop, since compiling filters takes time. A configuration with a mistake
+//! in it changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::calls::Reply;
+use super::event::Event;
+use super::running::{RunningJail, RunningSource};
+use super::{Daemon, notify};
+use crate::config;
+use crate::config::checked::{Config, JailSettings};
+use crate::control::api::{Answer, Refused, Reloaded};
+use crate::enforcer::order::Order;
+use crate::jail::Jail;
+use crate::jail::ban::{BanKey, JailName};
+use crate::moment::Moment;
+use crate::record::origin::Origin;
+use crate::source::batch::SourceName;
+use crate::source::{self, Listener, Start};
+use crate::telemetry::metrics::reason::Unbanned;
+use crate::telemetry::news;
+
+impl Daemon {
+    /// Reads the configuration, and comes back with it.
+    pub(super) fn read_configuration(&mut self, reply: Option<Reply>) {
+        self.reloading.extend(reply);
+        notify::reloading();
+        let (path, events) = (self.config_path.clone(), self.events.clone());
+        tokio::task::spawn_blocking(move || {
+            let read = config::load(&path)
+                .map(Box::new)
+                .map_err(|errors| Refused::Configuration(errors.to_string()));
+            // The loop has ended: nobody wants it any more.
+            let _ = events.blocking_send(Event::Configuration(read));
+        });
+    }
+
+    /// The configuration has been read.
+    pub(super) fn on_configuration(&mut self, read: Result<Config, Refused>, now: Moment) {
+        let result = if self.stopping {
+            Err(Refused::Stopping)
+        } else {
+            read.map(|config| self.apply(config, now))
+        };
+        self.metrics.reload.ended(result.is_ok(), now);
+        news::reloaded(result.as_ref().err());
+        notify::ready(&self.summary());
+        self.publish(now);
+        for reply in std::mem::take(&mut self.reloading) {
+            let _ = reply.send(result.clone().map(Answer::Reloaded));
+        }
+    }
+
+    /// A line for `systemctl status`.
+    pub(super) fn summary(&self) -> String {
+        format!("{} jails, {} sources, {}", self.jails.len(), self.sources.len(), self.backend)
+    }
+
+    fn apply(&mut self, config: Config, now: Moment) -> Reloaded {
+        let mut warnings = self.frozen.differences(&config);
+        warnings.extend(config.warnings);
+        self.remove_jails(&config.jails, now);
+        for settings in &config.jails {
+            match self.index(&settings.name) {
+                Some(index) => self.change_jail(index, settings.clone(), now),
+                None => self.add_jail(settings.clone()),
+            }
+        }
+        self.follow(&config.jails, now);
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        Reloaded { jails: self.jails.len(), warnings }
+    }
+
+    /// Jails that are gone lift their bans: nothing would show them any more.
+    fn remove_jails(&mut self, wanted: &[JailSettings], now: Moment) {
+        let wanted: BTreeSet<&JailName> = wanted.iter().map(|settings| &settings.name).collect();
+        let gone: Vec<JailName> = self
+            .jails
+            .iter()
+            .map(|running| running.name().clone())
+            .filter(|name| !wanted.contains(name))
+            .collect();
+        for name in gone {
+            let Some(index) = self.index(&name) else { continue };
+            self.lift(index, now, Unbanned::JailRemoved, |_, _| true);
+            let running = self.jails.remove(index);
+            self.metrics.jail_leaves(&running.metrics);
+            self.totals.insert(name, running.totals);
+        }
+    }
+
+    /// Adds a jail, in its place in the list.
+    pub(super) fn add_jail(&mut self, settings: JailSettings) {
+        let totals = self.totals.get(&settings.name).copied().unwrap_or_default();
+        let mut running = RunningJail::new(settings, totals, self.backend, &self.metrics);
+        running.jail.set_own_addresses(&self.own_addresses);
+        let place = self.jails.partition_point(|other| other.name() < running.name());
+        self.jails.insert(place, running);
+    }
+
+    /// Gives a jail other settings. Bans of addresses that it now ignores are lifted; the others
+    /// refuse what the new settings say.
+    fn change_jail(&mut self, index: usize, settings: JailSettings, now: Moment) {
+        let running = &mut self.jails[index];
+        let rescoped = running.settings.scope != settings.scope;
+        running.set(settings, self.backend, &self.metrics);
+        running.jail.set_own_addresses(&self.own_addresses);
+        self.lift(index, now, Unbanned::Allowlist, |jail, key| {
+            jail.ignores(&key.address).is_some()
+        });
+        if rescoped {
+            let running = &self.jails[index];
+            let bans = running.jail.ledger().list(now.boot);
+            let orders: Vec<Order> = bans
+                .into_iter()
+                .map(|(ban, _)| Order::Enforce(ban.key.clone(), running.block(&ban.key)))
+                .collect();
+            self.send(orders);
+        }
+    }
+
+    /// Ends the bans of a jail that `which` chooses.
+    fn lift(
+        &mut self,
+        index: usize,
+        now: Moment,
+        reason: Unbanned,
+        which: impl Fn(&Jail, &BanKey) -> bool,
+    ) {
+        let running = &self.jails[index];
+        let bans = running.jail.ledger().list(now.boot);
+        let lifted: Vec<BanKey> = bans
+            .into_iter()
+            .map(|(ban, _)| ban.key.clone())
+            .filter(|key| which(&running.jail, key))
+            .collect();
+        for key in lifted {
+            self.jails[index].jail.unban(&key.address);
+            self.end_ban(&key, reason, now);
+        }
+    }
+
+    /// Follows the origins of these jails, and no other. A source that stays goes on where it is.
+    pub(super) fn follow(&mut self, jails: &[JailSettings], now: Moment) {
+        let mut wanted: BTreeMap<SourceName, (Origin, Vec<&JailSettings>)> = BTreeMap::new();
+        for settings in jails {
+            let name: SourceName = settings.origin.to_string().into();
+            let (_, jails) =
+                wanted.entry(name).or_insert_with(|| (settings.origin.clone(), Vec::new()));
+            jails.push(settings);
+        }
+        let gone: Vec<SourceName> =
+            self.sources.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
+        for name in gone {
+            self.leave(&name);
+        }
+        for (name, (origin, jails)) in wanted {
+            let listeners = jails.iter().map(|settings| listener(settings)).collect();
+            match self.sources.get(&name) {
+                Some(running) => running.source.set_listeners(listeners),
+                None => self.open(name, origin, listeners, &jails, now),
+            }
+        }
+    }
+
+    fn leave(&mut self, name: &SourceName) {
+        let Some(running) = self.sources.remove(name) else { return };
+        running.source.stop();
+        self.metrics.source_leaves(&running.metrics);
+    }
+
+    fn open(
+        &mut self,
+        name: SourceName,
+        origin: Origin,
+        listeners: Vec<Listener>,
+        jails: &[&JailSettings],
+        now: Moment,
+    ) {
+        let Some(messages) = self.messages.clone() else { return };
+        let findtime = jails.iter().map(|settings| settings.threshold.findtime()).max();
+        let not_before = now.wall.checked_sub(findtime.unwrap_or_default()).unwrap_or(now.wall);
+        let start = Start { from: self.positions.get(&name).cloned(), not_before };
+        match source::spawn(origin, listeners, start, super::clock::now, messages) {
+            Ok(source) => {
+                let metrics = self.metrics.source_appears(&name);
+                let running =
+                    RunningSource { source, metrics, up: false, caught_up: false, trouble: None };
+                self.sources.insert(name, running);
+            }
+            Err(error) => {
+                tracing::error!(source = %name, %error, "{name}: cannot start its thread");
+            }
+        }
+    }
+}
+
+fn listener(settings: &JailSettings) -> Listener {
+    Listener {
+        jail: settings.name.clone(),
+        filter: settings.filter.clone(),
+        time_zone: settings.time_zone.clone(),
+    }
+}

@@ -1,0 +1,79 @@
+//! What the enforcer and the store report.
+
+use super::Daemon;
+use super::standing::State;
+use crate::enforcer::order::{Condition, Order, Report};
+use crate::jail::ban::BanKey;
+use crate::moment::Moment;
+use crate::store::Ack;
+use crate::telemetry::metrics::reason::Withheld;
+use crate::telemetry::news;
+
+impl Daemon {
+    /// The firewall did something, or fares otherwise.
+    pub(super) fn on_report(&mut self, report: Report, now: Moment) {
+        match report {
+            Report::Enforced { key, at } => self.on_enforced(&key, at),
+            Report::Released { key } => self.on_answer(&key, None),
+            Report::Lost { key } => {
+                self.standings.pending(&key);
+                self.show_bans(&key);
+                news::lost(&key);
+            }
+            Report::Failed { key, why, gives_up } => self.on_failed(&key, why, gives_up),
+            Report::Operation { operation, outcome, took } => {
+                self.backend_metrics.operation(operation, outcome, took);
+            }
+            Report::Condition(condition) => self.on_condition(condition, now),
+            Report::Reconciled { trigger, missing, unexpected } => {
+                self.backend_metrics.reconciled(missing, unexpected, now);
+                news::reconciled(trigger, missing, unexpected);
+            }
+            Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),
+        }
+        self.changed(now);
+    }
+
+    fn on_enforced(&mut self, key: &BanKey, at: Moment) {
+        let decided = self.standings.enforced(key);
+        self.show_bans(key);
+        if let (Some(decided), Some(index)) = (decided, self.index(&key.jail)) {
+            self.jails[index].metrics.enforced_after(at.boot.since(decided.boot));
+        }
+        self.on_answer(key, None);
+    }
+
+    fn on_failed(&mut self, key: &BanKey, why: String, gives_up: bool) {
+        news::not_enforced(key, &why, gives_up);
+        if !gives_up {
+            return;
+        }
+        if self.standings.state(key) != Some(&State::Refused(why.clone()))
+            && let Some(index) = self.index(&key.jail)
+        {
+            self.jails[index].metrics.withheld(Withheld::Capacity);
+        }
+        self.on_answer(key, Some(&why));
+        self.standings.refused(key, why);
+        self.show_bans(key);
+    }
+
+    fn on_condition(&mut self, condition: Condition, now: Moment) {
+        self.backend_metrics.condition(&condition);
+        news::condition(self.backend, &condition);
+        self.condition = condition;
+        self.publish(now);
+    }
+
+    /// The store kept something, or could not.
+    pub(super) fn on_stored(&mut self, ack: &Ack) {
+        let kept = ack.result.is_ok();
+        self.metrics.state.stored(ack.took, kept);
+        if kept != self.store_up {
+            news::store(ack.result.as_ref().err().map(String::as_str));
+            self.store_up = kept;
+        }
+        let orders: Vec<Order> = self.keeping.acknowledged(ack.seq, kept);
+        self.send(orders);
+    }
+}

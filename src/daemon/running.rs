@@ -1,0 +1,84 @@
+//! A jail and a source as they run: what decides, with what shows it.
+
+use crate::config::checked::JailSettings;
+use crate::enforcer::order::Block;
+use crate::jail::ban::{BanKey, JailName};
+use crate::jail::{Jail, Policy};
+use crate::source::Source;
+use crate::source::batch::Trouble;
+use crate::store::change::Totals;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::jail::{JailMetrics, Settings};
+use crate::telemetry::metrics::source::SourceMetrics;
+
+/// A jail that runs.
+pub(super) struct RunningJail {
+    pub(super) jail: Jail,
+    pub(super) settings: JailSettings,
+    pub(super) metrics: JailMetrics,
+    /// Since the state database was made.
+    pub(super) totals: Totals,
+}
+
+impl RunningJail {
+    /// A jail with nobody in it yet.
+    pub(super) fn new(
+        settings: JailSettings,
+        totals: Totals,
+        backend: &str,
+        metrics: &Metrics,
+    ) -> Self {
+        let jail = Jail::new(settings.name.clone(), policy(&settings));
+        let metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
+        Self { jail, settings, metrics, totals }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &JailName {
+        &self.settings.name
+    }
+
+    /// Goes by other settings from now on; windows and bans stay.
+    pub(super) fn set(&mut self, settings: JailSettings, backend: &str, metrics: &Metrics) {
+        self.jail.set_policy(policy(&settings));
+        self.metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
+        self.settings = settings;
+    }
+
+    /// What the firewall must refuse for a ban of this jail.
+    pub(super) fn block(&self, key: &BanKey) -> Block {
+        Block { address: key.address, scope: self.settings.scope.clone() }
+    }
+}
+
+fn policy(settings: &JailSettings) -> Policy {
+    Policy {
+        threshold: settings.threshold,
+        bantime: settings.bantime,
+        ignoreip: settings.ignoreip.clone(),
+        ignoreself: settings.ignoreself,
+        max_addresses: settings.max_addresses,
+    }
+}
+
+fn shown(settings: &JailSettings, backend: &str) -> Settings {
+    Settings {
+        patterns: settings.filter.pattern_count(),
+        findtime: settings.threshold.findtime(),
+        maxretry: settings.threshold.maxretry(),
+        bantime: settings.bantime,
+        backend: backend.to_owned(),
+    }
+}
+
+/// A source that runs.
+pub(super) struct RunningSource {
+    pub(super) source: Source,
+    pub(super) metrics: SourceMetrics,
+    /// Whether it can be read.
+    pub(super) up: bool,
+    /// Whether it had read all there was.
+    pub(super) caught_up: bool,
+    /// What is wrong while it cannot be read.
+    pub(super) trouble: Option<Trouble>,
+}

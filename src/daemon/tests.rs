@@ -1,0 +1,324 @@
+//! The loop, one event at a time, at times of the test's own: everything real but the firewall.
+
+use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
+
+use super::frozen::Frozen;
+use super::*;
+use crate::config;
+use crate::control::Call;
+use crate::control::api::{Answer, BanRequest, Changed, Refused, Request, UnbanRequest};
+use crate::enforcer::order::Report;
+use crate::failure::Failure;
+use crate::jail::ban::BanKey;
+use crate::source::batch::{Batch, Body, Finding, Tally};
+use crate::store::Ack;
+
+const JAILS: &str = "
+defaults: {ignoreip: [198.51.100.0/24]}
+jails:
+  sshd: {filter: sshd, logpath: [/nonexistent/secure], port: [22], maxretry: 2, findtime: 30s, bantime: 60s}
+  web: {filter: http-get-dos, logpath: [/nonexistent/access], port: [80], maxretry: 2, findtime: 10s, bantime: 60s}
+";
+
+/// A daemon, and the ends of the channels that the world holds.
+struct Stage {
+    daemon: Daemon,
+    orders: mpsc::UnboundedReceiver<Order>,
+    acks: mpsc::UnboundedReceiver<Ack>,
+    events: mpsc::Receiver<Event>,
+    now: Moment,
+    directory: tempfile::TempDir,
+}
+
+type Answered = oneshot::Receiver<Result<Answer, Refused>>;
+
+impl Stage {
+    fn new(yaml: &str, dry_run: bool) -> Self {
+        Self::resumed(tempfile::tempdir().unwrap(), yaml, dry_run)
+    }
+
+    /// A daemon that finds what an earlier one left in the directory.
+    fn resumed(directory: tempfile::TempDir, yaml: &str, dry_run: bool) -> Self {
+        let path = directory.path().join("gaoler.yaml");
+        std::fs::write(&path, yaml).unwrap();
+        let config = config::load(&path).unwrap();
+        let now = Moment {
+            wall: Timestamp::from_second(1_800_000_000).unwrap(),
+            boot: Boot(SignedDuration::from_secs(1000)),
+        };
+        let (ack_sender, acks) = mpsc::unbounded_channel();
+        let state = directory.path().join("state.db");
+        let (store, saved) = Store::open(&state, super::clock::now, ack_sender).unwrap();
+        let (order_sender, orders) = mpsc::unbounded_channel();
+        let (event_sender, events) = mpsc::channel(16);
+        let enforcement = config.enforcement.clone();
+        let mut daemon = Daemon::new(Setting {
+            config_path: path,
+            dry_run,
+            frozen: Frozen::of(&config),
+            enforcement: &enforcement,
+            own_addresses: vec!["192.0.2.16".parse().unwrap()],
+            store: Some(store),
+            orders: order_sender,
+            events: event_sender,
+            messages: mpsc::channel(1).0,
+            metrics: Arc::new(Metrics::new("0", "0", now, "/proc/self".into())),
+            overview: watch::channel(Overview::default()).0,
+        });
+        daemon.take_up(&config, saved, now);
+        Self { daemon, orders, acks, events, now, directory }
+    }
+
+    /// Ends the daemon; what it left is in the directory.
+    fn end(self) -> tempfile::TempDir {
+        self.daemon.store.expect("every stage has one").close().unwrap();
+        self.directory
+    }
+
+    fn after(&mut self, millis: i64) -> &mut Self {
+        let span = SignedDuration::from_millis(millis);
+        self.now = Moment { wall: self.now.wall + span, boot: self.now.boot.after(span) };
+        self.turn(Event::Deadline)
+    }
+
+    fn turn(&mut self, event: Event) -> &mut Self {
+        self.daemon.on_event(event, self.now);
+        self
+    }
+
+    /// Failures of `address` in `jail`, all now.
+    fn failures(&mut self, jail: &str, address: &str, count: usize) -> &mut Self {
+        let failure = Failure { address: address.parse().unwrap(), time: self.now.wall };
+        let batch = Batch {
+            listeners: [JailName::new(jail)].into(),
+            findings: vec![Finding { listener: 0, pattern: 0, failure, read: self.now }; count],
+            tally: Tally::default(),
+            through: Position::Journal { cursor: "c".into() },
+            caught_up: true,
+            backlog_bytes: 0,
+        };
+        let message = Message { source: "test".into(), body: Body::Batch(batch) };
+        self.turn(Event::Source(message))
+    }
+
+    /// Lets the store's answers in, until every ban that it was given is kept.
+    async fn kept(&mut self) -> &mut Self {
+        while self.daemon.keeping.awaits_store() {
+            let ack = tokio::time::timeout(std::time::Duration::from_secs(30), self.acks.recv());
+            let ack = ack.await.expect("the store answers").expect("the store lives");
+            self.turn(Event::Stored(ack));
+        }
+        self
+    }
+
+    /// The orders since the last look, as words.
+    fn ordered(&mut self) -> Vec<String> {
+        let mut ordered = Vec::new();
+        while let Ok(order) = self.orders.try_recv() {
+            ordered.push(match order {
+                Order::Enforce(key, block) => {
+                    let ports = block.scope.ports.iter().map(ToString::to_string);
+                    format!("enforce {} {} {}", key.jail, key.address, ports.collect::<String>())
+                }
+                Order::Release(key) => format!("release {} {}", key.jail, key.address),
+                other => format!("{other:?}"),
+            });
+        }
+        ordered
+    }
+
+    fn enforced(&mut self, jail: &str, address: &str) -> &mut Self {
+        let report = Report::Enforced { key: key(jail, address), at: self.now };
+        self.turn(Event::Firewall(report))
+    }
+
+    fn ask(&mut self, request: Request) -> Answered {
+        let (reply, answered) = oneshot::channel();
+        self.turn(Event::Call(Call { uid: 0, request, reply }));
+        answered
+    }
+
+    /// Currently failed, total failed, currently banned, total banned, enforced.
+    fn numbers(&mut self, jail: &str) -> [u64; 5] {
+        let status = self.daemon.status(self.now);
+        let jail = status.jails.into_iter().find(|status| status.name == jail).unwrap();
+        let (filter, actions) = (jail.filter, jail.actions);
+        [
+            filter.currently_failed,
+            filter.total_failed,
+            actions.currently_banned,
+            actions.total_banned,
+            actions.enforced,
+        ]
+    }
+
+    /// Rewrites the configuration, and has it read again.
+    async fn reload(&mut self, yaml: &str) -> Result<Answer, Refused> {
+        std::fs::write(self.directory.path().join("gaoler.yaml"), yaml).unwrap();
+        let answered = self.ask(Request::Reload);
+        let event = self.events.recv().await.unwrap();
+        self.turn(event);
+        answered.await.unwrap()
+    }
+}
+
+fn key(jail: &str, address: &str) -> BanKey {
+    let address: IpNet = format!("{address}/32").parse().unwrap();
+    BanKey { jail: JailName::new(jail), address }
+}
+
+fn changed(answered: &mut Answered) -> Changed {
+    match answered.try_recv().expect("answered by now") {
+        Ok(Answer::Changed(changed)) => changed,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_ban_is_kept_then_ordered_then_confirmed() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 1);
+    assert_eq!(stage.numbers("sshd"), [1, 1, 0, 0, 0]);
+    stage.failures("sshd", "203.0.113.7", 1);
+    assert_eq!(stage.numbers("sshd"), [0, 2, 1, 1, 0]);
+    assert_eq!(stage.ordered(), [""; 0], "not before it is kept");
+    stage.kept().await;
+    assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 22"]);
+    stage.enforced("sshd", "203.0.113.7");
+    assert_eq!(stage.numbers("sshd"), [0, 2, 1, 1, 1]);
+    stage.failures("sshd", "203.0.113.7", 5).after(100);
+    assert_eq!(stage.ordered(), [""; 0], "banned already");
+}
+
+#[tokio::test]
+async fn a_store_that_dawdles_does_not_hold_up_a_ban() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 2).after(49);
+    assert_eq!(stage.ordered(), [""; 0]);
+    stage.after(1);
+    assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 22"]);
+    stage.kept().await;
+    assert_eq!(stage.ordered(), [""; 0], "ordered once");
+}
+
+#[tokio::test]
+async fn a_ban_ends_by_itself_and_once() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    stage.ordered();
+    stage.after(59_999);
+    assert_eq!(stage.numbers("sshd")[2], 1);
+    stage.after(1).kept().await;
+    assert_eq!(stage.ordered(), ["release sshd 203.0.113.7/32"]);
+    assert_eq!(stage.numbers("sshd"), [0, 2, 0, 1, 0]);
+    stage.after(60_000);
+    assert_eq!(stage.ordered(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_unban_is_answered_when_the_firewall_has_let_go() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    stage.enforced("sshd", "203.0.113.7");
+    let addresses = vec!["203.0.113.7/32".parse().unwrap()];
+    let request = UnbanRequest { addresses, ..UnbanRequest::default() };
+    let mut answered = stage.ask(Request::Unban(request));
+    stage.kept().await;
+    assert!(answered.try_recv().is_err(), "not before the firewall has let go");
+    stage.turn(Event::Firewall(Report::Released { key: key("sshd", "203.0.113.7") }));
+    assert_eq!(changed(&mut answered), Changed { changed: 1, ..Changed::default() });
+}
+
+#[tokio::test]
+async fn a_ban_by_hand_says_so_when_the_firewall_does_not_answer() {
+    let mut stage = Stage::new(JAILS, false);
+    let request = |address: &str| {
+        let addresses = vec![address.parse().unwrap()];
+        Request::Ban(BanRequest { jail: "sshd".into(), addresses, bantime: None })
+    };
+    let mut answered = stage.ask(request("203.0.113.8/32"));
+    stage.after(10_000);
+    let told = changed(&mut answered);
+    assert_eq!((told.changed, told.pending, told.problems.len()), (1, 1, 1));
+    for refused in ["198.51.100.7/32", "192.0.2.16/32", "127.0.0.1/32", "0.0.0.0/0"] {
+        let told = changed(&mut stage.ask(request(refused)));
+        assert_eq!((told.changed, told.problems.len()), (0, 1), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn failures_before_a_restart_count_after_it() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 1).failures("web", "203.0.113.7", 1).after(500);
+    let without_web = JAILS.split("  web:").next().unwrap();
+    let mut stage = Stage::resumed(stage.end(), without_web, false);
+    assert_eq!(stage.numbers("sshd"), [1, 1, 0, 0, 0]);
+    stage.failures("sshd", "203.0.113.7", 1).kept().await;
+    assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 22"]);
+    let mut stage = Stage::resumed(stage.end(), JAILS, false);
+    assert_eq!(stage.numbers("sshd"), [0, 2, 1, 1, 0], "the ban goes on, its failures are spent");
+    assert_eq!(stage.numbers("web")[..2], [0, 1], "a jail that was away has forgotten");
+}
+
+#[tokio::test]
+async fn a_dry_run_orders_nothing_and_counts_on() {
+    let mut stage = Stage::new(JAILS, true);
+    stage.failures("sshd", "203.0.113.7", 2).after(100).after(60_000);
+    assert_eq!(stage.ordered(), [""; 0]);
+    assert_eq!(stage.numbers("sshd")[3], 0);
+}
+
+#[tokio::test]
+async fn a_reload_keeps_bans_and_goes_by_the_new_settings() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 2).failures("sshd", "203.0.113.8", 1).kept().await;
+    stage.ordered();
+    let stricter = JAILS.replace("port: [22]", "port: [2222]");
+    stage.reload(&stricter).await.unwrap();
+    assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 2222"], "the new port");
+    stage.failures("sshd", "203.0.113.8", 1).kept().await;
+    assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.8/32 2222"], "the window stayed");
+}
+
+#[tokio::test]
+async fn a_reload_lifts_bans_of_whom_it_now_ignores_and_of_jails_that_are_gone() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 2).failures("web", "203.0.113.9", 2).kept().await;
+    stage.ordered();
+    let ignoring = JAILS.replace("198.51.100.0/24", "203.0.113.7").replace("  web:", "  other:");
+    stage.reload(&ignoring).await.unwrap();
+    stage.kept().await;
+    let mut ordered = stage.ordered();
+    ordered.sort();
+    assert_eq!(ordered, ["release sshd 203.0.113.7/32", "release web 203.0.113.9/32"]);
+    stage.failures("web", "203.0.113.10", 2).after(100);
+    assert_eq!(stage.ordered(), [""; 0], "findings of a jail that is gone");
+}
+
+#[tokio::test]
+async fn a_configuration_with_a_mistake_changes_nothing() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 1);
+    let refused = stage.reload(&JAILS.replace("maxretry: 2", "maxrety: 9")).await.unwrap_err();
+    assert!(refused.to_string().contains("maxrety"), "{refused}");
+    stage.failures("sshd", "203.0.113.7", 1).kept().await;
+    assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 22"]);
+}
+
+#[tokio::test]
+async fn a_ban_that_the_firewall_lost_or_refuses_does_not_count_as_enforced() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    stage.enforced("sshd", "203.0.113.7");
+    stage.turn(Event::Firewall(Report::Lost { key: key("sshd", "203.0.113.7") }));
+    assert_eq!(stage.numbers("sshd")[4], 0);
+    let why = "no room".to_owned();
+    let failed = Report::Failed { key: key("sshd", "203.0.113.7"), why, gives_up: true };
+    stage.turn(Event::Firewall(failed));
+    let bans = stage.daemon.banned(None, stage.now).unwrap().bans;
+    assert_eq!(bans[0].state, "refused");
+    stage.enforced("sshd", "203.0.113.7");
+    assert_eq!(stage.numbers("sshd")[4], 1);
+}

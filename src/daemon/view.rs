@@ -1,0 +1,129 @@
+//! What the daemon shows of itself: to the commands, and to the pages.
+
+use super::Daemon;
+use super::running::RunningJail;
+use super::standing::State;
+use crate::control::api::{
+    ActionsStatus, BanStatus, Banned, EnforcementStatus, FilterStatus, JailStatus, OriginStatus,
+    Refused, SourceStatus, Status,
+};
+use crate::enforcer::order::Condition;
+use crate::jail::ban::show;
+use crate::moment::Moment;
+use crate::record::origin::Origin;
+use crate::telemetry::overview::{JailNumbers, Overview, SourceState, words};
+
+impl Daemon {
+    /// For `gaoler status`.
+    pub(super) fn status(&mut self, now: Moment) -> Status {
+        self.sweep(now);
+        Status {
+            version: self.metrics.version().to_owned(),
+            enforcement: EnforcementStatus {
+                backend: self.backend.to_owned(),
+                up: self.condition == Condition::Ready,
+                condition: self.condition_in_words().to_owned(),
+            },
+            sources: self
+                .sources
+                .iter()
+                .map(|(name, running)| SourceStatus {
+                    name: name.to_string(),
+                    up: running.up,
+                    caught_up: running.caught_up,
+                    trouble: running.trouble.as_ref().map(|trouble| trouble.detail.clone()),
+                })
+                .collect(),
+            jails: self.jails.iter().map(|running| self.jail_status(running, now)).collect(),
+        }
+    }
+
+    /// For `gaoler banned`.
+    pub(super) fn banned(&self, jail: Option<&str>, now: Moment) -> Result<Banned, Refused> {
+        let jails = match jail {
+            Some(jail) => std::slice::from_ref(&self.jails[self.find(jail)?]),
+            None => &self.jails[..],
+        };
+        let bans = jails.iter().flat_map(|running| self.bans_of(running, now)).collect();
+        Ok(Banned { bans })
+    }
+
+    /// Tells the pages how everything is.
+    pub(super) fn publish(&mut self, now: Moment) {
+        self.overview_due = None;
+        let status = self.status(now);
+        self.overview.send_replace(Overview {
+            started: !self.stopping,
+            sources: status.sources.into_iter().map(source_state).collect(),
+            firewall: (self.backend != "none").then(|| self.condition.clone()),
+            state_ok: self.store_up,
+            jails: status.jails.into_iter().map(jail_numbers).collect(),
+        });
+    }
+
+    fn condition_in_words(&self) -> &str {
+        if self.dry_run {
+            "dry run: nobody is banned"
+        } else if self.backend == "none" {
+            "watching only, as `enforcement.backend: none` says"
+        } else {
+            words(&self.condition)
+        }
+    }
+
+    fn jail_status(&self, running: &RunningJail, now: Moment) -> JailStatus {
+        let counts = self.standings.counts(running.name());
+        let enforced = counts.enforced.iter().map(|&enforced| u64::from(enforced)).sum();
+        let bans = running.jail.ledger().list(now.boot);
+        let banned = bans.len() as u64;
+        JailStatus {
+            name: running.name().to_string(),
+            filter: FilterStatus {
+                currently_failed: running.jail.windows().len() as u64,
+                total_failed: running.totals.failed,
+                origin: match &running.settings.origin {
+                    Origin::Journal(journal) => {
+                        OriginStatus::JournalMatches(journal.matches.to_string())
+                    }
+                    Origin::Files(files) => OriginStatus::FileList(files.patterns.clone()),
+                },
+            },
+            actions: ActionsStatus {
+                currently_banned: banned,
+                total_banned: running.totals.banned,
+                enforced,
+                pending: banned.saturating_sub(enforced),
+                banned: bans.iter().map(|(ban, _)| show(&ban.key.address)).collect(),
+            },
+        }
+    }
+
+    fn bans_of(&self, running: &RunningJail, now: Moment) -> Vec<BanStatus> {
+        let bans = running.jail.ledger().list(now.boot).into_iter();
+        bans.map(|(ban, left)| BanStatus {
+            address: show(&ban.key.address),
+            jail: ban.key.jail.to_string(),
+            origin: ban.origin,
+            since: ban.since,
+            until: left.and_then(|left| now.wall.checked_add(left).ok()),
+            failures: ban.failures,
+            state: self.standings.state(&ban.key).map_or("pending", State::as_str).to_owned(),
+        })
+        .collect()
+    }
+}
+
+fn source_state(source: SourceStatus) -> SourceState {
+    SourceState { name: source.name, up: source.up, caught_up: source.caught_up }
+}
+
+fn jail_numbers(jail: JailStatus) -> JailNumbers {
+    JailNumbers {
+        name: jail.name,
+        currently_failed: jail.filter.currently_failed,
+        total_failed: jail.filter.total_failed,
+        currently_banned: jail.actions.currently_banned,
+        total_banned: jail.actions.total_banned,
+        enforced: jail.actions.enforced,
+    }
+}

@@ -1,0 +1,128 @@
+//! What a date says, before it is an instant: it may lack its year, its zone, or both.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{Offset, TimeZone};
+
+/// A date as a log wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// Seconds since 1970.
+    Instant(Timestamp),
+    /// A calendar's day and a clock's time.
+    Civil(Civil),
+}
+
+/// A calendar date with a time of day. Its fields are in range one by one; whether the month has
+/// that day, [`Civil::resolve`] finds out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Civil {
+    /// The year; `None`: not said.
+    pub year: Option<i16>,
+    /// 1 to 12.
+    pub month: i8,
+    /// 1 to 31.
+    pub day: i8,
+    /// The time of day.
+    pub time: Time,
+    /// The distance from UTC; `None`: not said, the jail's zone holds.
+    pub offset: Option<Offset>,
+}
+
+impl Stamp {
+    /// The instant. `zone` holds where the date names none; `now` tells the year where it has none.
+    /// `None` if there is no such day.
+    #[must_use]
+    pub fn resolve(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Instant(instant) => Some(*instant),
+            Self::Civil(civil) => civil.resolve(zone, now),
+        }
+    }
+}
+
+impl Civil {
+    fn resolve(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        match self.year {
+            Some(year) => self.in_year(year, zone),
+            None => self.in_latest_year(zone, now),
+        }
+    }
+
+    /// The latest year in which the day exists and is not more than 24 hours ahead: a log line is
+    /// of the past, or of a clock a little fast. fail2ban knows this year and the last only, and
+    /// so takes 1 January, read on 31 December, for a year ago.
+    fn in_latest_year(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        let latest = now.as_second().saturating_add(24 * 60 * 60);
+        let this_year = zone.to_datetime(now).year();
+        // 29 February can be eight years away: 1896 and 1904.
+        (-8..=1).rev().find_map(|ago| {
+            let at = self.in_year(this_year.checked_add(ago)?, zone)?;
+            (at.as_second() <= latest).then_some(at)
+        })
+    }
+
+    /// A time that the zone skips or has twice is taken as RFC 5545 does: jiff's "compatible".
+    fn in_year(&self, year: i16, zone: &TimeZone) -> Option<Timestamp> {
+        let date = Date::new(year, self.month, self.day).ok()?;
+        let civil = DateTime::from_parts(date, self.time);
+        match self.offset {
+            Some(offset) => offset.to_timestamp(civil).ok(),
+            None => zone.to_timestamp(civil).ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(date: (i8, i8), clock: (i8, i8, i8), zone: &str, now: &str, expected: Option<&str>) {
+        let civil = Civil {
+            year: None,
+            month: date.0,
+            day: date.1,
+            time: Time::new(clock.0, clock.1, clock.2, 0).unwrap(),
+            offset: None,
+        };
+        let zone = TimeZone::get(zone).unwrap();
+        let resolved = Stamp::Civil(civil).resolve(&zone, now.parse().unwrap());
+        assert_eq!(resolved, expected.map(|text| text.parse().unwrap()));
+    }
+
+    #[test]
+    fn a_date_without_a_year_is_the_latest_that_is_not_ahead() {
+        let now = "2026-11-22T10:00:00Z";
+        check((11, 22), (10, 0, 0), "UTC", now, Some("2026-11-22T10:00:00Z"));
+        check((11, 23), (10, 0, 0), "UTC", now, Some("2026-11-23T10:00:00Z"));
+        check((11, 23), (10, 0, 1), "UTC", now, Some("2025-11-23T10:00:01Z"));
+        check((1, 1), (0, 0, 0), "UTC", now, Some("2026-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn the_turn_of_the_year_is_seen_from_both_sides() {
+        check((12, 31), (23, 59, 59), "UTC", "2027-01-01T00:00:01Z", Some("2026-12-31T23:59:59Z"));
+        check((1, 1), (0, 0, 2), "UTC", "2026-12-31T23:59:59Z", Some("2027-01-01T00:00:02Z"));
+    }
+
+    #[test]
+    fn the_29th_of_february_is_of_the_last_leap_year() {
+        check((2, 29), (1, 0, 0), "UTC", "2026-11-22T10:00:00Z", Some("2024-02-29T01:00:00Z"));
+        check((2, 29), (1, 0, 0), "UTC", "2024-03-01T10:00:00Z", Some("2024-02-29T01:00:00Z"));
+        check((2, 30), (1, 0, 0), "UTC", "2026-11-22T10:00:00Z", None);
+    }
+
+    #[test]
+    fn the_year_is_the_zones_own() {
+        let now = "2026-12-31T23:30:00Z";
+        check((1, 1), (0, 30, 0), "Europe/Zurich", now, Some("2026-12-31T23:30:00Z"));
+    }
+
+    #[test]
+    fn a_time_that_is_skipped_or_doubled_has_one_meaning() {
+        let now = "2026-12-01T00:00:00Z";
+        check((3, 29), (2, 30, 0), "Europe/Zurich", now, Some("2026-03-29T01:30:00Z"));
+        check((10, 25), (2, 30, 0), "Europe/Zurich", now, Some("2026-10-25T00:30:00Z"));
+    }
+}

@@ -1,0 +1,165 @@
+//! Lines of `%h %l %u %t "%r" %>s %b`, with `"%{Referer}i" "%{User-Agent}i"` after it or without,
+//! and with a virtual host before it or without.
+//!
+//! The user may hold blanks and brackets, but no bare quote: servers escape those. So the request
+//! is what the first bare quote opens, the time stands right before it, and the user is what is
+//! left between the time and the second blank.
+
+use super::{Request, closing_quote, status};
+
+/// Reads one line; `None` if it is none of an access log.
+#[must_use]
+pub fn parse(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
+    let mut request = Request::default();
+    let mut rest = line;
+    if vhost_first {
+        (request.vhost, rest) = word(rest)?;
+    }
+    (request.client, rest) = word(rest)?;
+    let (_identity, rest) = word(rest)?;
+    let quote = opening_quote(rest)?;
+    // ` [22/Nov/2026:10:00:00 +0000] `: whatever the zone, the bracket nearest to the quote opens.
+    let head = rest[..quote].strip_suffix(b"] ")?;
+    let bracket = memchr::memrchr(b'[', head)?;
+    request.time = &head[bracket + 1..];
+    let user = head[..bracket].strip_suffix(b" ")?;
+    request.user = (user != b"-").then_some(user);
+    let rest = &rest[quote + 1..];
+    let end = closing_quote(rest)?;
+    request.set_request_line(&rest[..end]);
+    let rest = rest[end + 1..].strip_prefix(b" ")?;
+    request.status = status(rest.get(..3)?)?;
+    request.agent = agent(&rest[3..]);
+    Some(request)
+}
+
+/// The text up to the first blank, and what follows it.
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let space = memchr::memchr(b' ', text)?;
+    Some((&text[..space], &text[space + 1..]))
+}
+
+/// Where the request's quote opens: the first that follows `] `. Apache writes an empty user as
+/// two quotes, which follow a blank, and a quote in a user's name as `\"`.
+fn opening_quote(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'"', text).find(|&at| text[..at].ends_with(b"] "))
+}
+
+/// The second of the quoted fields after the status and the size; empty if there is none.
+fn agent(text: &[u8]) -> &[u8] {
+    let quoted = |text: &'_ [u8]| -> Option<(usize, usize)> {
+        let start = memchr::memchr(b'"', text)? + 1;
+        Some((start, start + closing_quote(&text[start..])?))
+    };
+    let Some((_, end)) = quoted(text) else { return &[] };
+    let rest = &text[end + 1..];
+    quoted(rest).map_or(&[], |(start, end)| &rest[start..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEAD: &str = "198.51.100.7 - - [22/Nov/2026:10:00:00 +0000]";
+
+    #[track_caller]
+    fn check(line: &str, user: &str, request: [&str; 2], status: u16, agent: &str) {
+        let parsed = parse(line.as_bytes(), false).unwrap();
+        assert_eq!(parsed.client, b"198.51.100.7");
+        assert_eq!(parsed.time, b"22/Nov/2026:10:00:00 +0000");
+        assert_eq!(parsed.user.unwrap_or(b"-"), user.as_bytes());
+        assert_eq!([parsed.method, parsed.target], request.map(str::as_bytes));
+        assert_eq!(parsed.status, status);
+        assert_eq!(parsed.agent, agent.as_bytes());
+    }
+
+    #[test]
+    fn common_and_combined_lines() {
+        check(&format!(r#"{HEAD} "GET / HTTP/1.1" 200 12"#), "-", ["GET", "/"], 200, "");
+        check(
+            &format!(r#"{HEAD} "HEAD /a b HTTP/1.1" 404 - "-" "curl/8.5.0""#),
+            "-",
+            ["HEAD", "/a b"],
+            404,
+            "curl/8.5.0",
+        );
+        check(&format!(r#"{HEAD} "-" 408 -"#), "-", ["-", ""], 408, "");
+        check(&format!(r#"{HEAD} "GET /" 400 12"#), "-", ["GET", "/"], 400, "");
+    }
+
+    #[test]
+    fn escapes_are_honoured() {
+        check(
+            &format!(r#"{HEAD} "GET /\"x\\ HTTP/1.1" 200 1 "\"r\"" "a\\""#),
+            "-",
+            ["GET", r#"/\"x\\"#],
+            200,
+            r"a\\",
+        );
+        check(
+            &format!(r#"{HEAD} "\x16\x03\x01" 400 1 "-" "-""#),
+            "-",
+            [r"\x16\x03\x01", ""],
+            400,
+            "-",
+        );
+    }
+
+    #[test]
+    fn a_user_stays_where_it_is() {
+        for user in [
+            "bob",
+            "",
+            "a b",
+            r#""""#,
+            r#"x] \"GET / HTTP/1.1\" 200"#,
+            "[22/Nov/2020:10:00:00 +0000]",
+            "203.0.113.9 - - [22/Nov/2020:10:00:00 +0000]",
+        ] {
+            let line = format!(
+                r#"198.51.100.7 - {user} [22/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 401 5"#
+            );
+            check(&line, user, ["GET", "/"], 401, "");
+        }
+    }
+
+    #[test]
+    fn a_virtual_host_comes_first_if_it_is_said_to() {
+        let line = r#"www.example.org:443 ::1 - - [x] "GET / HTTP/1.1" 200 1"#;
+        let parsed = parse(line.as_bytes(), true).unwrap();
+        assert_eq!((parsed.vhost, parsed.client), (&b"www.example.org:443"[..], &b"::1"[..]));
+    }
+
+    #[test]
+    fn other_lines_are_none() {
+        for line in ["", "x", HEAD, "a b c d", r#"1 2 3 "GET / HTTP/1.1" 200"#] {
+            assert_eq!(parse(line.as_bytes(), false), None, "{line}");
+        }
+        let unclosed = format!(r#"{HEAD} "GET / HTTP/1.1\" 200 1"#);
+        assert_eq!(parse(unclosed.as_bytes(), false), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_harm(line: Vec<u8>) {
+            let _ = parse(&line, false);
+            let _ = parse(&line, true);
+        }
+
+        /// What the peer writes, escaped as servers do, moves no field but its own.
+        #[test]
+        fn nothing_that_the_peer_writes_moves_another_field(
+            user in "[ -~]{0,40}", target in "[ -~]{0,40}", agent in "[ -~]{0,40}"
+        ) {
+            let escape = |text: &str| text.replace('\\', r"\\").replace('"', r#"\""#);
+            let (user, target, agent) = (escape(&user), escape(&target), escape(&agent));
+            let line = format!(
+                r#"198.51.100.7 - {user} [22/Nov/2026:10:00:00 +0000] "GET /{target} HTTP/1.1" 404 5 "-" "{agent}""#
+            );
+            let target = format!("/{target}");
+            check(&line, &user, ["GET", &target], 404, &agent);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Which requests are failures.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use regex::bytes::{RegexSet, RegexSetBuilder};
+
+use super::{Request, combined, json};
+use crate::filter::definition::{HttpdFormat, HttpdRule};
+use crate::filter::error::{Place, Problem};
+use crate::filter::pattern;
+
+/// An [`HttpdRule`] ready to judge. Every condition must hold; a list holds if one of it does.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    format: HttpdFormat,
+    method: Vec<Vec<u8>>,
+    status: Vec<RangeInclusive<u16>>,
+    path: Option<RegexSet>,
+    user_agent: Option<RegexSet>,
+    vhost: Vec<Vec<u8>>,
+}
+
+/// Which part of a rule was refused, and why.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Which key.
+    pub place: Place,
+    /// Its value.
+    pub pattern: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+impl Rule {
+    /// Checks and compiles a rule.
+    ///
+    /// # Errors
+    ///
+    /// Names the status or regex that is wrong.
+    pub fn compile(rule: &HttpdRule) -> Result<Self, Refusal> {
+        let bytes = |texts: &[String]| texts.iter().map(|text| text.clone().into_bytes()).collect();
+        let status = (1..).zip(&rule.status).map(|(number, text)| {
+            status(text).ok_or_else(|| Refusal {
+                place: Place::HttpdStatus(number),
+                pattern: text.clone(),
+                problem: Problem::Status,
+            })
+        });
+        Ok(Self {
+            format: rule.format,
+            method: bytes(&rule.method),
+            status: status.collect::<Result<_, _>>()?,
+            path: regexes(&rule.path, Place::HttpdPath)?,
+            user_agent: regexes(&rule.user_agent, Place::HttpdUserAgent)?,
+            vhost: bytes(&rule.vhost),
+        })
+    }
+
+    /// Reads a line of the rule's format.
+    #[must_use]
+    pub fn parse<'a>(&self, line: &'a [u8]) -> Option<Request<'a>> {
+        match self.format {
+            HttpdFormat::Combined => combined::parse(line, false),
+            HttpdFormat::VhostCombined => combined::parse(line, true),
+            HttpdFormat::Json => json::parse(line),
+        }
+    }
+
+    /// Whose failure a request is; `None`: it is none, or its client is no address (httpd's
+    /// `HostnameLookups` is on).
+    #[must_use]
+    pub fn failure(&self, request: &Request<'_>) -> Option<IpAddr> {
+        let one_of = |list: &[Vec<u8>], value: &[u8]| {
+            list.is_empty() || list.iter().any(|wanted| wanted == value)
+        };
+        let matches =
+            |set: &Option<RegexSet>, value| set.as_ref().is_none_or(|set| set.is_match(value));
+        let failed = one_of(&self.method, request.method)
+            && (self.status.is_empty() || self.status.iter().any(|s| s.contains(&request.status)))
+            && (self.vhost.is_empty()
+                || self.vhost.iter().any(|host| is_host(host, request.vhost)))
+            && matches(&self.path, request.target)
+            && matches(&self.user_agent, request.agent);
+        failed.then(|| pattern::parse(request.client))?
+    }
+}
+
+/// Whether a log's virtual host is the one wanted; names have no case, and the log may add a port.
+fn is_host(wanted: &[u8], logged: &[u8]) -> bool {
+    let name = logged.split(|byte| *byte == b':').next().unwrap_or_default();
+    wanted.eq_ignore_ascii_case(logged) || wanted.eq_ignore_ascii_case(name)
+}
+
+/// `404`, `4xx`, `400-499`.
+fn status(text: &str) -> Option<RangeInclusive<u16>> {
+    let one = |text: &str| super::status(text.as_bytes()).filter(|status| *status >= 100);
+    if let Some(class) = text.strip_suffix("xx") {
+        let first = one(&format!("{class}00"))?;
+        return Some(first..=first + 99);
+    }
+    match text.split_once('-') {
+        Some((first, last)) => Some(one(first)?..=one(last)?).filter(|range| !range.is_empty()),
+        None => one(text).map(|status| status..=status),
+    }
+}
+
+/// All the regexes of one key; `None` if there are none.
+fn regexes(texts: &[String], place: fn(usize) -> Place) -> Result<Option<RegexSet>, Refusal> {
+    for (number, text) in (1..).zip(texts) {
+        pattern::compile(text).map_err(|problem| Refusal {
+            place: place(number),
+            pattern: text.clone(),
+            problem,
+        })?;
+    }
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    let set = RegexSetBuilder::new(texts).unicode(false).dot_matches_new_line(true).build();
+    set.map(Some).map_err(|_| Refusal {
+        place: place(1),
+        pattern: "(all of them)".to_owned(),
+        problem: Problem::TooLarge,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str =
+        r#"a.example:80 198.51.100.7 - - [x] "GET /wp-login.php HTTP/1.1" 404 1 "-" "curl/8""#;
+
+    #[track_caller]
+    fn check(rule: HttpdRule, failed: bool) {
+        let rule = HttpdRule { format: HttpdFormat::VhostCombined, ..rule };
+        let rule = Rule::compile(&rule).unwrap();
+        let request = rule.parse(LINE.as_bytes()).unwrap();
+        assert_eq!(rule.failure(&request).is_some(), failed);
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn every_condition_must_hold() {
+        let rule = HttpdRule::default;
+        check(rule(), true);
+        check(HttpdRule { method: texts(&["HEAD", "GET"]), ..rule() }, true);
+        check(HttpdRule { method: texts(&["get"]), ..rule() }, false);
+        check(HttpdRule { status: texts(&["200", "4xx"]), ..rule() }, true);
+        check(HttpdRule { status: texts(&["400-403"]), ..rule() }, false);
+        check(HttpdRule { path: texts(&[r"^/wp-"]), ..rule() }, true);
+        check(HttpdRule { path: texts(&[r"^wp-"]), ..rule() }, false);
+        check(HttpdRule { user_agent: texts(&["(?i)CURL"]), ..rule() }, true);
+        check(HttpdRule { vhost: texts(&["A.example"]), ..rule() }, true);
+        check(HttpdRule { vhost: texts(&["b.example"]), ..rule() }, false);
+        check(HttpdRule { status: texts(&["404"]), method: texts(&["PUT"]), ..rule() }, false);
+    }
+
+    #[test]
+    fn a_client_that_is_a_name_fails_nothing() {
+        let rule = Rule::compile(&HttpdRule::default()).unwrap();
+        let line = br#"203.0.113.9.example.org - - [x] "GET / HTTP/1.1" 200 1"#;
+        assert_eq!(rule.failure(&rule.parse(line).unwrap()), None);
+    }
+
+    #[test]
+    fn statuses_are_spelt_in_three_ways() {
+        assert_eq!(status("404"), Some(404..=404));
+        assert_eq!(status("4xx"), Some(400..=499));
+        assert_eq!(status("400-403"), Some(400..=403));
+        for text in ["", "40", "4x", "xxx", "403-400", "400-", "4040", "099"] {
+            assert_eq!(status(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let rule = HttpdRule { path: texts(&["x", "("]), ..HttpdRule::default() };
+        assert_eq!(Rule::compile(&rule).unwrap_err().place, Place::HttpdPath(2));
+        let rule = HttpdRule { status: texts(&["OK"]), ..HttpdRule::default() };
+        assert_eq!(Rule::compile(&rule).unwrap_err().problem, Problem::Status);
+    }
+}

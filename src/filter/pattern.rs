@@ -1,0 +1,241 @@
+//! One compiled pattern, and how an address is read from what it matched.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
+
+use super::error::Problem;
+use super::tags;
+
+/// How much memory one compiled pattern may take.
+const SIZE_LIMIT: usize = 4 << 20;
+
+/// A pattern ready to match. Cloned for each matcher, since a regex's clones share the program but
+/// not the caches, and so no two readers contend for them.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    /// As written.
+    pub(super) source: String,
+    pub(super) regex: Regex,
+    pub(super) groups: Groups,
+}
+
+/// Where a pattern captures what we look at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Groups {
+    fid: Option<usize>,
+    ip4: Option<usize>,
+    ip6: Option<usize>,
+    pub(super) user: Option<usize>,
+    pub(super) nofail: Option<usize>,
+    pub(super) session: Option<usize>,
+    pub(super) content: Option<usize>,
+}
+
+impl Pattern {
+    /// Compiles a pattern with tags. Bytes are bytes: no line is too broken to match.
+    pub(super) fn compile(source: &str) -> Result<Self, Problem> {
+        let regex = compile(without_tail(&tags::translate(source)?))?;
+        let groups = Groups::of(&regex);
+        Ok(Self { source: source.to_owned(), regex, groups })
+    }
+}
+
+/// The pattern without a `.*` or `.*$` at its end: it matches whatever is left, so it decides
+/// nothing, and costs a walk over the rest of the line.
+fn without_tail(pattern: &str) -> &str {
+    if has_flags(pattern) {
+        return pattern;
+    }
+    let Some(head) = pattern.strip_suffix(".*$").or_else(|| pattern.strip_suffix(".*")) else {
+        return pattern;
+    };
+    let backslashes = head.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    if backslashes % 2 == 0 { head } else { pattern }
+}
+
+/// Whether `(?flags)` other than `i` may change what `.`, `$` or a blank mean.
+pub(super) fn has_flags(pattern: &str) -> bool {
+    let groups = ["(?:", "(?P<", "(?<", "(?i)", "(?i:"];
+    pattern
+        .match_indices("(?")
+        .any(|(at, _)| !groups.iter().any(|group| pattern[at..].starts_with(group)))
+}
+
+/// Compiles a regex over bytes.
+pub(super) fn compile(pattern: &str) -> Result<Regex, Problem> {
+    let built = RegexBuilder::new(pattern)
+        .unicode(false)
+        // A line holds no line break; should a source let one through, `.` covers it.
+        .dot_matches_new_line(true)
+        .size_limit(SIZE_LIMIT)
+        .build();
+    built.map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => Problem::TooLarge,
+        error => {
+            let reason = reason(&error);
+            let nonlinear = reason.contains("look-around") || reason.contains("backreference");
+            if nonlinear { Problem::NotLinear(reason) } else { Problem::Syntax(reason) }
+        }
+    })
+}
+
+/// The regex crate's reason, without its drawing of the (translated) pattern.
+pub(super) fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or(&text);
+    last.trim().trim_start_matches("error: ").to_owned()
+}
+
+impl Groups {
+    fn of(regex: &Regex) -> Self {
+        let mut groups = Self::default();
+        for (number, name) in regex.capture_names().enumerate() {
+            let slot = match name {
+                Some("fid") => &mut groups.fid,
+                Some("ip4") => &mut groups.ip4,
+                Some("ip6") => &mut groups.ip6,
+                Some("user") => &mut groups.user,
+                Some("nofail") => &mut groups.nofail,
+                Some("session") => &mut groups.session,
+                Some("content") => &mut groups.content,
+                _ => continue,
+            };
+            *slot = Some(number);
+        }
+        groups
+    }
+
+    /// Whether a match tells whose it is.
+    pub(super) fn has_address(&self) -> bool {
+        self.fid.or(self.ip4).or(self.ip6).is_some()
+    }
+
+    /// Whose it is. `None` if the text is no address, or only a part of a longer word, such as the
+    /// `203.0.113.9` of `203.0.113.9.example.org`.
+    pub(super) fn address(&self, locations: &CaptureLocations, text: &[u8]) -> Option<IpAddr> {
+        let groups = [self.fid, self.ip4, self.ip6];
+        let (start, end) = groups.into_iter().find_map(|group| locations.get(group?))?;
+        whole_word(text, start..end).then(|| parse(&text[start..end]))?
+    }
+}
+
+/// What a group captured.
+pub(super) fn captured<'t>(
+    group: Option<usize>,
+    locations: &CaptureLocations,
+    text: &'t [u8],
+) -> Option<&'t [u8]> {
+    let (start, end) = locations.get(group?)?;
+    Some(&text[start..end])
+}
+
+/// Reads an address; an IPv4-mapped one becomes IPv4.
+pub(super) fn parse(text: &[u8]) -> Option<IpAddr> {
+    // Of an address, every byte is ASCII; this fails on all that is not.
+    let address: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+/// Whether an address stands alone: neither the end of a longer number or name nor its beginning.
+fn whole_word(text: &[u8], address: Range<usize>) -> bool {
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let before = address.start.checked_sub(1).map(|at| text[at]);
+    let mut after = text[address.end..].iter().copied();
+    let next = after.next();
+    let begins = before.is_none_or(|byte| !name(byte) && byte != b'.');
+    let goes_on = match next {
+        Some(b'.') => after.next().is_some_and(name),
+        next => next.is_some_and(name),
+    };
+    begins && !goes_on
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, text: &str, expected: Option<&str>) {
+        let pattern = Pattern::compile(pattern).unwrap();
+        let mut locations = pattern.regex.capture_locations();
+        let matched = pattern.regex.captures_read(&mut locations, text.as_bytes());
+        let address = matched.and_then(|_| pattern.groups.address(&locations, text.as_bytes()));
+        assert_eq!(address, expected.map(|text| text.parse().unwrap()));
+    }
+
+    #[test]
+    fn an_address_is_checked_octet_by_octet() {
+        check("from <ADDR>", "from 198.51.100.7", Some("198.51.100.7"));
+        check("from <ADDR>", "from 198.51.100.256", None);
+        check("from <ADDR>", "from ::ffff:198.51.100.7", Some("198.51.100.7"));
+        check("from <IP6>", "from ::ffff:c633:6407", Some("198.51.100.7"));
+        check("from <ADDR>", "from 1:2:3", None);
+        check("id <F-ID/>", "id 198.51.100.7", Some("198.51.100.7"));
+        check("id <F-ID/>", "id bob", None);
+    }
+
+    #[test]
+    fn a_part_of_a_word_is_no_address() {
+        check("from <ADDR>", "from 203.0.113.9.example.org", None);
+        check("from <ADDR>", "from 203.0.113.9-example.org", None);
+        check("from <ADDR>", "from 203.0.113.91234", None);
+        check(".*<ADDR>", "from 203.0.113.9", None);
+        check("<ADDR>", "rhost=198.51.100.7.", Some("198.51.100.7"));
+        check("<ADDR>", "x [198.51.100.7]:22", Some("198.51.100.7"));
+    }
+
+    #[test]
+    fn any_bytes_match() {
+        let pattern = Pattern::compile("^a.*z$").unwrap();
+        assert!(pattern.regex.is_match(b"a\xff\x00\nz"));
+    }
+
+    #[test]
+    fn an_end_that_matches_anything_is_dropped() {
+        for (pattern, expected) in [
+            ("a.*", "a"),
+            ("a.*$", "a"),
+            (r"a\\.*", r"a\\"),
+            (r"a\.*", r"a\.*"),
+            ("(?-s)a.*$", "(?-s)a.*$"),
+            ("(?i)a.*", "(?i)a"),
+            ("a.*?", "a.*?"),
+            ("(a.*)", "(a.*)"),
+        ] {
+            assert_eq!(without_tail(pattern), expected);
+        }
+    }
+
+    proptest! {
+        /// What is left out changes neither whether a line matches nor what is captured.
+        #[test]
+        fn the_end_left_out_changes_nothing(line in "[ab.\\\\|]{0,8}", any: Vec<u8>) {
+            for head in ["^(a+)b", "(a|ab)", "a|(b)", r"(.*)b\.", r"\\", "(?:^|b)(a*)"] {
+                for end in [".*", ".*$"] {
+                    let whole = format!("{head}{end}");
+                    prop_assert_eq!(without_tail(&whole), head);
+                    let (whole, cut) = (compile(&whole).unwrap(), compile(head).unwrap());
+                    for line in [line.as_bytes(), &any] {
+                        let group = |regex: &Regex| {
+                            regex.captures(line).map(|found| found.get(1).map(|group| group.range()))
+                        };
+                        prop_assert_eq!(group(&whole), group(&cut));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_matched_in_linear_time_is_refused() {
+        let refusal = |pattern| Pattern::compile(pattern).unwrap_err();
+        assert!(matches!(refusal("(?!x)<ADDR>"), Problem::NotLinear(_)));
+        assert!(matches!(refusal(r"(x)\1<ADDR>"), Problem::NotLinear(_)));
+        assert!(matches!(refusal("(x<ADDR>"), Problem::Syntax(_)));
+        assert_eq!(refusal("(?:(?:x{999}){999}){999}<ADDR>"), Problem::TooLarge);
+    }
+}

@@ -1,0 +1,133 @@
+//! Who is never banned.
+//!
+//! `ignoreip` and `ignoreself` are the operator's; on top, addresses that no remote attacker can
+//! have, and whose ban would only hurt the host, are never banned by any jail.
+
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use ipnet::IpNet;
+
+/// Why an address is not banned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IgnoreReason {
+    /// It is in the jail's `ignoreip`.
+    IgnoreIp,
+    /// It is one of the host's own (`ignoreself`).
+    IgnoreSelf,
+    /// It is loopback, link-local, multicast or unspecified.
+    Special,
+}
+
+impl IgnoreReason {
+    /// Every reason, for what must list them all.
+    pub const ALL: [Self; 3] = [Self::IgnoreIp, Self::IgnoreSelf, Self::Special];
+
+    /// The reason as a metric's label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IgnoreIp => "ignoreip",
+            Self::IgnoreSelf => "ignoreself",
+            Self::Special => "special",
+        }
+    }
+}
+
+/// The networks a jail leaves alone.
+#[derive(Clone, Debug, Default)]
+pub struct IgnoreList {
+    ignoreip: Vec<IpNet>,
+    own: Vec<IpAddr>,
+}
+
+impl IgnoreList {
+    /// Leaves `ignoreip` alone. Overlaps are merged.
+    #[must_use]
+    pub fn new(ignoreip: &[IpNet]) -> Self {
+        Self { ignoreip: IpNet::aggregate(&ignoreip.to_vec()), own: Vec::new() }
+    }
+
+    /// Sets the host's own addresses; none where `ignoreself` is off.
+    pub fn set_own(&mut self, own: &[IpAddr]) {
+        self.own = own.to_vec();
+    }
+
+    /// Why this host must not be banned, if so.
+    #[must_use]
+    pub fn reason(&self, host: IpAddr) -> Option<IgnoreReason> {
+        self.overlap(&IpNet::from(host))
+    }
+
+    /// Why this network must not be banned: it has an address that must not be.
+    #[must_use]
+    pub fn overlap(&self, network: &IpNet) -> Option<IgnoreReason> {
+        if is_special(network) {
+            return Some(IgnoreReason::Special);
+        }
+        if self.ignoreip.iter().any(|net| net.contains(network) || network.contains(net)) {
+            return Some(IgnoreReason::IgnoreIp);
+        }
+        self.own.iter().any(|own| network.contains(own)).then_some(IgnoreReason::IgnoreSelf)
+    }
+}
+
+/// Networks whose addresses no remote host has (RFC 6890).
+static SPECIAL: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
+    [
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "::/128",
+        "::1/128",
+        "fe80::/10",
+        "ff00::/8",
+    ]
+    .map(|special| special.parse().expect("the table holds networks"))
+    .to_vec()
+});
+
+fn is_special(network: &IpNet) -> bool {
+    SPECIAL.iter().any(|special| special.contains(network) || network.contains(special))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(network: &str, expected: Option<IgnoreReason>) {
+        let mut list = IgnoreList::new(&[
+            "198.51.100.0/24".parse().unwrap(),
+            "2001:db8:1::/48".parse().unwrap(),
+        ]);
+        list.set_own(&["192.0.2.16".parse().unwrap()]);
+        assert_eq!(list.overlap(&network.parse().unwrap()), expected, "{network}");
+    }
+
+    #[test]
+    fn leaves_alone_what_it_was_told_to() {
+        check("198.51.100.7/32", Some(IgnoreReason::IgnoreIp));
+        check("2001:db8:1::7/128", Some(IgnoreReason::IgnoreIp));
+        check("192.0.2.16/32", Some(IgnoreReason::IgnoreSelf));
+        check("203.0.113.7/32", None);
+        check("2001:db8:2::7/128", None);
+    }
+
+    #[test]
+    fn a_network_is_left_alone_for_any_address_in_it() {
+        check("198.51.0.0/16", Some(IgnoreReason::IgnoreIp));
+        check("192.0.2.0/24", Some(IgnoreReason::IgnoreSelf));
+        check("0.0.0.0/0", Some(IgnoreReason::Special));
+    }
+
+    #[test]
+    fn no_remote_host_has_a_special_address() {
+        for network in ["127.0.0.1/32", "169.254.1.1/32", "fe80::1/128", "::1/128", "224.0.0.1/32"]
+        {
+            check(network, Some(IgnoreReason::Special));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Follows a systemd journal, in our own process, through libsystemd (`sd-journal(3)`).
+//!
+//! libsystemd merges the files of a journal, and goes on through rotation and vacuuming by itself;
+//! where it cannot, the journal is opened anew and read on after the last cursor.
+//!
+//! journald announces an entry up to 250 ms late (`POST_CHANGE_TIMER_INTERVAL_USEC` in its
+//! source), and a ban is to be in force within 15 ms. So the reader does not wait for that but
+//! looks for itself. To look costs one comparison in mapped memory for each journal file; to wake
+//! for it costs some 40 µs in a virtual machine. So it looks often while it is spoken to, and
+//! seldom while all is silent: the line that makes a ban comes after others.
+
+mod entry;
+mod guard;
+mod open;
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use systemd::journal::JournalWaitResult;
+
+use self::entry::{Entry, Reading};
+use self::open::{Broken, Opened};
+use super::Start;
+use super::batch::{Notice, Position, Trouble};
+use super::outlet::{Outlet, Stopped};
+use crate::record::origin::JournalOrigin;
+
+/// How often the reader looks for new entries for [`ATTENTION`] after it has read one: 0.5 % of a
+/// core in a virtual machine. (A password that sshd refuses is an entry of PAM's two seconds
+/// before it is one of sshd's.)
+const LOOK: Duration = Duration::from_millis(5);
+const ATTENTION: Duration = Duration::from_secs(30);
+
+/// How often it looks while all is silent: 0.05 % of a core. Also how often it asks which files
+/// came and went.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// How often a journal that cannot be read is tried again, and one that can be is checked.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Once so long has passed without a change, look again from the last entry. journald counts an
+/// entry in its file before it links it to its fields: a look in those microseconds sees that
+/// there is something new, does not find it, and would not look at that file again until the next
+/// entry comes.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// A batch ends after so many entries, or so many bytes.
+const BATCH_ENTRIES: usize = 1024;
+const BATCH_BYTES: u64 = 256 * 1024;
+
+/// Reads until told to stop.
+pub(super) fn follow(origin: &JournalOrigin, start: Start, mut outlet: Outlet) {
+    let cursor = match start.from {
+        Some(Position::Journal { cursor }) => Some(cursor),
+        Some(Position::Files(_)) | None => None,
+    };
+    let entry = Entry::new(origin.trust_unprivileged);
+    let mut reader = Reader { origin, not_before: start.not_before, cursor, entry };
+    while reader.try_once(&mut outlet).is_ok() {}
+}
+
+/// What outlives one opening of the journal.
+struct Reader<'a> {
+    origin: &'a JournalOrigin,
+    not_before: Timestamp,
+    /// Of the last entry read.
+    cursor: Option<String>,
+    entry: Entry,
+}
+
+/// Why an open journal is read no further.
+enum End {
+    Stopped,
+    Broken(Trouble),
+}
+
+/// What a batch was.
+struct Read {
+    entries: usize,
+    more: bool,
+}
+
+/// When to do what.
+struct Pace {
+    attentive_until: Instant,
+    process_at: Instant,
+    settle_at: Option<Instant>,
+    check_at: Instant,
+}
+
+impl Reader<'_> {
+    /// Opens the journal and reads until that is over, or waits a while if it cannot be opened.
+    fn try_once(&mut self, outlet: &mut Outlet) -> Result<(), Stopped> {
+        let mut opened = match Opened::open(self.origin) {
+            Ok(opened) => opened,
+            Err(trouble) => {
+                outlet.fares(Err(trouble))?;
+                return outlet.wait(None, RETRY);
+            }
+        };
+        outlet.fares(Ok(()))?;
+        match self.read(&mut opened, outlet) {
+            Err(End::Stopped) => Err(Stopped),
+            Err(End::Broken(trouble)) => {
+                outlet.notice(Notice::Restarted(trouble))?;
+                outlet.wait(None, RETRY)
+            }
+        }
+    }
+
+    /// Reads on after the last entry read, for as long as it goes.
+    fn read(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<Infallible, End> {
+        opened.seek(self.cursor.as_deref(), self.not_before)?;
+        let mut resuming = self.cursor.is_some();
+        let mut pace = Pace::new(Instant::now());
+        loop {
+            let read = self.read_batch(opened, outlet)?;
+            if let Some(lost) = opened.take_gap().filter(|_| resuming) {
+                outlet.notice(Notice::Restarted(lost))?;
+            }
+            if read.more {
+                continue;
+            }
+            outlet.wait(None, pace.next_look(Instant::now(), read.entries))?;
+            let now = Instant::now();
+            if Pace::is_due(&mut pace.process_at, now, GLANCE)
+                && !matches!(opened.journal.process()?, JournalWaitResult::Nop)
+            {
+                pace.settle_at = Some(now + SETTLE);
+            }
+            if pace.settle_at.take_if(|at| *at <= now).is_some() {
+                resuming = false;
+                opened.seek(self.cursor.as_deref(), self.not_before)?;
+            }
+            if Pace::is_due(&mut pace.check_at, now, RETRY) {
+                opened.check()?;
+            }
+        }
+    }
+
+    /// Reads and sends one batch.
+    fn read_batch(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<Read, End> {
+        outlet.begin()?;
+        let mut entries = 0;
+        let mut more = true;
+        while entries < BATCH_ENTRIES && outlet.tally().bytes < BATCH_BYTES {
+            more = opened.next()?;
+            if !more {
+                break;
+            }
+            entries += 1;
+            self.read_entry(opened, outlet)?;
+        }
+        if entries > 0 {
+            let cursor = opened.journal.cursor()?;
+            self.cursor = Some(cursor.clone());
+            outlet.send(Position::Journal { cursor }, more.then_some(0))?;
+        }
+        Ok(Read { entries, more })
+    }
+
+    fn read_entry(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<(), End> {
+        match self.entry.read(&mut opened.journal) {
+            Ok(Reading::Record { time, text }) => outlet.record(time, text),
+            Ok(Reading::Oversized) => outlet.tally().oversized += 1,
+            Ok(Reading::Suppressed(records)) => outlet.tally().suppressed += records,
+            Ok(Reading::Untrusted) => {}
+            Err(error) => {
+                let detail =
+                    format!("an entry of the journal cannot be read and is skipped: {error}");
+                outlet.notice(Notice::Error(Trouble { reason: "corrupt", detail }))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Pace {
+    fn new(now: Instant) -> Self {
+        Self {
+            attentive_until: now,
+            process_at: now + GLANCE,
+            settle_at: None,
+            check_at: now + RETRY,
+        }
+    }
+
+    /// How long to wait, having just read so many entries.
+    fn next_look(&mut self, now: Instant, entries: usize) -> Duration {
+        if entries > 0 {
+            self.attentive_until = now + ATTENTION;
+        }
+        if now < self.attentive_until { LOOK } else { GLANCE }
+    }
+
+    /// Whether `at` has come; then it comes again after `every`.
+    fn is_due(at: &mut Instant, now: Instant, every: Duration) -> bool {
+        let due = *at <= now;
+        if due {
+            *at = now + every;
+        }
+        due
+    }
+}
+
+impl From<Stopped> for End {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<Broken> for End {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken.0)
+    }
+}
+
+impl From<systemd::Error> for End {
+    fn from(error: systemd::Error) -> Self {
+        Self::Broken(Broken::from(error).0)
+    }
+}

@@ -1,0 +1,79 @@
+//! What the listeners make of a run of records: findings and counts.
+//!
+//! The one place where sources meet filters. Reused from batch to batch; nothing is allocated for
+//! a record that nobody recognises.
+
+use std::sync::Arc;
+
+use super::Listener;
+use super::batch::{Finding, Tally};
+use crate::failure::Failure;
+use crate::filter::{Match, Matcher, Outcome};
+use crate::jail::ban::JailName;
+use crate::moment::Moment;
+use crate::record::Record;
+
+/// The listeners' matchers, and what they have found since the last [`take`](Self::take).
+#[derive(Debug)]
+pub(super) struct Matching {
+    names: Arc<[JailName]>,
+    matchers: Vec<Matcher>, // Invariant: as many as names, in their order.
+    findings: Vec<Finding>,
+    tally: Tally,
+}
+
+impl Matching {
+    /// Matches for `listeners`.
+    pub(super) fn new(listeners: Vec<Listener>) -> Self {
+        let names: Arc<[JailName]> = listeners.iter().map(|l| l.jail.clone()).collect();
+        let matchers = listeners.into_iter().map(|l| Matcher::new(l.filter, l.time_zone)).collect();
+        let tally = empty_tally(names.len());
+        Self { names, matchers, findings: Vec::new(), tally }
+    }
+
+    /// The jails that listen.
+    pub(super) fn names(&self) -> Arc<[JailName]> {
+        Arc::clone(&self.names)
+    }
+
+    /// Counts to add to, for what is not a record's.
+    pub(super) fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// Shows every listener one record, read at `read`.
+    pub(super) fn read(&mut self, record: Record<'_>, read: Moment) {
+        self.tally.records += 1;
+        self.tally.bytes += record.text.len() as u64;
+        self.tally.last_record = self.tally.last_record.max(record.time);
+        for (listener, matcher) in self.matchers.iter_mut().enumerate() {
+            match matcher.read(record, read.wall) {
+                Outcome::Missed | Outcome::NoFail(..) => {}
+                Outcome::Ignored => self.tally.ignored[listener] += 1,
+                Outcome::Failure(found) => {
+                    if found.time.is_none() {
+                        self.tally.date_errors[listener] += 1;
+                    }
+                    self.tally.last_record = self.tally.last_record.max(found.time);
+                    self.findings.push(finding(listener, &found, read));
+                }
+            }
+        }
+    }
+
+    /// Everything found and counted since the last time.
+    pub(super) fn take(&mut self) -> (Vec<Finding>, Tally) {
+        let tally = std::mem::replace(&mut self.tally, empty_tally(self.names.len()));
+        (std::mem::take(&mut self.findings), tally)
+    }
+}
+
+fn finding(listener: usize, found: &Match<'_>, read: Moment) -> Finding {
+    let listener = u16::try_from(listener).expect("a source has fewer than 65,536 listeners");
+    let failure = Failure { address: found.address, time: found.time.unwrap_or(read.wall) };
+    Finding { listener, pattern: found.pattern, failure, read }
+}
+
+fn empty_tally(listeners: usize) -> Tally {
+    Tally { ignored: vec![0; listeners], date_errors: vec![0; listeners], ..Tally::default() }
+}

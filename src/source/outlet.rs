@@ -1,0 +1,121 @@
+//! A source's way out: what a reader calls with each record, and what it tells.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::Sender;
+
+use super::batch::{Batch, Body, Message, Notice, Position, SourceName, Tally, Trouble};
+use super::bell::Bell;
+use super::matching::Matching;
+use crate::moment::{Clock, Moment};
+use crate::record::Record;
+
+/// The thread is to end: it was asked to, or nobody receives any more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopped;
+
+/// Matches records, sends batches and notices, and knows when to stop.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    source: SourceName,
+    out: Sender<Message>,
+    bell: Arc<Bell>,
+    matching: Matching,
+    clock: Clock,
+    /// When the batch in hand began to be read.
+    read: Moment,
+    /// What was last said about the source; `None` until something was.
+    told: Option<Result<(), Trouble>>,
+}
+
+impl Outlet {
+    /// The outlet of one source.
+    pub(super) fn new(
+        source: SourceName,
+        out: Sender<Message>,
+        bell: Arc<Bell>,
+        matching: Matching,
+        clock: Clock,
+    ) -> Self {
+        Self { source, out, bell, matching, clock, read: clock(), told: None }
+    }
+
+    /// Begins a batch: swaps in new listeners, and notes the time.
+    pub(super) fn begin(&mut self) -> Result<(), Stopped> {
+        if self.bell.stopping() {
+            return Err(Stopped);
+        }
+        if let Some(listeners) = self.bell.new_listeners() {
+            self.matching = Matching::new(listeners);
+        }
+        self.read = (self.clock)();
+        Ok(())
+    }
+
+    /// Matches one record of the batch in hand.
+    pub(super) fn record(&mut self, time: Option<Timestamp>, text: &[u8]) {
+        self.matching.read(Record { time, text }, self.read);
+    }
+
+    /// The counts of the batch in hand.
+    pub(super) fn tally(&mut self) -> &mut Tally {
+        self.matching.tally()
+    }
+
+    /// Sends the batch in hand; waits while the channel is full.
+    pub(super) fn send(&mut self, through: Position, backlog: Option<u64>) -> Result<(), Stopped> {
+        let (findings, tally) = self.matching.take();
+        self.say(Body::Batch(Batch {
+            listeners: self.matching.names(),
+            findings,
+            tally,
+            through,
+            caught_up: backlog.is_none(),
+            backlog_bytes: backlog.unwrap_or(0),
+        }))
+    }
+
+    /// Tells of an event.
+    pub(super) fn notice(&mut self, notice: Notice) -> Result<(), Stopped> {
+        self.say(Body::Notice(notice))
+    }
+
+    /// Tells how the source fares, unless that was the last thing told.
+    pub(super) fn fares(&mut self, how: Result<(), Trouble>) -> Result<(), Stopped> {
+        if self.told.as_ref() == Some(&how) {
+            return Ok(());
+        }
+        self.told = Some(how.clone());
+        self.notice(how.map_or_else(Notice::Down, |()| Notice::Up))
+    }
+
+    /// Waits until `input` can be read, something is asked, or `timeout` has passed.
+    pub(super) fn wait(
+        &self,
+        input: Option<BorrowedFd<'_>>,
+        timeout: Duration,
+    ) -> Result<(), Stopped> {
+        if !self.bell.stopping() {
+            self.bell.wait(input, timeout);
+        }
+        if self.bell.stopping() { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn say(&mut self, body: Body) -> Result<(), Stopped> {
+        let message = Message { source: Arc::clone(&self.source), body };
+        self.out.blocking_send(message).map_err(|_| Stopped)
+    }
+}
+
+impl Drop for Outlet {
+    /// Last words: a thread that panicked must not pass for one that has nothing to say.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let detail = "a bug ended the source's thread; restart gaoler".to_owned();
+            let _ = self.fares(Err(Trouble { reason: "panic", detail }));
+        }
+    }
+}

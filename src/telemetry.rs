@@ -1,0 +1,17 @@
+//! What gaoler shows of itself: metrics, the pages that serve them, and the log.
+//!
+//! The daemon says what happened ([`metrics::Metrics`]) and how things stand
+//! ([`overview::Overview`]); nothing here decides anything, and nothing here makes the daemon wait.
+//! No address is ever a label.
+
+pub mod catalog;
+pub mod exposition;
+pub mod landing;
+pub mod lines;
+pub mod log;
+pub mod metrics;
+pub mod negotiation;
+pub mod news;
+pub mod overview;
+pub mod pages;
+pub mod server;

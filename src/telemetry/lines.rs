@@ -1,0 +1,172 @@
+//! Log lines in fail2ban's words, so that what reads fail2ban's log reads ours.
+//!
+//! The jail and the address stand beside the message as fields of their own: `journalctl
+//! GAOLER_JAIL=sshd`.
+
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::jail::ban::{JailName, show};
+
+/// A failure counted. `time` is the log's, shown in `zone`.
+pub fn found(jail: &JailName, address: IpAddr, time: Timestamp, zone: &TimeZone) {
+    let name = jail.as_str();
+    tracing::info!(jail = name, %address, "[{name}] Found {address} - {}", local(time, zone));
+}
+
+/// A failure did not count; `by` is `ignoreip` or `ignoreself`.
+pub fn ignored(jail: &JailName, address: IpAddr, by: &str) {
+    let name = jail.as_str();
+    tracing::info!(jail = name, %address, "[{name}] Ignore {address} by {by}");
+}
+
+/// A ban began.
+pub fn banned(jail: &JailName, address: &IpNet) {
+    ban(jail, address, "Ban");
+}
+
+/// A ban would have begun, were this no dry run.
+pub fn would_ban(jail: &JailName, address: &IpNet) {
+    ban(jail, address, "Would ban");
+}
+
+/// A ban of an earlier run goes on.
+pub fn restored(jail: &JailName, address: &IpNet) {
+    ban(jail, address, "Restore Ban");
+}
+
+/// A ban ended.
+pub fn unbanned(jail: &JailName, address: &IpNet) {
+    ban(jail, address, "Unban");
+}
+
+/// An address that is banned failed often enough for another ban.
+pub fn already_banned(jail: &JailName, address: &IpNet) {
+    let name = jail.as_str();
+    let address = show(address);
+    tracing::info!(jail = name, address, "[{name}] {address} already banned");
+}
+
+fn ban(jail: &JailName, address: &IpNet, what: &str) {
+    let name = jail.as_str();
+    let address = show(address);
+    tracing::info!(jail = name, address, "[{name}] {what} {address}");
+}
+
+/// `2026-11-22 10:00:00`, as fail2ban writes times.
+fn local(time: Timestamp, zone: &TimeZone) -> impl fmt::Display {
+    time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S")
+}
+
+/// Bytes that came from a log or a peer, fit for a terminal: what would move the cursor, turn the
+/// direction of writing or end the line is escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Printable<'a>(pub &'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control() || is_invisible(c) {
+                    write!(f, "{}", c.escape_default())?;
+                } else {
+                    f.write_char(c)?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Characters that change how others look: line and paragraph separators, joiners and marks of
+/// direction (Unicode's bidirectional algorithm, UAX #9), the byte order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
+    use proptest::prelude::*;
+    use tracing::field::Field;
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::layer::{Context, SubscriberExt as _};
+
+    use super::*;
+
+    #[test]
+    fn what_is_printable_stays_and_the_rest_is_shown() {
+        let check = |bytes: &[u8], expected| assert_eq!(Printable(bytes).to_string(), expected);
+        check("Ban 192.0.2.1 für \\ \"x\"".as_bytes(), "Ban 192.0.2.1 für \\ \"x\"");
+        check(b"a\x1b]0;b\x07\r\n\tc", "a\\u{1b}]0;b\\u{7}\\r\\n\\tc");
+        check(b"a\xff\xc3(", "a\\xff\\xc3(");
+        check("\u{202e}txt.exe\u{9b}2J".as_bytes(), "\\u{202e}txt.exe\\u{9b}2J");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_escapes_the_line(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let shown = Printable(&bytes).to_string();
+            prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible(c)));
+        }
+    }
+
+    /// Keeps the fields of each event, as the journal gets them.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+    impl<S: Subscriber> Layer<S> for Kept {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
+                let value = format!("{value:?}").trim_matches('"').to_owned();
+                self.0.lock().unwrap().insert(field.name(), value);
+            });
+        }
+    }
+
+    #[track_caller]
+    fn check(say: impl FnOnce(&JailName), message: &str, address: &str) {
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::registry().with(kept.clone());
+        tracing::subscriber::with_default(subscriber, || say(&JailName::new("sshd")));
+        let expected = [("address", address), ("jail", "sshd"), ("message", message)];
+        let expected = expected.map(|(name, value)| (name, value.to_owned())).into();
+        assert_eq!(*kept.0.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn the_words_are_fail2bans_and_the_fields_stand_beside_them() {
+        let (four, six) = ("192.0.2.1", "2001:db8::/64");
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let lone = net("192.0.2.1/32");
+        let time = "2026-11-22T10:00:00.5Z".parse().unwrap();
+        check(
+            |jail| found(jail, lone.addr(), time, &TimeZone::UTC),
+            "[sshd] Found 192.0.2.1 - 2026-11-22 10:00:00",
+            four,
+        );
+        let message = "[sshd] Ignore 192.0.2.1 by ignoreip";
+        check(|jail| ignored(jail, lone.addr(), "ignoreip"), message, four);
+        check(|jail| banned(jail, &lone), "[sshd] Ban 192.0.2.1", four);
+        check(|jail| restored(jail, &lone), "[sshd] Restore Ban 192.0.2.1", four);
+        check(|jail| unbanned(jail, &net(six)), "[sshd] Unban 2001:db8::/64", six);
+        check(|jail| already_banned(jail, &lone), "[sshd] 192.0.2.1 already banned", four);
+    }
+
+    #[test]
+    fn times_are_fail2bans() {
+        let time = "2026-11-22T09:00:00.5Z".parse().unwrap();
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        assert_eq!(local(time, &zone).to_string(), "2026-11-22 10:00:00");
+    }
+}

@@ -1,0 +1,128 @@
+//! The book of metrics: one registry, and a handle for each thing that is counted.
+//!
+//! A jail, a source and a backend get their handle when they appear; from then on, counting costs
+//! an atomic addition and no look-up by hash. Every series that can come is there at 0 from that
+//! moment, since `increase()` cannot see a first increment that creates its series.
+//!
+//! Source: DESIGN §6 for the catalog, the Prometheus naming practices for the names.
+
+pub mod enforcement;
+pub mod jail;
+mod label;
+pub mod process;
+pub mod reason;
+mod scale;
+pub mod source;
+pub mod state;
+
+use std::path::PathBuf;
+
+use prometheus_client::encoding::prometheus_protobuf::{encode, prometheus_data_model};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use self::enforcement::{BackendMetrics, EnforcementFamilies};
+use self::jail::{JailFamilies, JailMetrics, Settings};
+use self::process::Process;
+use self::source::{SourceFamilies, SourceMetrics};
+use self::state::{ReloadMetrics, StateMetrics};
+use crate::jail::ban::JailName;
+use crate::moment::Moment;
+
+/// A family of samples as Prometheus models them; what every format is written from.
+pub type MetricFamily = prometheus_data_model::MetricFamily;
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    version: String,
+    jails: JailFamilies,
+    sources: SourceFamilies,
+    enforcement: EnforcementFamilies,
+    /// How the configuration fares.
+    pub reload: ReloadMetrics,
+    /// How the state database fares.
+    pub state: StateMetrics,
+}
+
+impl Metrics {
+    /// Begins counting. `revision` is the commit the binary was built from; `started` is now, a
+    /// time at which the configuration has been read; `proc` is where the process's own
+    /// `/proc/self` is.
+    #[must_use]
+    pub fn new(version: &str, revision: &str, started: Moment, proc: PathBuf) -> Self {
+        let mut all = Registry::default();
+        all.register_collector(Box::new(Process::new(proc, started)));
+        let ours = all.sub_registry_with_prefix("gaoler");
+        let build = [("version", version.to_owned()), ("revision", revision.to_owned())];
+        ours.register("build", "What this is: always 1", Info::new(build));
+        let metrics = Self {
+            jails: JailFamilies::register(ours),
+            sources: SourceFamilies::register(ours),
+            enforcement: EnforcementFamilies::register(ours),
+            reload: ReloadMetrics::register(ours),
+            state: StateMetrics::register(ours),
+            version: version.to_owned(),
+            registry: all,
+        };
+        metrics.reload.ended(true, started);
+        metrics
+    }
+
+    /// gaoler's version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// A jail is there, or has new settings: its series begin at 0, or go on where they were.
+    #[must_use]
+    pub fn jail_appears(&self, jail: &JailName, settings: &Settings) -> JailMetrics {
+        self.jails.appear(jail, settings)
+    }
+
+    /// A jail is gone, and with it its series. What its handle counts afterwards, nobody sees.
+    pub fn jail_leaves(&self, jail: &JailMetrics) {
+        self.jails.forget(jail);
+    }
+
+    /// A source is there: its series begin at 0, or go on where they were.
+    #[must_use]
+    pub fn source_appears(&self, source: &str) -> SourceMetrics {
+        self.sources.appear(source)
+    }
+
+    /// A source is gone, and with it its series. What its handle counts afterwards, nobody sees.
+    pub fn source_leaves(&self, source: &SourceMetrics) {
+        self.sources.forget(source);
+    }
+
+    /// A backend is in use; `operations` are the words its
+    /// [`Report::Operation`](crate::enforcer::order::Report)s will have.
+    #[must_use]
+    pub fn backend_appears(&self, backend: &str, operations: &[&'static str]) -> BackendMetrics {
+        self.enforcement.appear(backend, operations)
+    }
+
+    /// All samples as they are now, families by name, series by labels.
+    ///
+    /// # Panics
+    ///
+    /// Never: only native histograms without classic buckets and clocks before 1970 fail to
+    /// encode, and there are none.
+    #[must_use]
+    pub fn families(&self) -> Vec<MetricFamily> {
+        let mut families = encode(&self.registry).expect("classic metrics encode");
+        families.sort_by(|a, b| a.name.cmp(&b.name));
+        for family in &mut families {
+            family.metric.sort_by(|a, b| labels(a).cmp(labels(b)));
+        }
+        families
+    }
+}
+
+/// A series' label values, in the order they are written.
+fn labels(metric: &prometheus_data_model::Metric) -> impl Iterator<Item = &str> {
+    metric.label.iter().map(|pair| pair.value.as_str())
+}

@@ -1,0 +1,294 @@
+//! What each jail found, counted and banned.
+
+use jiff::SignedDuration;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::label::{Labels, PerWord, family, family_of, forget_words, label as pair, per_word};
+use super::reason::{Ignored, Unbanned, Withheld};
+use super::scale::{FloatGauge, durations, seconds};
+use crate::jail::ban::{BanOrigin, JailName};
+use crate::source::batch::{Finding, Tally};
+
+/// What a jail's settings gauges show, and how many patterns its filter has.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many failregexes its filter has; [`Finding::pattern`] is below it.
+    pub patterns: u16,
+    /// As configured.
+    pub findtime: SignedDuration,
+    /// As configured.
+    pub maxretry: usize,
+    /// As configured; for ever when `None`.
+    pub bantime: Option<SignedDuration>,
+    /// Which backend enforces its bans: the `backend` label.
+    pub backend: String,
+}
+
+/// How many of each address family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PerFamily {
+    /// IPv4.
+    pub ipv4: u32,
+    /// IPv6.
+    pub ipv6: u32,
+}
+
+const ORIGINS: [&str; 2] = ["detected", "manual"];
+const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+
+/// The families with a `jail` label.
+#[derive(Debug)]
+pub(super) struct JailFamilies {
+    matches: Family<Labels<2>, Counter>,
+    date_errors: Family<Labels<1>, Counter>,
+    failures: Family<Labels<1>, Counter>,
+    ignored: Family<Labels<2>, Counter>,
+    stale: Family<Labels<1>, Counter>,
+    tracked: Family<Labels<1>, Gauge>,
+    bans: Family<Labels<2>, Counter>,
+    restored: Family<Labels<1>, Counter>,
+    withheld: Family<Labels<2>, Counter>,
+    unbans: Family<Labels<2>, Counter>,
+    desired: Family<Labels<2>, Gauge>,
+    enforced: Family<Labels<2>, Gauge>,
+    detection: Family<Labels<1>, Histogram>,
+    enforcement: Family<Labels<2>, Histogram>,
+    findtime: Family<Labels<1>, FloatGauge>,
+    maxretry: Family<Labels<1>, Gauge>,
+    bantime: Family<Labels<1>, FloatGauge>,
+}
+
+/// One jail's series. The one loop that owns the jail keeps it beside the jail.
+#[derive(Debug)]
+pub struct JailMetrics {
+    name: String,
+    backend: String,
+    matches: Vec<Counter>,
+    date_errors: Counter,
+    failures: Counter,
+    ignored: PerWord,
+    stale: Counter,
+    tracked: Gauge,
+    bans: PerWord,
+    restored: Counter,
+    withheld: PerWord,
+    unbans: PerWord,
+    desired: PerWord<Gauge>,
+    enforced: PerWord<Gauge>,
+    detection: Histogram,
+    enforcement: Histogram,
+}
+
+impl JailMetrics {
+    /// A batch came; `listener` is the jail's index in it.
+    pub fn observe_tally(&self, tally: &Tally, listener: usize) {
+        let of = |counts: &[u64]| counts.get(listener).copied().unwrap_or_default();
+        self.ignored.add(Ignored::Ignoreregex.word(), of(&tally.ignored));
+        self.date_errors.inc_by(of(&tally.date_errors));
+    }
+
+    /// A failregex matched. `caught_up`: of the batch it came in.
+    pub fn found(&self, finding: &Finding, caught_up: bool) {
+        if let Some(matches) = self.matches.get(usize::from(finding.pattern)) {
+            matches.inc();
+        }
+        if let Some(delay) = detection_delay(finding, caught_up) {
+            self.detection.observe(seconds(delay));
+        }
+    }
+
+    /// A failure counted against its address.
+    pub fn failed(&self) {
+        self.failures.inc();
+    }
+
+    /// A failure did not count.
+    pub fn ignored(&self, reason: Ignored) {
+        self.ignored.add(reason.word(), 1);
+    }
+
+    /// A failure was too old to count.
+    pub fn stale(&self) {
+        self.stale.inc();
+    }
+
+    /// How many addresses the jail has failures of.
+    pub fn tracking(&self, addresses: usize) {
+        self.tracked.set(i64::try_from(addresses).unwrap_or(i64::MAX));
+    }
+
+    /// A ban began.
+    pub fn banned(&self, origin: BanOrigin) {
+        let word = match origin {
+            BanOrigin::Detected => "detected",
+            BanOrigin::Manual => "manual",
+        };
+        self.bans.add(word, 1);
+    }
+
+    /// A ban of an earlier run goes on.
+    pub fn restored(&self) {
+        self.restored.inc();
+    }
+
+    /// A ban was due and did not begin.
+    pub fn withheld(&self, reason: Withheld) {
+        self.withheld.add(reason.word(), 1);
+    }
+
+    /// A ban ended.
+    pub fn unbanned(&self, reason: Unbanned) {
+        self.unbans.add(reason.word(), 1);
+    }
+
+    /// How many bans should be in force, and how many the firewall was seen to have.
+    pub fn set_bans(&self, desired: PerFamily, enforced: PerFamily) {
+        for (gauges, bans) in [(&self.desired, desired), (&self.enforced, enforced)] {
+            for (word, count) in [("ipv4", bans.ipv4), ("ipv6", bans.ipv6)] {
+                if let Some(gauge) = gauges.get(word) {
+                    gauge.set(count.into());
+                }
+            }
+        }
+    }
+
+    /// A ban is in force, so long after the record that decided it was read.
+    pub fn enforced_after(&self, took: SignedDuration) {
+        self.enforcement.observe(seconds(took));
+    }
+}
+
+/// From the record's own time to its reading; `None` where that would measure something else: a
+/// stamp in whole seconds, a backlog, a log whose clock is ahead.
+fn detection_delay(finding: &Finding, caught_up: bool) -> Option<SignedDuration> {
+    let written = finding.failure.time;
+    let precise = written.subsec_nanosecond() != 0;
+    let delay = finding.read.wall.duration_since(written);
+    (caught_up && precise && !delay.is_negative()).then_some(delay)
+}
+
+impl JailFamilies {
+    pub(super) fn register(to: &mut Registry) -> Self {
+        Self {
+            matches: family(to, "filter_matches", "Records each failregex matched, from 0"),
+            date_errors: family(
+                to,
+                "filter_date_errors",
+                "Failures without a readable date; they count at the time of reading",
+            ),
+            failures: family(to, "failures", "Failures that counted against their address"),
+            ignored: family(to, "ignored", "Records and failures that did not count, and why"),
+            stale: family(to, "stale", "Failures too old to count: before now by over findtime"),
+            tracked: family(to, "tracked_addresses", "Addresses with failures in the window"),
+            bans: family(to, "bans", "Bans that began, by who decided"),
+            restored: family(to, "bans_restored", "Bans of an earlier run that go on"),
+            withheld: family(to, "bans_withheld", "Bans that were due and did not begin, and why"),
+            unbans: family(to, "unbans", "Bans that ended, and why"),
+            desired: family(to, "bans_desired", "Bans that should be in force"),
+            enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
+            detection: family_of(
+                to,
+                "detection_delay",
+                Unit::Seconds,
+                "From a record's own time to its reading: sub-second stamps, no backlog",
+                durations,
+            ),
+            enforcement: family_of(
+                to,
+                "ban_enforcement_duration",
+                Unit::Seconds,
+                "From the reading of the record that decided a ban to the ban seen in force",
+                durations,
+            ),
+            findtime: family_of(
+                to,
+                "jail_findtime",
+                Unit::Seconds,
+                "The jail's findtime",
+                FloatGauge::default,
+            ),
+            maxretry: family(to, "jail_maxretry", "The jail's maxretry"),
+            bantime: family_of(
+                to,
+                "jail_bantime",
+                Unit::Seconds,
+                "The jail's bantime; +Inf: permanent",
+                FloatGauge::default,
+            ),
+        }
+    }
+
+    pub(super) fn appear(&self, name: &JailName, settings: &Settings) -> JailMetrics {
+        let name = name.as_str();
+        let one = [pair("jail", name)];
+        let first = ("jail", name);
+        self.show(&one, settings);
+        let with_backend = [pair("jail", name), pair("backend", &settings.backend)];
+        JailMetrics {
+            name: name.to_owned(),
+            backend: settings.backend.clone(),
+            matches: self.patterns(name, settings.patterns),
+            date_errors: self.date_errors.get_or_create_owned(&one),
+            failures: self.failures.get_or_create_owned(&one),
+            ignored: per_word(&self.ignored, first, "reason", Ignored::WORDS),
+            stale: self.stale.get_or_create_owned(&one),
+            tracked: self.tracked.get_or_create_owned(&one),
+            bans: per_word(&self.bans, first, "origin", &ORIGINS),
+            restored: self.restored.get_or_create_owned(&one),
+            withheld: per_word(&self.withheld, first, "reason", Withheld::WORDS),
+            unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
+            desired: per_word(&self.desired, first, "family", &FAMILIES),
+            enforced: per_word(&self.enforced, first, "family", &FAMILIES),
+            detection: self.detection.get_or_create_owned(&one),
+            enforcement: self.enforcement.get_or_create_owned(&with_backend),
+        }
+    }
+
+    /// Sets the gauges of the jail's settings.
+    fn show(&self, one: &Labels<1>, settings: &Settings) {
+        self.findtime.get_or_create_owned(one).set(seconds(settings.findtime));
+        let maxretry = i64::try_from(settings.maxretry).unwrap_or(i64::MAX);
+        self.maxretry.get_or_create_owned(one).set(maxretry);
+        self.bantime.get_or_create_owned(one).set(settings.bantime.map_or(f64::INFINITY, seconds));
+    }
+
+    /// One counter a pattern. Those that a reload has taken away go.
+    fn patterns(&self, jail: &str, count: u16) -> Vec<Counter> {
+        let labels = |pattern: u16| [pair("jail", jail), pair("pattern", &pattern.to_string())];
+        for gone in count..=u16::MAX {
+            if !self.matches.remove(&labels(gone)) {
+                break;
+            }
+        }
+        (0..count).map(|pattern| self.matches.get_or_create_owned(&labels(pattern))).collect()
+    }
+
+    pub(super) fn forget(&self, jail: &JailMetrics) {
+        let name = jail.name.as_str();
+        let one = [pair("jail", name)];
+        for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
+            counters.remove(&one);
+        }
+        for gauges in [&self.tracked, &self.maxretry] {
+            gauges.remove(&one);
+        }
+        for gauges in [&self.findtime, &self.bantime] {
+            gauges.remove(&one);
+        }
+        self.detection.remove(&one);
+        self.enforcement.remove(&[pair("jail", name), pair("backend", &jail.backend)]);
+        self.patterns(name, 0);
+        let first = ("jail", name);
+        forget_words(&self.ignored, first, "reason", Ignored::WORDS);
+        forget_words(&self.bans, first, "origin", &ORIGINS);
+        forget_words(&self.withheld, first, "reason", Withheld::WORDS);
+        forget_words(&self.unbans, first, "reason", Unbanned::WORDS);
+        for gauges in [&self.desired, &self.enforced] {
+            forget_words(gauges, first, "family", &FAMILIES);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Log lines on how gaoler itself fares: its sources, the firewall, the store, the configuration.
+//!
+//! A level says what to do: an error needs an operator now, a warning soon, the rest is for later.
+
+use std::fmt::Display;
+
+use super::lines::Printable;
+use super::overview::words;
+use crate::enforcer::order::Condition;
+use crate::jail::ban::{BanKey, show};
+use crate::source::batch::{Notice, Rotation};
+
+/// Something happened to a source.
+pub fn source(source: &str, notice: &Notice) {
+    match notice {
+        Notice::Up => tracing::info!(source, "{source}: reading"),
+        Notice::Down(trouble) => {
+            let (reason, detail) = (trouble.reason, Printable(trouble.detail.as_bytes()));
+            tracing::error!(source, reason, "{source}: cannot be read: {detail}");
+        }
+        Notice::Error(trouble) => {
+            let (reason, detail) = (trouble.reason, Printable(trouble.detail.as_bytes()));
+            tracing::warn!(source, reason, "{source}: {detail}");
+        }
+        Notice::Rotated(rotation) => {
+            let how = match rotation {
+                Rotation::Renamed => "by another file in its place",
+                Rotation::Truncated => "by cutting it short",
+            };
+            tracing::info!(source, "{source}: rotated {how}");
+        }
+        Notice::Restarted(trouble) => {
+            let (reason, detail) = (trouble.reason, Printable(trouble.detail.as_bytes()));
+            tracing::warn!(source, reason, "{source}: opened again: {detail}");
+        }
+    }
+}
+
+/// A batch found more failures than are worth a line each.
+pub fn found_more(failures: usize) {
+    tracing::info!(failures, "… and {failures} failures more in one read");
+}
+
+/// A ban that was in force is not.
+pub fn lost(key: &BanKey) {
+    let (jail, address) = (key.jail.as_str(), show(&key.address));
+    tracing::warn!(jail, address, "[{jail}] {address} is not refused any more; putting it back");
+}
+
+/// A ban cannot be enforced now, or at all.
+pub fn not_enforced(key: &BanKey, why: &str, gives_up: bool) {
+    let (jail, address) = (key.jail.as_str(), show(&key.address));
+    let why = Printable(why.as_bytes());
+    if gives_up {
+        tracing::error!(jail, address, "[{jail}] {address} is NOT refused: {why}");
+    } else {
+        tracing::warn!(jail, address, "[{jail}] {address} is not refused yet: {why}; trying again");
+    }
+}
+
+/// The firewall's state changed.
+pub fn condition(backend: &str, condition: &Condition) {
+    let state = Printable(words(condition).as_bytes());
+    match condition {
+        Condition::Ready => tracing::info!(backend, "{backend}: {state}"),
+        Condition::Starting => tracing::info!(backend, "{backend}: {state}; bans wait"),
+        Condition::Absent => tracing::warn!(backend, "{backend}: {state}; bans wait"),
+        Condition::Panic => tracing::warn!(backend, "{backend}: {state}; bans wait"),
+        Condition::Broken(_) => {
+            tracing::error!(backend, "{backend}: {state}; bans are not enforced");
+        }
+    }
+}
+
+/// What is was compared with what should be.
+pub fn reconciled(trigger: &str, missing: u64, unexpected: u64) {
+    if missing == 0 && unexpected == 0 {
+        tracing::debug!(trigger, "the firewall is as it should be ({trigger})");
+    } else {
+        tracing::info!(
+            trigger,
+            missing,
+            unexpected,
+            "the firewall was not as it should be ({trigger}): {missing} rules put back, \
+             {unexpected} removed"
+        );
+    }
+}
+
+/// The store works again, or does not.
+pub fn store(trouble: Option<&str>) {
+    match trouble {
+        None => tracing::info!("state database: works again; every ban is kept"),
+        Some(why) => {
+            let why = Printable(why.as_bytes());
+            tracing::error!("state database: {why}; bans go on, and are lost if gaoler ends now");
+        }
+    }
+}
+
+/// The configuration was read again.
+pub fn reloaded(refused: Option<&impl Display>) {
+    match refused {
+        None => tracing::info!("configuration reloaded"),
+        Some(refused) => tracing::error!("reload: {refused}"),
+    }
+}

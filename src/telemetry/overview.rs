@@ -1,0 +1,110 @@
+//! How things stand, as the daemon tells the pages; no counters, those are [`Metrics`]' business.
+//!
+//! [`Metrics`]: super::metrics::Metrics
+
+use crate::enforcer::order::Condition;
+
+/// How things stand. The default is a start: nothing works yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// Whether the configuration has been applied: sources and jails are known.
+    pub started: bool,
+    /// The sources.
+    pub sources: Vec<SourceState>,
+    /// The firewall's state; `None`: there is none to wait for, gaoler only watches.
+    pub firewall: Option<Condition>,
+    /// Whether the state database takes what it is given.
+    pub state_ok: bool,
+    /// The jails, in the configuration's order.
+    pub jails: Vec<JailNumbers>,
+}
+
+/// One source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceState {
+    /// Its name.
+    pub name: String,
+    /// Whether it can be read.
+    pub up: bool,
+    /// Whether all there is has been read.
+    pub caught_up: bool,
+}
+
+/// One jail's numbers, in the words of `fail2ban-client status JAIL`. No address is among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JailNumbers {
+    /// Its name.
+    pub name: String,
+    /// Addresses with failures in the window.
+    pub currently_failed: u64,
+    /// Failures since the store was made.
+    pub total_failed: u64,
+    /// Bans that should be in force.
+    pub currently_banned: u64,
+    /// Bans since the store was made.
+    pub total_banned: u64,
+    /// Bans that the firewall has been seen to have.
+    pub enforced: u64,
+}
+
+impl Overview {
+    /// Why gaoler does not do all it should, a sentence each; ready when there is none.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if !self.started {
+            reasons.push("the configuration is not applied yet".to_owned());
+        }
+        if !self.state_ok {
+            reasons.push("the state database takes no writes".to_owned());
+        }
+        if let Some(condition) = &self.firewall
+            && *condition != Condition::Ready
+        {
+            reasons.push(format!("the firewall is not ready: {}", words(condition)));
+        }
+        let down = self.sources.iter().filter(|source| !source.up);
+        reasons.extend(down.map(|source| format!("source {} cannot be read", source.name)));
+        reasons
+    }
+}
+
+/// The firewall's state, for a person.
+#[must_use]
+pub fn words(condition: &Condition) -> &str {
+    match condition {
+        Condition::Absent => "firewalld is not on the bus",
+        Condition::Starting => "firewalld is starting",
+        Condition::Ready => "ready",
+        Condition::Panic => "panic mode: it refuses every packet",
+        Condition::Broken(why) => why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_not_ready_and_a_whole_one_is() {
+        assert!(!Overview::default().reasons().is_empty());
+        let source = |up| SourceState { name: "/var/log/x".into(), up, caught_up: false };
+        let whole = Overview {
+            started: true,
+            sources: vec![source(true)],
+            firewall: Some(Condition::Ready),
+            state_ok: true,
+            jails: Vec::new(),
+        };
+        assert_eq!(whole.reasons(), [""; 0]);
+        assert_eq!(Overview { firewall: None, ..whole.clone() }.reasons(), [""; 0]);
+
+        let check = |overview: Overview, reason| assert_eq!(overview.reasons(), [reason]);
+        let broken = Condition::Broken("polkit refuses us".into());
+        let expected = "the firewall is not ready: polkit refuses us";
+        check(Overview { firewall: Some(broken), ..whole.clone() }, expected);
+        let expected = "source /var/log/x cannot be read";
+        check(Overview { sources: vec![source(false)], ..whole.clone() }, expected);
+        check(Overview { state_ok: false, ..whole }, "the state database takes no writes");
+    }
+}

@@ -1,0 +1,124 @@
+//! What each path answers: a request's head in, a response out, and no socket in between.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+
+use super::exposition::render;
+use super::landing::landing;
+use super::metrics::Metrics;
+use super::negotiation;
+use super::overview::Overview;
+
+/// What pages are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The counters.
+    pub metrics: &'a Metrics,
+    /// How things stand.
+    pub overview: &'a Overview,
+}
+
+/// A page before it is dressed for the wire.
+struct Page {
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Nothing may be loaded and nothing may run, whatever a name in the page turns out to hold.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+                                       base-uri 'none'; form-action 'none'; \
+                                       frame-ancestors 'none'";
+
+/// Answers one request. The body is there for `HEAD` too; whoever sends it leaves it out.
+#[must_use]
+pub fn answer(
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    shown: Shown,
+) -> Response<Full<Bytes>> {
+    let page = match path {
+        "/" => of_type(HTML, landing(shown.metrics.version(), shown.overview)),
+        "/metrics" => metrics(headers, shown.metrics),
+        "/-/healthy" => plain(StatusCode::OK, "gaoler is healthy\n"),
+        "/-/ready" => ready(shown.overview),
+        _ => plain(StatusCode::NOT_FOUND, "try /, /metrics, /-/healthy or /-/ready\n"),
+    };
+    let reads = method == Method::GET || method == Method::HEAD;
+    if reads || page.status == StatusCode::NOT_FOUND {
+        return dressed(page, headers);
+    }
+    let refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+    let mut response = dressed(refusal, headers);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn metrics(headers: &HeaderMap, metrics: &Metrics) -> Page {
+    let format = negotiation::format(&list(headers, &header::ACCEPT));
+    of_type(format.content_type(), render(&metrics.families(), format))
+}
+
+fn ready(overview: &Overview) -> Page {
+    let reasons = overview.reasons();
+    if reasons.is_empty() {
+        return plain(StatusCode::OK, "gaoler is ready\n");
+    }
+    let body = format!("gaoler is not ready\n{}\n", reasons.join("\n"));
+    Page { status: StatusCode::SERVICE_UNAVAILABLE, content_type: TEXT, body }
+}
+
+fn plain(status: StatusCode, text: &str) -> Page {
+    Page { status, content_type: TEXT, body: text.to_owned() }
+}
+
+fn of_type(content_type: &'static str, body: String) -> Page {
+    Page { status: StatusCode::OK, content_type, body }
+}
+
+/// A list header that came in one piece or several; empty if it did not come, or is not text.
+fn list(headers: &HeaderMap, name: &HeaderName) -> String {
+    let pieces: Vec<_> = headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect();
+    pieces.join(",")
+}
+
+/// Adds what keeps a browser from making more of a page than it is, and compresses it for who can
+/// read that.
+fn dressed(page: Page, request: &HeaderMap) -> Response<Full<Bytes>> {
+    let gzip = negotiation::gzip(&list(request, &header::ACCEPT_ENCODING));
+    let body = if gzip { compress(page.body.as_bytes()) } else { page.body.into_bytes() };
+    let length = body.len();
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = page.status;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, page.content_type),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::VARY, "Accept, Accept-Encoding"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn compress(body: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
+    gzip.write_all(body).and_then(|()| gzip.finish()).expect("a Vec takes any bytes")
+}

@@ -1,0 +1,70 @@
+//! The unit: hardened, without root, and quiet.
+
+use anyhow::{Context, Result};
+
+use crate::host::{Host, SOON};
+
+/// `systemd-analyze` finds no fault, and scores what was promised.
+pub(crate) fn verifies_and_is_hardened(host: &Host) -> Result<()> {
+    let verify = host.sh("systemd-analyze verify gaoler.service 2>&1")?;
+    assert_eq!(verify, "");
+    // Scored with the drop-in for log files, and without.
+    let with_logs = score(&host.sh("systemd-analyze security gaoler.service")?)?;
+    let base = score(&host.sh("cp /usr/lib/systemd/system/gaoler.service /tmp/base.service
+         systemd-analyze security --offline=true /tmp/base.service")?)?;
+    assert!(base <= 1.5, "base {base}");
+    assert!(with_logs <= 1.9, "with 20-httpd-logs.conf {with_logs}");
+    Ok(())
+}
+
+fn score(report: &str) -> Result<f64> {
+    let line = report.lines().find(|line| line.contains("Overall exposure level"));
+    let score = line.and_then(|line| line.split(": ").nth(1)).context("no score")?;
+    Ok(score.split_whitespace().next().context("no score")?.parse()?)
+}
+
+/// The process is user gaoler's, and can read logs but change nothing.
+pub(crate) fn runs_as_its_own_user(host: &Host) -> Result<()> {
+    host.settle()?;
+    let pid = host.sh("systemctl show -P MainPID gaoler")?;
+    let status = host.sh(&format!("cat /proc/{}/status", pid.trim()))?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|line| line.trim().to_owned()).with_context(|| format!("{name} in:\n{status}"))
+    };
+    let uid = host.sh("id -u gaoler")?;
+    let uids: Vec<String> = field("Uid:")?.split_whitespace().map(str::to_owned).collect();
+    assert!(uids.iter().all(|is| is == uid.trim()) && uid.trim() != "0", "{uids:?}");
+    let dac_read_search = format!("{:016x}", 1 << 2);
+    assert_eq!(field("CapEff:")?, dac_read_search);
+    assert_eq!(field("CapBnd:")?, dac_read_search);
+    assert_eq!(field("NoNewPrivs:")?, "1");
+    assert_eq!(field("Seccomp:")?, "2");
+    Ok(())
+}
+
+/// It stops when told, and the whole suite has drawn no complaint that was not provoked.
+pub(crate) fn stops_cleanly(host: &Host) -> Result<()> {
+    host.settle()?;
+    host.sh("systemctl stop gaoler")?;
+    host.until("it has stopped", SOON, || {
+        Ok((host.sh("systemctl is-active gaoler || true")? == "inactive\n").then_some(()))
+    })?;
+    let result = host.sh("systemctl show -P Result gaoler")?;
+    assert_eq!(result, "success\n");
+
+    // A line each, though a message may have several.
+    let complaints =
+        host.sh("journalctl -q _SYSTEMD_UNIT=gaoler.service -p err -o json | jq -c .MESSAGE")?;
+    let unprovoked: Vec<&str> =
+        complaints.lines().filter(|line| !PROVOKED.iter().any(|why| line.contains(why))).collect();
+    assert!(unprovoked.is_empty(), "{unprovoked:#?}");
+    let all = host.sh("journalctl -q _SYSTEMD_UNIT=gaoler.service -o cat")?;
+    assert!(!all.contains("panicked at"), "{all}");
+    let denied = host.sh("journalctl -q -b _TRANSPORT=audit -o cat | grep -c gaoler || true")?;
+    assert_eq!(denied, "0\n", "seccomp denied something");
+    Ok(())
+}
+
+/// What tests provoke: a broken configuration, and firewalld stopped.
+const PROVOKED: [&str; 2] = ["fintime", "firewalld: "];

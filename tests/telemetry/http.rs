@@ -1,0 +1,189 @@
+//! The pages over a real socket.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flate2::read::GzDecoder;
+use gaoler::enforcer::order::Condition;
+use gaoler::telemetry::overview::{JailNumbers, Overview, SourceState};
+use gaoler::telemetry::server::{CONNECTIONS, bind, serve};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::golden::{openmetrics, text};
+use crate::script::played;
+
+/// A server of the scripted hour.
+pub struct Served {
+    pub address: SocketAddr,
+    pub overview: watch::Sender<Overview>,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+impl Served {
+    pub fn start() -> Self {
+        let (overview, watched) = watch::channel(Overview::default());
+        let (stop, stopped) = oneshot::channel();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let metrics = Arc::new(played().metrics);
+        let ended = serve(listener, metrics, watched, async { _ = stopped.await }).unwrap();
+        Self { address, overview, stop, ended }
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+/// One request with these headers (each line ended by `\r\n`); the answer until the server closes.
+async fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: gaoler\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    let blank = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let body = bytes.split_off(blank + 4);
+    let head = String::from_utf8(bytes).unwrap();
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Answer { status, headers, body }
+}
+
+fn ready() -> Overview {
+    Overview {
+        started: true,
+        sources: vec![SourceState { name: "/var/log/a_log".into(), up: true, caught_up: true }],
+        firewall: Some(Condition::Ready),
+        state_ok: true,
+        jails: vec![JailNumbers { name: "sshd".into(), ..JailNumbers::default() }],
+    }
+}
+
+#[tokio::test]
+async fn metrics_come_as_asked() {
+    let server = Served::start();
+    let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
+    let open = ask(server.address, "GET", "/metrics", accept).await;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!((open.status, open.header("content-type")), (200, content_type));
+    assert_eq!(open.text(), openmetrics(&played().metrics));
+
+    let plain = ask(server.address, "GET", "/metrics?x=1", "").await;
+    let content_type = "text/plain; version=0.0.4; charset=utf-8";
+    assert_eq!((plain.status, plain.header("content-type")), (200, content_type));
+    assert_eq!(plain.text(), text(&played().metrics));
+    assert_eq!(plain.header("connection"), "close");
+    assert_eq!(plain.header("x-content-type-options"), "nosniff");
+    assert!(plain.header("content-security-policy").starts_with("default-src 'none';"));
+}
+
+#[tokio::test]
+async fn gzip_for_who_takes_it() {
+    let server = Served::start();
+    let packed = ask(server.address, "GET", "/metrics", "Accept-Encoding: gzip\r\n").await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    let mut page = String::new();
+    GzDecoder::new(packed.body.as_slice()).read_to_string(&mut page).unwrap();
+    assert_eq!(page, text(&played().metrics));
+    assert!(packed.body.len() < page.len() / 4, "{} of {}", packed.body.len(), page.len());
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let server = Served::start();
+    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/nowhere"] {
+        let get = ask(server.address, "GET", path, "").await;
+        let mut head = ask(server.address, "HEAD", path, "").await;
+        assert_eq!(head.body, b"", "{path}");
+        assert_eq!(head.status, get.status, "{path}");
+        head.headers.insert("date".into(), get.header("date").into());
+        assert_eq!(head.headers, get.headers, "{path}");
+        assert_eq!(get.header("content-length"), get.body.len().to_string());
+    }
+}
+
+#[tokio::test]
+async fn refuses_what_there_is_not() {
+    let server = Served::start();
+    assert_eq!(ask(server.address, "GET", "/metrics/", "").await.status, 404);
+    assert_eq!(ask(server.address, "POST", "/nowhere", "").await.status, 404);
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+        let refusal = ask(server.address, method, "/metrics", "Content-Length: 0\r\n").await;
+        assert_eq!((refusal.status, refusal.header("allow")), (405, "GET, HEAD"), "{method}");
+    }
+    let huge = format!("X: {}\r\n", "x".repeat(100_000));
+    assert_eq!(ask(server.address, "GET", "/", &huge).await.status, 431);
+}
+
+#[tokio::test]
+async fn ready_says_what_is_missing() {
+    let server = Served::start();
+    let early = ask(server.address, "GET", "/-/ready", "").await;
+    assert_eq!(early.status, 503);
+    assert!(early.text().contains("the configuration is not applied yet"), "{}", early.text());
+    assert_eq!(ask(server.address, "GET", "/-/healthy", "").await.status, 200);
+
+    server.overview.send_replace(ready());
+    let on = ask(server.address, "GET", "/-/ready", "").await;
+    assert_eq!((on.status, on.text()), (200, "gaoler is ready\n"));
+    let page = ask(server.address, "GET", "/", "").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.text().contains("<tr><td>sshd</td>"), "{}", page.text());
+
+    server.overview.send_modify(|now| now.firewall = Some(Condition::Absent));
+    let off = ask(server.address, "GET", "/-/ready", "").await;
+    let why = "gaoler is not ready\nthe firewall is not ready: firewalld is not on the bus\n";
+    assert_eq!((off.status, off.text()), (503, why));
+}
+
+/// Time is the runtime's own here: it jumps to the next deadline when all wait.
+#[tokio::test(start_paused = true)]
+async fn idlers_hold_their_place_for_a_while_only() {
+    let server = Served::start();
+    let mut idlers = Vec::new();
+    for nth in 0..CONNECTIONS {
+        let mut idler = TcpStream::connect(server.address).await.unwrap();
+        let part: &[u8] = if nth % 2 == 0 { b"" } else { b"GET / HTTP/1.1\r\nHost: " };
+        idler.write_all(part).await.unwrap();
+        idlers.push(idler);
+    }
+    let hour = Duration::from_hours(1);
+    let answer = timeout(hour, ask(server.address, "GET", "/-/healthy", "")).await.unwrap();
+    assert_eq!(answer.status, 200);
+    for mut idler in idlers {
+        let mut rest = Vec::new();
+        timeout(hour, idler.read_to_end(&mut rest)).await.expect("closed").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn stops_when_told() {
+    let server = Served::start();
+    assert_eq!(ask(server.address, "GET", "/-/healthy", "").await.status, 200);
+    server.stop.send(()).unwrap();
+    timeout(Duration::from_mins(1), server.ended).await.expect("it ends").unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err());
+}

@@ -1,0 +1,147 @@
+//! Holds what rustc does not: the direction of dependencies, and that decisions stay pure.
+//!
+//! `main → cli → daemon → shell → core`. A file may name modules below its own layer, its own
+//! module, and beside it only what is listed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The layers, lowest first. A module may use those of lower layers.
+const LAYERS: [&[&str]; 4] = [
+    &["moment", "record", "failure", "filter", "jail"],
+    &["config", "source", "enforcer", "store", "control", "telemetry"],
+    &["daemon"],
+    &["cli"],
+];
+
+/// Uses within a layer that are meant: (who, whom).
+const BESIDE: [(&str, &str); 12] = [
+    ("record", "moment"),
+    ("failure", "moment"),
+    ("filter", "record"),
+    ("filter", "failure"),
+    ("jail", "failure"),
+    ("jail", "moment"),
+    // The words that shell modules say to each other about: settings, and what sources and the
+    // enforcer report.
+    ("enforcer", "config"),
+    ("store", "source"),
+    ("telemetry", "source"),
+    ("telemetry", "enforcer"),
+    ("control", "telemetry"),
+    ("source", "config"),
+];
+
+/// What a pure module must not name.
+const IMPURE: [&str; 12] = [
+    "tokio",
+    "zbus",
+    "tracing",
+    "hyper",
+    "rusqlite",
+    "std::fs",
+    "std::io",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::thread",
+    "::now()",
+    "std::env",
+];
+
+#[test]
+fn nothing_points_back() {
+    for (layer, modules) in LAYERS.iter().enumerate() {
+        for module in *modules {
+            for file in files_of(module) {
+                let text = code(&file);
+                for (other_layer, others) in LAYERS.iter().enumerate() {
+                    for other in others.iter().filter(|other| *other != module) {
+                        let allowed = other_layer < layer
+                            || other_layer == layer && BESIDE.contains(&(*module, *other));
+                        let names = text.contains(&format!("crate::{other}::"))
+                            || text.contains(&format!("crate::{{{other}"));
+                        assert!(
+                            allowed || !names,
+                            "{}: `{module}` must not use `{other}`",
+                            file.display()
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn decisions_stay_pure() {
+    for module in LAYERS[0] {
+        for file in files_of(module) {
+            let text = code(&file);
+            for word in IMPURE {
+                assert!(!text.contains(word), "{}: a pure module names `{word}`", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn main_stays_thin() {
+    let main = fs::read_to_string(src().join("main.rs")).unwrap();
+    assert!(main.lines().count() <= 40, "main.rs only hands over and reports");
+}
+
+#[test]
+fn every_module_has_a_layer() {
+    let library = fs::read_to_string(src().join("lib.rs")).unwrap();
+    let modules = library.lines().filter_map(|line| line.strip_prefix("pub mod "));
+    for module in modules.map(|line| line.trim_end_matches(';')) {
+        assert!(
+            LAYERS.iter().any(|layer| layer.contains(&module)),
+            "`{module}` is in no layer of tests/tidy.rs"
+        );
+    }
+}
+
+#[test]
+fn files_stay_readable() {
+    for layer in LAYERS {
+        for module in layer {
+            for file in files_of(module) {
+                let lines = code(&file).lines().count();
+                assert!(lines <= 400, "{}: {lines} lines: split by idea", file.display());
+            }
+        }
+    }
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The module's own file and all below it, but tests, which may name anything.
+fn files_of(module: &str) -> Vec<PathBuf> {
+    let mut files = vec![src().join(module).with_extension("rs")];
+    let mut directories = vec![src().join(module)];
+    while let Some(directory) = directories.pop() {
+        let Ok(entries) = fs::read_dir(directory) else { continue };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && path.file_name().is_some_and(|name| name != "tests.rs")
+            {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+/// The file without its tests and its comments: both may name anything.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
