@@ -9,6 +9,8 @@ SYSCONFDIR ?= /etc
 DESTDIR ?=
 BIN ?= target/release/gaoler
 CARGO ?= cargo
+# The commit, for `gaoler_build_info`.
+export GAOLER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share
@@ -98,8 +100,12 @@ doc: ## The code's own documentation, without a broken link
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 .PHONY: deny
-deny: ## Licences, sources and duplicate versions of the dependencies, and known vulnerabilities
+deny: ## Licences and sources of the dependencies, and what may not be among them
 	@scripts/deny.sh
+
+.PHONY: advisories
+advisories: ## Known vulnerabilities of the dependencies; needs the RustSec database (a git repository)
+	@scripts/deny.sh advisories
 
 .PHONY: host
 host: deps ## The host in a box (needs root); TEST=name plays one test

@@ -5,12 +5,16 @@ mod check;
 mod daemon;
 pub mod test;
 mod tree;
+mod value;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+
+use crate::control::api::Bantime;
 
 /// Where the configuration is, unless `--config` says otherwise.
 const CONFIG: &str = "/etc/gaoler/gaoler.yaml";
@@ -56,20 +60,20 @@ enum Verb {
     Ban {
         /// The jail.
         jail: String,
-        /// Addresses (192.0.2.7, `2001:db8::7`) or networks (192.0.2.0/24).
-        #[arg(required = true)]
-        addresses: Vec<String>,
+        /// Addresses or networks, IPv4 or IPv6, such as 192.0.2.7 or 192.0.2.0/24.
+        #[arg(required = true, value_parser = value::network)]
+        addresses: Vec<IpNet>,
         /// How long, instead of the jail's bantime: 600, 10m, 1d12h, permanent.
-        #[arg(long = "for", value_name = "TIME")]
-        bantime: Option<String>,
+        #[arg(long = "for", value_name = "TIME", value_parser = value::bantime)]
+        bantime: Option<Bantime>,
         #[command(flatten)]
         ask: AskArgs,
     },
     /// Release addresses. Returns when the firewall has let go of them; prints how many.
     Unban {
         /// Addresses or networks, as `gaoler banned` shows them.
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
-        addresses: Vec<String>,
+        #[arg(required_unless_present = "all", conflicts_with = "all", value_parser = value::network)]
+        addresses: Vec<IpNet>,
         /// Only from this jail.
         #[arg(long)]
         jail: Option<String>,
@@ -170,7 +174,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Check(CheckArgs { config, format }) => check::run(&config, format.format),
         Verb::Status { jail, ask } => ask::status(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Ban { jail, addresses, bantime, ask } => {
-            ask::ban(&ask.socket, &jail, &addresses, bantime.as_deref(), ask.format.format)
+            ask::ban(&ask.socket, &jail, &addresses, bantime, ask.format.format)
         }
         Verb::Unban { addresses, jail, all, ask } => {
             ask::unban(&ask.socket, jail.as_deref(), &addresses, all, ask.format.format)

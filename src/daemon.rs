@@ -46,7 +46,7 @@ use crate::jail::ban::JailName;
 use crate::moment::{Boot, Moment};
 use crate::source::batch::{Message, Position, SourceName};
 use crate::store::Store;
-use crate::store::change::Totals;
+use crate::store::change::{Totals, Window};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::enforcement::BackendMetrics;
 use crate::telemetry::overview::Overview;
@@ -70,6 +70,8 @@ struct Daemon {
     positions: BTreeMap<SourceName, Position>,
     /// Lifetime totals of jails that do not run now; a reload may bring them back.
     totals: BTreeMap<JailName, Totals>,
+    /// Windows of jails that are gone, to be kept no longer.
+    orphans: Vec<Window>,
     own_addresses: Vec<IpAddr>,
     standings: Standings,
     keeping: Keeping,
@@ -123,6 +125,7 @@ impl Daemon {
             sources: BTreeMap::new(),
             positions: BTreeMap::new(),
             totals: BTreeMap::new(),
+            orphans: Vec::new(),
             own_addresses: setting.own_addresses,
             standings: Standings::default(),
             keeping: Keeping::default(),
@@ -168,7 +171,8 @@ impl Daemon {
         if self.sweep_due <= now.boot {
             self.sweep(now);
         }
-        if let Some((sequence, change)) = self.keeping.commit(now.boot, self.stopping) {
+        if let Some((sequence, mut change)) = self.keeping.commit(now.boot, self.stopping) {
+            change.windows = self.changed_windows();
             match &self.store {
                 Some(store) => store.commit(sequence, change),
                 None => drop(self.keeping.acknowledged(sequence, true)),
@@ -197,6 +201,21 @@ impl Daemon {
         let next = ends.chain(others.into_iter().flatten()).min();
         let sleep = next.map_or(LONGEST_SLEEP, |next| next.since(now));
         sleep.clamp(SignedDuration::ZERO, LONGEST_SLEEP).unsigned_abs()
+    }
+
+    /// The windows that the lines before the positions in hand have changed.
+    fn changed_windows(&mut self) -> Vec<Window> {
+        let mut windows = std::mem::take(&mut self.orphans);
+        for running in &mut self.jails {
+            let jail = running.settings.name.clone();
+            let changed = running.jail.take_changed_windows().into_iter();
+            windows.extend(changed.map(|(address, times)| Window {
+                jail: jail.clone(),
+                address,
+                times,
+            }));
+        }
+        windows
     }
 
     fn sweep(&mut self, now: Moment) {

@@ -16,6 +16,7 @@ pub mod httpd;
 pub mod lint;
 pub mod matcher;
 mod pattern;
+mod prefix;
 pub mod samples;
 mod session;
 pub mod tags;
@@ -32,6 +33,7 @@ use self::date::Dates;
 use self::error::{Place, Problem};
 use self::httpd::rule::Rule;
 use self::pattern::Pattern;
+use self::prefix::Prefix;
 
 /// A compiled filter. Immutable and shared; what changes from line to line is a [`Matcher`]'s.
 #[derive(Debug)]
@@ -42,22 +44,23 @@ pub struct Filter {
     pub mode: String,
     dates: Dates,
     recogniser: Recogniser,
+    /// All of ignoreregex at once, if there is any.
+    ignoreregex: Option<RegexSet>,
     warnings: Vec<String>,
 }
 
 /// How failures are recognised.
 #[derive(Clone, Debug)]
 enum Recogniser {
-    Patterns(Patterns),
+    Patterns(Box<Patterns>),
     Httpd(Rule),
 }
 
 /// Patterns, in the order in which they are tried.
 #[derive(Clone, Debug)]
 struct Patterns {
-    prefregex: Option<Pattern>,
+    prefregex: Option<Prefix>,
     failregex: Vec<Pattern>,
-    ignoreregex: RegexSet,
     /// All of failregex at once: whether any of it can match. Most lines end here.
     gate: RegexSet,
 }
@@ -75,22 +78,23 @@ impl Filter {
     pub fn compile(definition: &Definition, mode: &str) -> Result<Self, FilterError> {
         let sources = sources(definition, mode)?;
         let recogniser = match &definition.httpd {
-            Some(_) if !sources.is_empty() => {
+            Some(_) if !sources.is_empty() || definition.prefregex.is_some() => {
                 return Err(FilterError::Both(definition.name.clone()));
             }
             Some(rule) => Recogniser::Httpd(Rule::compile(rule).map_err(|refusal| {
                 refused(definition, refusal.place, &refusal.pattern, refusal.problem)
             })?),
-            None => Recogniser::Patterns(patterns(definition, &sources)?),
+            None => Recogniser::Patterns(Box::new(patterns(definition, &sources)?)),
         };
         let dates = match &definition.datepattern {
             None => Dates::Usual,
             Some(text) => Dates::parse(text)
                 .map_err(|problem| refused(definition, Place::Datepattern, text, problem.into()))?,
         };
+        let ignoreregex = ignoreregex(definition)?;
         let warnings = warnings(definition, &sources);
         let (definition, mode) = (definition.clone(), mode.to_owned());
-        Ok(Self { definition, mode, dates, recogniser, warnings })
+        Ok(Self { definition, mode, dates, recogniser, ignoreregex, warnings })
     }
 
     /// Its name: the file's, without `.yaml`.
@@ -184,10 +188,13 @@ fn patterns(definition: &Definition, sources: &[Source<'_>]) -> Result<Patterns,
         Pattern::compile(text).map_err(|problem| refused(definition, place.clone(), text, problem))
     };
     let prefregex = match &definition.prefregex {
-        Some(text) => Some(compile(&Place::Prefregex, text)?),
+        Some(text) => Some(
+            Prefix::compile(text)
+                .map_err(|problem| refused(definition, Place::Prefregex, text, problem))?,
+        ),
         None => None,
     };
-    let address_before = prefregex.as_ref().is_some_and(|pattern| pattern.groups.has_address());
+    let address_before = prefregex.as_ref().is_some_and(Prefix::has_address);
     let mut failregex = Vec::with_capacity(sources.len());
     for Source { place, text } in sources {
         let pattern = compile(place, text)?;
@@ -197,16 +204,24 @@ fn patterns(definition: &Definition, sources: &[Source<'_>]) -> Result<Patterns,
         }
         failregex.push(pattern);
     }
-    let mut ignoreregex = Vec::with_capacity(definition.ignoreregex.len());
+    let gate = set(&failregex)
+        .map_err(|problem| refused(definition, Place::Failregex(1), "(all of them)", problem))?;
+    Ok(Patterns { prefregex, failregex, gate })
+}
+
+fn ignoreregex(definition: &Definition) -> Result<Option<RegexSet>, FilterError> {
+    let mut patterns = Vec::with_capacity(definition.ignoreregex.len());
     for (number, text) in (1..).zip(&definition.ignoreregex) {
-        ignoreregex.push(compile(&Place::Ignoreregex(number), text)?);
+        let place = Place::Ignoreregex(number);
+        let pattern = Pattern::compile(text);
+        patterns.push(pattern.map_err(|problem| refused(definition, place, text, problem))?);
     }
-    let set = |patterns: &[Pattern], place| {
-        set(patterns).map_err(|problem| refused(definition, place, "(all of them)", problem))
-    };
-    let gate = set(&failregex, Place::Failregex(1))?;
-    let ignoreregex = set(&ignoreregex, Place::Ignoreregex(1))?;
-    Ok(Patterns { prefregex, failregex, ignoreregex, gate })
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let set = set(&patterns);
+    let place = Place::Ignoreregex(1);
+    set.map(Some).map_err(|problem| refused(definition, place, "(all of them)", problem))
 }
 
 /// Whether any of them matches, asked at once.

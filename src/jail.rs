@@ -13,7 +13,7 @@ pub mod windows;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use self::ban::{Ban, BanKey, BanOrigin, JailName};
 use self::ignore::{IgnoreList, IgnoreReason};
@@ -152,6 +152,17 @@ impl Jail {
         self.ignore.overlap(&ban.key.address).is_none() && self.ledger.restore(ban, now)
     }
 
+    /// Takes up the failures that an earlier run counted; those that can no longer count go with
+    /// the next sweep.
+    pub fn restore_window(&mut self, host: IpAddr, times: &[Timestamp]) {
+        self.windows.restore(self.policy.threshold, host, times);
+    }
+
+    /// The failure windows that have changed since the last time; none for one that is gone.
+    pub fn take_changed_windows(&mut self) -> Vec<(IpAddr, Vec<Timestamp>)> {
+        self.windows.take_changed()
+    }
+
     /// Ends a ban on an operator's word, and forgets the failures of its address.
     pub fn unban(&mut self, address: &IpNet) -> Option<Ban> {
         let address = address.trunc();
@@ -219,8 +230,6 @@ impl Jail {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::moment::Boot;
 

@@ -4,12 +4,11 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use hyper::Method;
 use ipnet::IpNet;
 
 use super::{Format, tree};
-use crate::config::duration::{self, Length};
 use crate::control::api::{
     BanRequest, BanStatus, Banned, Bantime, Changed, Reloaded, Status, UnbanRequest,
 };
@@ -66,15 +65,11 @@ pub(super) fn banned(
 pub(super) fn ban(
     socket: &Path,
     jail: &str,
-    addresses: &[String],
-    bantime: Option<&str>,
+    addresses: &[IpNet],
+    bantime: Option<Bantime>,
     format: Format,
 ) -> anyhow::Result<ExitCode> {
-    let request = BanRequest {
-        jail: jail.to_owned(),
-        addresses: parse(addresses)?,
-        bantime: bantime.map(length).transpose()?,
-    };
+    let request = BanRequest { jail: jail.to_owned(), addresses: addresses.to_vec(), bantime };
     change(socket, "/api/v1/ban", serde_json::to_vec(&request)?, format)
 }
 
@@ -86,11 +81,12 @@ pub(super) fn ban(
 pub(super) fn unban(
     socket: &Path,
     jail: Option<&str>,
-    addresses: &[String],
+    addresses: &[IpNet],
     all: bool,
     format: Format,
 ) -> anyhow::Result<ExitCode> {
-    let request = UnbanRequest { jail: jail.map(str::to_owned), addresses: parse(addresses)?, all };
+    let request =
+        UnbanRequest { jail: jail.map(str::to_owned), addresses: addresses.to_vec(), all };
     change(socket, "/api/v1/unban", serde_json::to_vec(&request)?, format)
 }
 
@@ -124,26 +120,6 @@ fn ask<T: serde::de::DeserializeOwned>(
 ) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(client::ask(socket, method, path, body))?)
-}
-
-fn parse(addresses: &[String]) -> anyhow::Result<Vec<IpNet>> {
-    addresses
-        .iter()
-        .map(|text| {
-            let host = text.parse::<std::net::IpAddr>().map(|host| IpNet::from(host.to_canonical()));
-            host.or_else(|_| text.parse::<IpNet>()).map(|net| net.trunc()).with_context(|| {
-                format!("`{text}` is neither an address (192.0.2.7, 2001:db8::7) nor a network (192.0.2.0/24)")
-            })
-        })
-        .collect()
-}
-
-fn length(text: &str) -> anyhow::Result<Bantime> {
-    match duration::parse(text) {
-        Ok(Length::Permanent) => Ok(Bantime::Permanent),
-        Ok(Length::Of(duration)) => Ok(Bantime::Seconds(duration.as_secs())),
-        Err(error) => bail!("--for: `{text}` {error}"),
-    }
 }
 
 fn table(bans: &[BanStatus]) -> String {

@@ -20,7 +20,9 @@ use jiff::tz::TimeZone;
 use self::human::Human;
 use self::json::Json;
 use self::lines::{Lines, Next};
+use super::Format;
 use crate::config::filters::Filters;
+use crate::daemon::clock;
 use crate::filter::date::Form;
 use crate::filter::{Definition, Filter, Matcher, NORMAL, Outcome};
 use crate::record::Record;
@@ -79,12 +81,6 @@ enum LogType {
     Journal,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
-}
-
 /// Takes what each line is, and tells of it.
 trait Report {
     /// One line of input, its number from 1.
@@ -108,7 +104,7 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
         eprintln!("warning: {warning}");
     }
     let zone = zone(args.timezone.as_deref())?;
-    let now = args.now.unwrap_or_else(now);
+    let now = args.now.unwrap_or_else(|| clock::now().wall);
     let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
     let out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
     let (input, progress) = open(&args.file)?;
@@ -182,14 +178,6 @@ fn shown(args: &TestArgs) -> human::Shown {
         missed: args.print_all_missed,
         ignored: args.print_all_ignored,
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "no daemon runs here: the verb's own reading of the clock"
-)]
-fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 /// A long log's progress is shown on a terminal, on the side.

@@ -1,7 +1,7 @@
 //! What may stand in a file: every section and key, said once.
 //!
 //! From these tables come the check of what is written ([`super::walk`]), the JSON Schemas
-//! ([`super::schema`]), the reference in the documentation ([`super::reference`]), and the defaults
+//! ([`super::schema()`]), the reference in the documentation ([`super::reference`]), and the defaults
 //! that [`super::view`] falls back on.
 
 pub(super) mod filter;

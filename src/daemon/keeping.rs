@@ -152,7 +152,13 @@ impl Keeping {
     /// Whether all that was handed over is kept, and nothing waits.
     #[must_use]
     pub(super) fn is_idle(&self) -> bool {
-        self.held.is_empty() && self.since.is_none() && self.orders.is_empty()
+        !self.awaits_store() && self.since.is_none() && self.orders.is_empty()
+    }
+
+    /// Whether a ban, or its end, is handed over and not yet kept.
+    #[must_use]
+    pub(super) fn awaits_store(&self) -> bool {
+        !self.held.is_empty()
     }
 }
 

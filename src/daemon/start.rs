@@ -24,7 +24,7 @@ use crate::enforcer::order::{Block, Order, Report};
 use crate::jail::ban::BanKey;
 use crate::moment::Moment;
 use crate::source::batch::Message;
-use crate::store::change::{Ended, Saved};
+use crate::store::change::{Ended, Saved, Window};
 use crate::store::{Ack, Store, StoreError};
 use crate::telemetry;
 use crate::telemetry::lines;
@@ -118,6 +118,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let enforcement = if options.dry_run { Enforcement::None } else { config.enforcement.clone() };
     let (version, revision) = (env!("CARGO_PKG_VERSION"), options.revision);
     let metrics = Arc::new(Metrics::new(version, revision, now, "/proc/self".into()));
+    metrics.state.opened(store.is_some());
     let (orders, ordered) = mpsc::unbounded_channel();
     let (overview, shown) = watch::channel(Overview::default());
 
@@ -199,6 +200,7 @@ impl Daemon {
         for settings in &config.jails {
             self.add_jail(settings.clone());
         }
+        self.take_up_windows(saved.windows);
         let mut desired = Vec::new();
         for ban in saved.bans {
             let key = ban.key.clone();
@@ -219,6 +221,16 @@ impl Daemon {
             self.show_bans(&key);
         }
         desired
+    }
+
+    /// Takes up the failures counted so far.
+    fn take_up_windows(&mut self, windows: Vec<Window>) {
+        for Window { jail, address, times } in windows {
+            match self.index(&jail) {
+                Some(index) => self.jails[index].jail.restore_window(address, &times),
+                None => self.orphans.push(Window { jail, address, times: Vec::new() }),
+            }
+        }
     }
 
     /// Ends a ban that ran out, or was forbidden, while nobody watched. Its rules go when the

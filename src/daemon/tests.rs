@@ -14,7 +14,6 @@ use crate::failure::Failure;
 use crate::jail::ban::BanKey;
 use crate::source::batch::{Batch, Body, Finding, Tally};
 use crate::store::Ack;
-use crate::store::change::Saved;
 
 const JAILS: &str = "
 defaults: {ignoreip: [198.51.100.0/24]}
@@ -37,7 +36,11 @@ type Answered = oneshot::Receiver<Result<Answer, Refused>>;
 
 impl Stage {
     fn new(yaml: &str, dry_run: bool) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::resumed(tempfile::tempdir().unwrap(), yaml, dry_run)
+    }
+
+    /// A daemon that finds what an earlier one left in the directory.
+    fn resumed(directory: tempfile::TempDir, yaml: &str, dry_run: bool) -> Self {
         let path = directory.path().join("gaoler.yaml");
         std::fs::write(&path, yaml).unwrap();
         let config = config::load(&path).unwrap();
@@ -47,7 +50,7 @@ impl Stage {
         };
         let (ack_sender, acks) = mpsc::unbounded_channel();
         let state = directory.path().join("state.db");
-        let (store, _) = Store::open(&state, super::clock::now, ack_sender).unwrap();
+        let (store, saved) = Store::open(&state, super::clock::now, ack_sender).unwrap();
         let (order_sender, orders) = mpsc::unbounded_channel();
         let (event_sender, events) = mpsc::channel(16);
         let enforcement = config.enforcement.clone();
@@ -64,8 +67,14 @@ impl Stage {
             metrics: Arc::new(Metrics::new("0", "0", now, "/proc/self".into())),
             overview: watch::channel(Overview::default()).0,
         });
-        daemon.take_up(&config, Saved::default(), now);
+        daemon.take_up(&config, saved, now);
         Self { daemon, orders, acks, events, now, directory }
+    }
+
+    /// Ends the daemon; what it left is in the directory.
+    fn end(self) -> tempfile::TempDir {
+        self.daemon.store.expect("every stage has one").close().unwrap();
+        self.directory
     }
 
     fn after(&mut self, millis: i64) -> &mut Self {
@@ -94,12 +103,11 @@ impl Stage {
         self.turn(Event::Source(message))
     }
 
-    /// Lets the store's answers in, once it has answered what it was given.
+    /// Lets the store's answers in, until every ban that it was given is kept.
     async fn kept(&mut self) -> &mut Self {
-        let ack = tokio::time::timeout(std::time::Duration::from_secs(30), self.acks.recv());
-        let ack = ack.await.expect("the store answers").expect("the store lives");
-        self.turn(Event::Stored(ack));
-        while let Ok(ack) = self.acks.try_recv() {
+        while self.daemon.keeping.awaits_store() {
+            let ack = tokio::time::timeout(std::time::Duration::from_secs(30), self.acks.recv());
+            let ack = ack.await.expect("the store answers").expect("the store lives");
             self.turn(Event::Stored(ack));
         }
         self
@@ -238,6 +246,20 @@ async fn a_ban_by_hand_says_so_when_the_firewall_does_not_answer() {
         let told = changed(&mut stage.ask(request(refused)));
         assert_eq!((told.changed, told.problems.len()), (0, 1), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn failures_before_a_restart_count_after_it() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 1).failures("web", "203.0.113.7", 1).after(500);
+    let without_web = JAILS.split("  web:").next().unwrap();
+    let mut stage = Stage::resumed(stage.end(), without_web, false);
+    assert_eq!(stage.numbers("sshd"), [1, 1, 0, 0, 0]);
+    stage.failures("sshd", "203.0.113.7", 1).kept().await;
+    assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 22"]);
+    let mut stage = Stage::resumed(stage.end(), JAILS, false);
+    assert_eq!(stage.numbers("sshd"), [0, 2, 1, 1, 0], "the ban goes on, its failures are spent");
+    assert_eq!(stage.numbers("web")[..2], [0, 1], "a jail that was away has forgotten");
 }
 
 #[tokio::test]

@@ -170,9 +170,10 @@ impl Driver {
         Ok(())
     }
 
+    /// Whether to end: nothing is left that could be done now, or time is up.
     fn is_done(&self, busy: bool) -> bool {
         let Some(by) = self.stop_by else { return false };
-        (!busy && self.plan.is_settled()) || self.now() >= by
+        !busy || self.now() >= by
     }
 
     /// How long nothing needs doing unless something happens.

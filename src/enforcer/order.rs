@@ -39,7 +39,8 @@ pub enum Report {
         /// When that was known.
         at: Moment,
     },
-    /// The ban's rules are gone.
+    /// The ban's rules are gone, or only others' bans need them. Not said of a release that an
+    /// [`Order::Enforce`] has overtaken.
     Released {
         /// Which.
         key: BanKey,
@@ -71,7 +72,8 @@ pub enum Report {
     Condition(Condition),
     /// A comparison of what is with what should be has ended well.
     Reconciled {
-        /// What started it, such as `start`, `reloaded`, `periodic`.
+        /// What started it: `start`, `owner`, `reloaded`, `panic_off`, `zones`, `rule_removed`,
+        /// `retry`, `asked`, `periodic`.
         trigger: &'static str,
         /// Rules that were missing and have been put back.
         missing: u64,

@@ -203,12 +203,6 @@ impl Plan {
         self.due.filter(|_| self.is_present()).map(|due| due.at)
     }
 
-    /// Whether nothing is left to be done now.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        !self.is_ready() || self.agenda.is_empty()
-    }
-
     /// Adds a report of the driver's own, in its place among the others.
     pub fn note(&mut self, report: Report) {
         self.reports.push(report);

@@ -82,6 +82,11 @@ impl Placed {
         self.zones.remove(zone);
     }
 
+    /// Notes that these are all the zones there are.
+    pub fn forget_zones_except(&mut self, all: &[Zone]) {
+        self.zones.retain(|zone, _| all.contains(zone));
+    }
+
     /// Takes a zone's rules as just listed in place of what was known, and says how they differ.
     /// `expected`: the desired rules should have been there although nothing was known.
     pub fn see(

@@ -35,7 +35,7 @@ pub enum FilterError {
     Empty(String),
     /// It says twice what it recognises.
     #[error(
-        "filter {0} has both failregex and httpd: keep one, and make another filter of the other"
+        "filter {0} has both patterns and httpd: keep one, and make another filter of the other"
     )]
     Both(String),
     /// More patterns than we can number.

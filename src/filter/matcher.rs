@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use regex::bytes::CaptureLocations;
+use regex::bytes::{CaptureLocations, RegexSet};
 
 use super::date::{Dates, Form, Located};
 use super::httpd::Request;
 use super::httpd::rule::Rule;
 use super::pattern::{Pattern, captured};
+use super::prefix::{Prefix, PrefixLocations, Prefixed};
 use super::session::Sessions;
 use super::{Filter, Patterns, Recogniser};
 use crate::record::Record;
@@ -24,6 +25,7 @@ pub struct Matcher {
     filter: Arc<Filter>,
     zone: TimeZone,
     state: State,
+    ignoreregex: Option<RegexSet>,
     /// The line without its date, where the date stood amid it.
     line: Vec<u8>,
     form: Option<Form>,
@@ -39,7 +41,7 @@ enum State {
 #[derive(Debug)]
 struct PatternState {
     patterns: Patterns,
-    prefix: Option<CaptureLocations>,
+    prefix: Option<PrefixLocations>,
     captures: Vec<CaptureLocations>,
     sessions: Sessions,
 }
@@ -96,23 +98,30 @@ impl Matcher {
             }
             Recogniser::Httpd(rule) => State::Httpd(rule.clone()),
         };
-        Self { filter, zone, state, line: Vec::new(), form: None }
+        let ignoreregex = filter.ignoreregex.clone();
+        Self { filter, zone, state, ignoreregex, line: Vec::new(), form: None }
     }
 
     /// Says what a record is. `now` tells the year of dates that have none.
     pub fn read<'a>(&'a mut self, record: Record<'a>, now: Timestamp) -> Outcome<'a> {
-        let Self { filter, zone, state, line, form } = self;
+        let Self { filter, zone, state, ignoreregex, line, form } = self;
+        let ignored = |text| ignoreregex.as_ref().is_some_and(|set| set.is_match(text));
+        let dates = &filter.dates;
         match state {
-            State::Httpd(rule) => {
-                let (outcome, found) = read_request(rule, record, zone, now);
+            State::Httpd(rule) if !ignored(record.text) => {
+                let (outcome, found) = read_request(rule, dates, record, zone, now);
                 *form = found;
                 outcome
             }
+            State::Httpd(_) => Outcome::Ignored,
             State::Patterns(patterns) => {
-                let (text, date) = cut(&filter.dates, record, line);
+                let (text, date) = cut(dates, record, line);
                 *form = date.as_ref().map(|date| date.form);
-                let time = || record.time.or_else(|| date.as_ref()?.stamp.resolve(zone, now));
-                patterns.read(text, time)
+                if ignored(text) {
+                    return Outcome::Ignored;
+                }
+                patterns
+                    .read(text, || record.time.or_else(|| date.as_ref()?.stamp.resolve(zone, now)))
             }
         }
     }
@@ -158,12 +167,13 @@ fn cut<'a>(
 
 fn read_request<'a>(
     rule: &Rule,
+    dates: &Dates,
     record: Record<'a>,
     zone: &TimeZone,
     now: Timestamp,
 ) -> (Outcome<'a>, Option<Form>) {
     let Some(request) = rule.parse(record.text) else { return (Outcome::Missed, None) };
-    let date = super::date::forms::locate(request.time).filter(|_| record.time.is_none());
+    let date = dates.locate(request.time).filter(|_| record.time.is_none());
     let form = date.as_ref().map(|date| date.form);
     let Some(address) = rule.failure(&request) else { return (Outcome::Missed, form) };
     let time = record.time.or_else(|| date?.stamp.resolve(zone, now));
@@ -175,7 +185,7 @@ fn read_request<'a>(
 impl PatternState {
     fn new(patterns: &Patterns) -> Self {
         let patterns = patterns.clone();
-        let prefix = patterns.prefregex.as_ref().map(|prefix| prefix.regex.capture_locations());
+        let prefix = patterns.prefregex.as_ref().map(Prefix::locations);
         let captures =
             patterns.failregex.iter().map(|pattern| pattern.regex.capture_locations()).collect();
         Self { patterns, prefix, captures, sessions: Sessions::default() }
@@ -183,9 +193,6 @@ impl PatternState {
 
     fn read<'a>(&'a mut self, line: &'a [u8], time: impl Fn() -> Option<Timestamp>) -> Outcome<'a> {
         let Self { patterns, prefix, captures, sessions } = self;
-        if patterns.ignoreregex.is_match(line) {
-            return Outcome::Ignored;
-        }
         let Some((prefix, text)) = read_prefix(patterns, prefix.as_mut(), line) else {
             return Outcome::Missed;
         };
@@ -220,16 +227,14 @@ impl PatternState {
 /// not match.
 fn read_prefix<'a>(
     patterns: &'a Patterns,
-    locations: Option<&'a mut CaptureLocations>,
+    locations: Option<&'a mut PrefixLocations>,
     line: &'a [u8],
 ) -> Option<(Option<Captured<'a>>, &'a [u8])> {
-    let (Some(pattern), Some(locations)) = (&patterns.prefregex, locations) else {
+    let (Some(prefix), Some(locations)) = (&patterns.prefregex, locations) else {
         return Some((None, line));
     };
-    pattern.regex.captures_read(locations, line)?;
-    let prefix = Captured { pattern, locations, text: line };
-    let text = prefix.group(pattern.groups.content).unwrap_or(line);
-    Some((Some(prefix), text))
+    let Prefixed { pattern, locations, content } = prefix.read(locations, line)?;
+    Some((Some(Captured { pattern, locations, text: line }), content))
 }
 
 impl<'a> Captured<'a> {

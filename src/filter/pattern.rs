@@ -36,10 +36,31 @@ pub(super) struct Groups {
 impl Pattern {
     /// Compiles a pattern with tags. Bytes are bytes: no line is too broken to match.
     pub(super) fn compile(source: &str) -> Result<Self, Problem> {
-        let regex = compile(&tags::translate(source)?)?;
+        let regex = compile(without_tail(&tags::translate(source)?))?;
         let groups = Groups::of(&regex);
         Ok(Self { source: source.to_owned(), regex, groups })
     }
+}
+
+/// The pattern without a `.*` or `.*$` at its end: it matches whatever is left, so it decides
+/// nothing, and costs a walk over the rest of the line.
+fn without_tail(pattern: &str) -> &str {
+    if has_flags(pattern) {
+        return pattern;
+    }
+    let Some(head) = pattern.strip_suffix(".*$").or_else(|| pattern.strip_suffix(".*")) else {
+        return pattern;
+    };
+    let backslashes = head.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    if backslashes % 2 == 0 { head } else { pattern }
+}
+
+/// Whether `(?flags)` other than `i` may change what `.`, `$` or a blank mean.
+pub(super) fn has_flags(pattern: &str) -> bool {
+    let groups = ["(?:", "(?P<", "(?<", "(?i)", "(?i:"];
+    pattern
+        .match_indices("(?")
+        .any(|(at, _)| !groups.iter().any(|group| pattern[at..].starts_with(group)))
 }
 
 /// Compiles a regex over bytes.
@@ -133,6 +154,8 @@ fn whole_word(text: &[u8], address: Range<usize>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -169,6 +192,42 @@ mod tests {
     fn any_bytes_match() {
         let pattern = Pattern::compile("^a.*z$").unwrap();
         assert!(pattern.regex.is_match(b"a\xff\x00\nz"));
+    }
+
+    #[test]
+    fn an_end_that_matches_anything_is_dropped() {
+        for (pattern, expected) in [
+            ("a.*", "a"),
+            ("a.*$", "a"),
+            (r"a\\.*", r"a\\"),
+            (r"a\.*", r"a\.*"),
+            ("(?-s)a.*$", "(?-s)a.*$"),
+            ("(?i)a.*", "(?i)a"),
+            ("a.*?", "a.*?"),
+            ("(a.*)", "(a.*)"),
+        ] {
+            assert_eq!(without_tail(pattern), expected);
+        }
+    }
+
+    proptest! {
+        /// What is left out changes neither whether a line matches nor what is captured.
+        #[test]
+        fn the_end_left_out_changes_nothing(line in "[ab.\\\\|]{0,8}", any: Vec<u8>) {
+            for head in ["^(a+)b", "(a|ab)", "a|(b)", r"(.*)b\.", r"\\", "(?:^|b)(a*)"] {
+                for end in [".*", ".*$"] {
+                    let whole = format!("{head}{end}");
+                    prop_assert_eq!(without_tail(&whole), head);
+                    let (whole, cut) = (compile(&whole).unwrap(), compile(head).unwrap());
+                    for line in [line.as_bytes(), &any] {
+                        let group = |regex: &Regex| {
+                            regex.captures(line).map(|found| found.get(1).map(|group| group.range()))
+                        };
+                        prop_assert_eq!(group(&whole), group(&cut));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

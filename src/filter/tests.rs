@@ -76,6 +76,23 @@ fn an_ignoreregex_sees_the_whole_line() {
 }
 
 #[test]
+fn an_access_log_has_ignoreregex_and_datepattern_too() {
+    let definition = Definition {
+        httpd: Some(definition::HttpdRule::default()),
+        ignoreregex: vec!["healthz".into()],
+        datepattern: Some("%Y-%m-%d %T".into()),
+        ..of(&[])
+    };
+    let line = r#"::1 - - [2026-11-22 10:00:00] "GET / HTTP/1.1" 200 5 "-" "x""#;
+    check(&definition, line, "failure 0 ::1");
+    check(&definition, &line.replace('x', "healthz"), "ignored");
+    let mut matcher = matcher(Arc::new(Filter::compile(&definition, NORMAL).unwrap()));
+    let record = Record { time: None, text: line.as_bytes() };
+    let Outcome::Failure(found) = matcher.read(record, now()) else { panic!() };
+    assert_eq!(found.time, Some("2026-11-22T10:00:00Z".parse().unwrap()));
+}
+
+#[test]
 fn a_prefregex_may_have_the_address() {
     let definition = Definition {
         prefregex: Some("^<ADDR> <F-CONTENT>.*</F-CONTENT>$".into()),
@@ -142,7 +159,7 @@ fn what_is_wrong_is_said_in_full() {
     let ignoring = Definition { ignoreregex: vec!["(".into()], ..of(&["<ADDR>"]) };
     assert_eq!(refusal(ignoring, NORMAL), "filter x, ignoreregex 1 `(`: unclosed group");
     let httpd = Definition { httpd: Some(definition::HttpdRule::default()), ..of(&["<ADDR>"]) };
-    assert!(refusal(httpd, NORMAL).contains("has both failregex and httpd"));
+    assert!(refusal(httpd, NORMAL).contains("has both patterns and httpd"));
     assert!(refusal(of(&[]), NORMAL).contains("recognises nothing"));
 }
 

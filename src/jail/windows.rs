@@ -4,7 +4,7 @@
 //! a ban go first, the oldest of them first: a flood of addresses with one failure each does not
 //! make the jail forget one that is about to be banned.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,8 @@ use super::window::{FailureWindow, Threshold};
 pub struct Windows {
     // The hash is keyed (std's SipHash): attackers choose the addresses.
     by_address: HashMap<IpAddr, FailureWindow>,
+    /// Whose windows have changed since somebody last asked.
+    changed: HashSet<IpAddr>,
     cap: usize, // Invariant: positive.
     forgotten: u64,
 }
@@ -24,7 +26,7 @@ impl Windows {
     /// Windows for at most `cap` addresses at a time; at least one.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self { by_address: HashMap::new(), cap: cap.max(1), forgotten: 0 }
+        Self { by_address: HashMap::new(), changed: HashSet::new(), cap: cap.max(1), forgotten: 0 }
     }
 
     /// Changes the cap, as a reload may.
@@ -41,6 +43,7 @@ impl Windows {
         if self.by_address.len() >= self.cap && !self.by_address.contains_key(&host) {
             self.make_room();
         }
+        self.changed.insert(host);
         let window = self.by_address.entry(host).or_default();
         if !window.record(threshold, at) {
             return None;
@@ -52,13 +55,39 @@ impl Windows {
 
     /// Forgets an address, as an unban does.
     pub fn forget(&mut self, host: IpAddr) {
-        self.by_address.remove(&host);
+        if self.by_address.remove(&host).is_some() {
+            self.changed.insert(host);
+        }
+    }
+
+    /// Takes up the failures that an earlier run counted.
+    pub fn restore(&mut self, threshold: Threshold, host: IpAddr, times: &[Timestamp]) {
+        for &time in times {
+            // They did not meet the threshold then; where a lower one holds now, the next does.
+            let _ = self.by_address.entry(host).or_default().record(threshold, time);
+        }
+    }
+
+    /// The windows that have changed since the last time, with their failures' times; none for
+    /// one that is gone.
+    pub fn take_changed(&mut self) -> Vec<(IpAddr, Vec<Timestamp>)> {
+        let times = |host: &IpAddr| {
+            self.by_address.get(host).map(|window| window.times().collect()).unwrap_or_default()
+        };
+        let changed = self.changed.iter().map(|host| (*host, times(host))).collect();
+        self.changed = HashSet::new();
+        changed
     }
 
     /// Drops windows whose newest failure is older than `findtime`.
     pub fn sweep(&mut self, findtime: SignedDuration, now: Timestamp) {
-        self.by_address.retain(|_, window| {
-            window.newest().is_some_and(|newest| now.duration_since(newest) <= findtime)
+        self.by_address.retain(|host, window| {
+            let newest = window.newest();
+            let counts = newest.is_some_and(|newest| now.duration_since(newest) <= findtime);
+            if !counts {
+                self.changed.insert(*host);
+            }
+            counts
         });
         if self.by_address.capacity() > 1024
             && self.by_address.capacity() / 4 > self.by_address.len()
@@ -96,6 +125,7 @@ impl Windows {
         ranks.select_nth_unstable(surplus - 1);
         for (.., host) in &ranks[..surplus] {
             self.by_address.remove(host);
+            self.changed.insert(*host);
         }
         self.forgotten += surplus as u64;
     }
@@ -149,6 +179,24 @@ mod tests {
         assert_eq!(windows.len(), 2);
         windows.sweep(findtime, second(601));
         assert_eq!(windows.len(), 1);
+    }
+
+    #[test]
+    fn what_has_changed_is_told_once_and_can_be_taken_up() {
+        let mut windows = Windows::new(10);
+        let _ = windows.record(threshold(3), host(1), second(0));
+        let _ = windows.record(threshold(3), host(1), second(1));
+        let _ = windows.record(threshold(1), host(2), second(1));
+        let mut changed = windows.take_changed();
+        changed.sort();
+        assert_eq!(changed, [(host(1), vec![second(0), second(1)]), (host(2), vec![])]);
+        assert_eq!(windows.take_changed(), []);
+        windows.sweep(SignedDuration::from_secs(600), second(602));
+        assert_eq!(windows.take_changed(), [(host(1), vec![])]);
+        let mut restarted = Windows::new(10);
+        restarted.restore(threshold(3), host(1), &[second(0), second(1)]);
+        assert_eq!(restarted.take_changed(), []);
+        assert_eq!(restarted.record(threshold(3), host(1), second(2)), Some(3));
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub struct FilePosition {
 pub enum Notice {
     /// It can be read.
     Up,
-    /// It cannot; it is tried again.
+    /// It cannot, or a part of it cannot; it is tried again.
     Down(Trouble),
     /// Something was lost or skipped, and reading goes on.
     Error(Trouble),
@@ -137,7 +137,7 @@ pub struct Trouble {
 /// How a file was rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// Another file has its path now.
+    /// It lost its path: it was renamed or deleted, or another file took its place.
     Renamed,
     /// It was cut short in place (logrotate's copytruncate).
     Truncated,

@@ -136,7 +136,8 @@ impl Follower {
     }
 
     fn send(&self, outlet: &mut Outlet) -> Result<(), Stopped> {
-        let positions = self.files.iter().map(Followed::position).chain(self.known.iter().cloned());
+        let resumable = self.files.iter().filter(|file| file.can_be_resumed());
+        let positions = resumable.map(Followed::position).chain(self.known.iter().cloned());
         let waiting = |file: &&Followed| file.hungry && file.copy_of.is_none();
         let backlog = self
             .files

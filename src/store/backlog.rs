@@ -5,8 +5,12 @@
 //! of the outage.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 
-use super::change::{Change, Ended, Totals};
+use jiff::Timestamp;
+
+use super::change::{Change, Ended, Totals, Window};
 use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::source::batch::{Position, SourceName};
 
@@ -16,6 +20,9 @@ pub(super) const MOST_BANS: usize = 100_000;
 /// How many bans that began and ended unwritten are kept for the history.
 const MOST_PAST: usize = 1_000;
 
+/// How many windows are kept at most while they cannot be written.
+const MOST_WINDOWS: usize = 200_000;
+
 /// Changes not yet written.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
@@ -24,6 +31,7 @@ pub(super) struct Backlog {
     /// Bans that began and ended with neither written.
     pub(super) past: Vec<(Ban, Ended)>,
     pub(super) positions: HashMap<SourceName, Position>,
+    pub(super) windows: HashMap<(JailName, IpAddr), Vec<Timestamp>>,
     pub(super) totals: HashMap<JailName, Totals>,
 }
 
@@ -50,6 +58,15 @@ impl Backlog {
             fate.began = Some(ban);
         }
         self.positions.extend(change.positions);
+        for Window { jail, address, times } in change.windows {
+            let room = self.windows.len() < MOST_WINDOWS;
+            match self.windows.entry((jail, address)) {
+                Entry::Occupied(mut window) => drop(window.insert(times)),
+                Entry::Vacant(window) if room => drop(window.insert(times)),
+                // A restart then forgets a few failures; a ban is never lost for it.
+                Entry::Vacant(_) => {}
+            }
+        }
         for (jail, added) in change.totals {
             let totals = self.totals.entry(jail).or_default();
             totals.failed = totals.failed.saturating_add(added.failed);
@@ -63,6 +80,7 @@ impl Backlog {
         self.bans.is_empty()
             && self.past.is_empty()
             && self.positions.is_empty()
+            && self.windows.is_empty()
             && self.totals.is_empty()
     }
 
@@ -87,7 +105,6 @@ pub(super) struct Full;
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
 
     use super::*;
     use crate::jail::ban::BanOrigin;

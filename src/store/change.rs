@@ -1,5 +1,7 @@
 //! What the daemon asks the store to keep, and what it finds there at a start.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
 use crate::jail::ban::{Ban, BanKey, JailName};
@@ -16,8 +18,22 @@ pub struct Change {
     pub ended: Vec<Ended>,
     /// Positions of sources, to commit with what was found before them.
     pub positions: Vec<(SourceName, Position)>,
+    /// Failure windows that changed, to commit with the position that led to them: so a line counts
+    /// once, whenever the process ends.
+    pub windows: Vec<Window>,
     /// What to add to the lifetime totals.
     pub totals: Vec<(JailName, Totals)>,
+}
+
+/// The failures of one address that one jail counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Which jail.
+    pub jail: JailName,
+    /// Whose.
+    pub address: IpAddr,
+    /// When, ascending. Empty: none any more.
+    pub times: Vec<Timestamp>,
 }
 
 /// A ban that ended.
@@ -47,6 +63,8 @@ pub struct Saved {
     pub bans: Vec<Ban>,
     /// How far each source had been read.
     pub positions: Vec<(SourceName, Position)>,
+    /// Failures counted and not yet answered by a ban.
+    pub windows: Vec<Window>,
     /// Counts since the store was made.
     pub totals: Vec<(JailName, Totals)>,
 }

@@ -32,6 +32,14 @@ CREATE TABLE positions (
     position TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Failures counted and not yet answered by a ban, committed with the positions that led to them.
+CREATE TABLE windows (
+    jail    TEXT NOT NULL,
+    address TEXT NOT NULL,                 -- one host
+    times   TEXT NOT NULL,                 -- ascending, a JSON array
+    PRIMARY KEY (jail, address)
+) STRICT, WITHOUT ROWID;
+
 -- Counts since the store was made.
 CREATE TABLE totals (
     jail   TEXT    PRIMARY KEY,

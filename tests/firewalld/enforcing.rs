@@ -107,6 +107,15 @@ impl Enforcing {
         self.until("condition", |r| matches!(r, Report::Condition(c) if c == wanted)).await;
     }
 
+    /// Waits until it says that firewalld does not work; gives why.
+    pub(crate) async fn until_broken(&mut self) -> String {
+        let broken = |r: &Report| matches!(r, Report::Condition(Condition::Broken(_)));
+        match self.until("broken", broken).await {
+            Report::Condition(Condition::Broken(why)) => why,
+            _ => unreachable!("it was one"),
+        }
+    }
+
     /// Waits for a comparison that ended well; gives what was missing and unexpected.
     pub(crate) async fn until_reconciled(&mut self, wanted: &str) -> (u64, u64) {
         let is_wanted =

@@ -1,6 +1,6 @@
 //! Losses: whatever takes our rules away, they come back, and both is reported.
 
-use gaoler::enforcer::order::{Condition, Order};
+use gaoler::enforcer::order::{Condition, Order, Report};
 
 use super::NONE;
 use super::enforcing::{Enforcing, ssh, ssh_rule};
@@ -120,4 +120,36 @@ async fn a_restart_of_the_bus_is_healed() {
     rig.start();
     enforcing.until_enforced(&attacker.0).await;
     assert_eq!(rig.rules("public"), [ssh_rule("192.0.2.7")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_refusal_says_what_to_install_and_is_tried_again() {
+    let rig = Rig::started();
+    let mut enforcing = Enforcing::ready(&rig).await;
+    rig.deny_adding(true);
+    let attacker = ssh("192.0.2.7");
+    enforcing.ban(&attacker);
+    let why = enforcing.until_broken().await;
+    assert!(why.contains("45-gaoler.rules"), "{why}");
+    let failed = |r: &Report| matches!(r, Report::Failed { gives_up: false, .. });
+    assert!(enforcing.take_heard().iter().any(failed));
+    rig.deny_adding(false);
+    enforcing.until_enforced(&attacker.0).await;
+    assert_eq!(rig.rules("public"), [ssh_rule("192.0.2.7")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_firewalld_that_hangs_for_long_is_broken_until_it_goes_on() {
+    let rig = Rig::started();
+    let mut enforcing = Enforcing::ready(&rig).await;
+    rig.freeze(true);
+    let [first, second] = ["192.0.2.1", "192.0.2.2"].map(ssh);
+    enforcing.ban(&first);
+    let why = enforcing.until_broken().await;
+    assert!(why.contains("did not answer"), "{why}");
+    enforcing.order(Order::Release(first.0));
+    enforcing.ban(&second);
+    rig.freeze(false);
+    enforcing.until_enforced(&second.0).await;
+    wait_until("only the second is banned", || rig.rules("public") == [ssh_rule("192.0.2.2")]);
 }

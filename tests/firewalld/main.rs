@@ -5,6 +5,7 @@
 
 mod enforcing;
 mod loss;
+mod measure;
 mod rig;
 mod start;
 

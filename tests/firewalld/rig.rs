@@ -26,6 +26,7 @@ const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus C
     <allow send_type="signal"/>
     <allow send_requested_reply="true" send_type="method_return"/>
     <allow send_requested_reply="true" send_type="error"/>
+    DENIED
   </policy>
 </busconfig>
 "#;
@@ -97,12 +98,22 @@ impl Rig {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Ends the bus, with all who are on it left alone, and starts it anew.
+    /// Ends the bus, and starts another at the same address. firewalld does not find to it.
     pub(crate) fn restart_bus(&mut self) {
         self.bus.kill().unwrap();
         self.bus.wait().unwrap();
         fs::remove_file(self.dir.path().join("bus")).unwrap();
         self.bus = bus(self.dir.path());
+    }
+
+    /// Has the bus refuse `addRichRule` to everybody, or refuse it no longer.
+    pub(crate) fn deny_adding(&self, deny: bool) {
+        let zone = "org.fedoraproject.FirewallD1.zone";
+        let rule = format!(r#"<deny send_interface="{zone}" send_member="addRichRule"/>"#);
+        configure_bus(self.dir.path(), if deny { &rule } else { "" });
+        let bus = "--dest=org.freedesktop.DBus";
+        let reload = ["/org/freedesktop/DBus", "org.freedesktop.DBus.ReloadConfig"];
+        self.run(&["dbus-send", "--system", "--print-reply=literal", bus, reload[0], reload[1]]);
     }
 
     /// The bus's address.
@@ -201,7 +212,12 @@ fn configure(dir: &Path) {
     let conf =
         "DefaultZone=public\nCleanupOnExit=yes\nFirewallBackend=nftables\nFlushAllOnReload=yes\n";
     fs::write(dir.join("etc/firewalld.conf"), conf).unwrap();
-    fs::write(dir.join("bus.conf"), BUS.replace("DIR", &dir.display().to_string())).unwrap();
+    configure_bus(dir, "");
+}
+
+fn configure_bus(dir: &Path, denied: &str) {
+    let config = BUS.replace("DIR", &dir.display().to_string()).replace("DENIED", denied);
+    fs::write(dir.join("bus.conf"), config).unwrap();
 }
 
 fn bus(dir: &Path) -> Child {

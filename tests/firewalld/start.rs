@@ -101,9 +101,6 @@ async fn zones_that_are_not_there_are_named() {
     let rig = Rig::started();
     let zones = Some(vec!["no-such".to_owned()]);
     let mut enforcing = Enforcing::start(Firewalld { zones, ..settings(&rig) }, Vec::new());
-    let broken = |r: &Report| matches!(r, Report::Condition(Condition::Broken(_)));
-    let Report::Condition(Condition::Broken(why)) = enforcing.until("broken", broken).await else {
-        unreachable!("it was one")
-    };
+    let why = enforcing.until_broken().await;
     assert!(why.contains("no-such") && why.contains("public"), "{why}");
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use gaoler::record::origin::{FilesOrigin, Origin};
 use gaoler::source::batch::{Notice, Position, Rotation};
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::watched::{Watched, fail, listener};
@@ -36,6 +37,12 @@ impl Logs {
 
     fn rename(&self, from: &str, to: &str) {
         fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    /// What `sed -i` does: another file with the same content.
+    fn rewrite(&self, name: &str) {
+        fs::copy(self.path(name), self.path("new")).unwrap();
+        self.rename("new", name);
     }
 
     /// What logrotate does for `copytruncate`.
@@ -184,8 +191,7 @@ fn misses_nothing_when_files_are_deleted() {
 #[test]
 fn counts_once_when_the_file_is_written_anew_with_what_it_held() {
     check_rotations(&["log"], |logs, n| {
-        fs::copy(logs.path("log"), logs.path("new")).unwrap();
-        logs.rename("new", "log");
+        logs.rewrite("log");
         if n % 3 == 0 {
             logs.rename("log", &format!("log.{n}"));
         }
@@ -301,11 +307,7 @@ fn drains_what_was_rotated_while_it_was_away() {
     check_resume(&["log*"], |logs| logs.rename("log", "a"), &[]);
     check_resume(&["log*"], |logs| logs.rename("log", "log.1"), &[]);
     check_resume(&["log*"], |logs| logs.copytruncate("log", "log.1"), &[]);
-    let rewrite = |logs: &Logs| {
-        fs::copy(logs.path("log"), logs.path("new")).unwrap();
-        logs.rename("new", "log");
-    };
-    check_resume(&["log"], rewrite, &[]);
+    check_resume(&["log"], |logs| logs.rewrite("log"), &[]);
 }
 
 #[test]
@@ -405,4 +407,80 @@ fn swaps_listeners_without_missing_a_line() {
     watched.until_failures(1002);
     watched.assert_once(0..1002);
     assert_eq!(watched.jails.last().unwrap(), "jail-19");
+}
+
+/// What may happen to a log.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Rename,
+    Copytruncate,
+    Rewrite,
+    Delete,
+    /// The source stops, and goes on from its position after the next fate.
+    Restart,
+}
+
+/// Writes some lines before each fate, and the first half of a line where it does not matter.
+fn live(patterns: &[&str], fates: &[(Fate, u32)]) {
+    let logs = Logs::new();
+    let mut host = 0;
+    let mut write = |count: u32| {
+        let first = host;
+        (0..count).for_each(|n| logs.append_fails("log", [first + n]));
+        host += count;
+        first
+    };
+    let mut watched = logs.follow(patterns);
+    let mut seen = Vec::new();
+    for (n, &(fate, count)) in fates.iter().enumerate() {
+        let first = write(count);
+        watched.until("the file is followed", |w| w.has_failed(first));
+        match fate {
+            Fate::Rename => logs.rename("log", &format!("log.{n}")),
+            Fate::Copytruncate => logs.copytruncate("log", &format!("log.{n}")),
+            Fate::Rewrite => logs.rewrite("log"),
+            Fate::Delete => fs::remove_file(logs.path("log")).unwrap(),
+            Fate::Restart => {
+                let stopped = watched.finish();
+                let through = stopped.through.clone();
+                seen.push(stopped);
+                write(count);
+                watched = logs.resume(patterns, through);
+            }
+        }
+    }
+    write(1);
+    let last = write(5);
+    watched.until("the last line is read", |w| w.has_failed(last));
+    seen.push(watched);
+    let found = |seen: &[Watched]| seen.iter().map(|w| w.times.len()).sum::<usize>();
+    let before = found(&seen[..seen.len() - 1]);
+    let mut watched = seen.pop().unwrap();
+    watched.until("all are found", |w| host as usize <= before + w.times.len());
+    for earlier in &seen {
+        for (address, count) in &earlier.failures {
+            *watched.failures.entry(*address).or_default() += count;
+        }
+    }
+    watched.finish().assert_once(0..host);
+}
+
+fn fates() -> impl Strategy<Value = Vec<(Fate, u32)>> {
+    let fate = prop_oneof![
+        Just(Fate::Rename),
+        Just(Fate::Copytruncate),
+        Just(Fate::Rewrite),
+        Just(Fate::Delete),
+        Just(Fate::Restart),
+    ];
+    prop::collection::vec((fate, 1..300u32), 1..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn counts_every_line_once_whatever_becomes_of_the_log(fates in fates(), wide in any::<bool>()) {
+        live(if wide { &["log*"] } else { &["log"] }, &fates);
+    }
 }

@@ -6,10 +6,11 @@ mod opened;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use gaoler::source::batch::{FilePosition, Position, SourceName};
-use gaoler::store::change::{Change, Ended, Saved, Totals};
+use gaoler::store::change::{Change, Ended, Saved, Totals, Window};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -21,6 +22,7 @@ struct Oracle {
     bans: BTreeMap<BanKey, Ban>,
     positions: BTreeMap<SourceName, Position>,
     totals: BTreeMap<JailName, Totals>,
+    windows: BTreeMap<(JailName, IpAddr), Vec<Timestamp>>,
 }
 
 impl Oracle {
@@ -30,6 +32,10 @@ impl Oracle {
         }
         self.bans.extend(change.began.into_iter().map(|ban| (ban.key.clone(), ban)));
         self.positions.extend(change.positions);
+        for Window { jail, address, times } in change.windows {
+            self.windows.insert((jail, address), times);
+        }
+        self.windows.retain(|_, times| !times.is_empty());
         for (jail, added) in change.totals {
             let totals = self.totals.entry(jail).or_default();
             totals.failed += added.failed;
@@ -44,6 +50,8 @@ impl Oracle {
         let bans: BTreeMap<_, _> = saved.bans.into_iter().map(|b| (b.key.clone(), b)).collect();
         assert_eq!(bans, self.bans);
         assert_eq!(saved.positions.into_iter().collect::<BTreeMap<_, _>>(), self.positions);
+        let windows = saved.windows.into_iter().map(|w| ((w.jail, w.address), w.times));
+        assert_eq!(windows.collect::<BTreeMap<_, _>>(), self.windows);
         assert_eq!(saved.totals.into_iter().collect::<BTreeMap<_, _>>(), self.totals);
     }
 }
@@ -99,8 +107,22 @@ fn any_change() -> impl Strategy<Value = Change> {
     let positions = ("[a-c]", any_position()).prop_map(|(name, at)| (SourceName::from(name), at));
     let totals = ("[a-c]", 0u64..9, 0u64..9)
         .prop_map(|(jail, failed, banned)| (JailName::new(&jail), Totals { failed, banned }));
-    (vec(any_ban(), 0..3), vec(ended, 0..3), vec(positions, 0..3), vec(totals, 0..3))
-        .prop_map(|(began, ended, positions, totals)| Change { began, ended, positions, totals })
+    let bans = (vec(any_ban(), 0..3), vec(ended, 0..3));
+    let read = (vec(positions, 0..3), vec(any_window(), 0..3));
+    (bans, read, vec(totals, 0..3)).prop_map(|((began, ended), (positions, windows), totals)| {
+        Change { began, ended, positions, windows, totals }
+    })
+}
+
+fn any_window() -> impl Strategy<Value = Window> {
+    let address = prop_oneof![Just("192.0.2.7"), Just("2001:db8::7")];
+    let times = proptest::collection::vec(0i64..4_000_000_000_000_000, 0..4);
+    ("[a-c]", address, times).prop_map(|(jail, address, mut times)| {
+        times.sort_unstable();
+        let times = times.iter().map(|&time| Timestamp::from_microsecond(time).unwrap());
+        let (jail, address) = (JailName::new(&jail), address.parse().unwrap());
+        Window { jail, address, times: times.collect() }
+    })
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use zbus::fdo::DBusProxy;
 use zbus::message::Type;
-use zbus::{Connection, MatchRule, Message, MessageStream, connection};
+use zbus::{Connection, DBusError, MatchRule, Message, MessageStream, connection};
 
 use crate::enforcer::call::{Answer, Call, Signal};
 use crate::enforcer::fault::Fault;
@@ -169,6 +169,10 @@ fn fault(error: &zbus::Error) -> Fault {
     match error {
         zbus::Error::MethodError(name, message, _) => {
             Fault::of(name.as_str(), message.as_deref().unwrap_or_default())
+        }
+        // The bus's own errors, such as that nobody has the name.
+        zbus::Error::FDO(error) => {
+            Fault::of(error.name().as_str(), error.description().unwrap_or_default())
         }
         zbus::Error::InputOutput(io) if io.kind() == std::io::ErrorKind::TimedOut => Fault::Silent,
         error => Fault::of("", &error.to_string()),

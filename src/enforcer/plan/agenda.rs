@@ -63,9 +63,4 @@ impl Agenda {
             }
         }
     }
-
-    /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.urgent.is_empty() && self.releases.is_empty() && self.repairs.is_empty()
-    }
 }

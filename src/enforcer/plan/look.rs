@@ -133,9 +133,10 @@ impl Plan {
             // Some versions leave the default zone out when nothing is bound to it.
             None => look.active.drain(..).chain([default]).collect(),
         };
+        self.placed.forget_zones_except(all);
         let mut listed = zones.clone();
         if self.adopted {
-            listed.extend(self.placed.zones().filter(|zone| all.contains(zone)).cloned());
+            listed.extend(self.placed.zones().cloned());
         } else {
             listed.extend(all.iter().cloned());
         }
@@ -145,8 +146,23 @@ impl Plan {
             let why = self.no_such_zones(all);
             return self.break_down(why, now.boot);
         }
-        self.zones = zones.into_iter().collect();
+        let zones: Vec<Zone> = zones.into_iter().collect();
+        if zones != self.zones {
+            self.warn_of_missing_zones(all);
+            self.zones = zones;
+        }
         self.shed();
+    }
+
+    /// A misspelt zone is enforced nowhere, and the others still are.
+    fn warn_of_missing_zones(&self, all: &[Zone]) {
+        let configured = self.configured.iter().flatten();
+        for zone in configured.filter(|zone| !all.contains(zone)) {
+            tracing::warn!(
+                zone = &**zone,
+                "firewalld has no such zone: see enforcement.firewalld.zones"
+            );
+        }
     }
 
     fn no_such_zones(&self, all: &[Zone]) -> String {

@@ -3,23 +3,22 @@
 //! It is the open file that is followed, not its name: after a rotation the writer may go on
 //! writing to it for long.
 
+mod copy;
+
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub(super) use self::copy::Likeness;
 use super::super::batch::{FilePosition, Rotation};
 use super::super::outlet::Outlet;
 use super::head::{self, Head};
-use super::known;
 use super::lines::{Line, Lines};
 
 /// How much is read at a time.
 pub(super) const CHUNK: usize = 256 * 1024;
-
-/// How much before the end of what was read is compared, to tell a copy.
-const TAIL: usize = 4096;
 
 /// A file that no name leads to any more is read until it has not grown for so long.
 const DELETED_PATIENCE: Duration = Duration::from_secs(5);
@@ -80,17 +79,6 @@ pub(super) enum Look {
     Truncated,
 }
 
-/// Whether one file is a copy of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Likeness {
-    /// It is.
-    Copy,
-    /// It is not.
-    Other,
-    /// The other one is being cut short: that is to be dealt with first.
-    Unclear,
-}
-
 impl FileId {
     pub(super) fn of(meta: &Metadata) -> Self {
         Self { device: meta.dev(), inode: meta.ino() }
@@ -135,6 +123,16 @@ impl Followed {
             fingerprint: self.head.fingerprint(),
             fingerprint_len: self.head.len(),
         }
+    }
+
+    /// Whether its position is of use after a restart: not that of a file that is gone for good
+    /// and was read to its end.
+    pub(super) fn can_be_resumed(&self) -> bool {
+        self.left.is_none() || self.hungry || !self.is_deleted()
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.file.metadata().is_ok_and(|meta| meta.nlink() == 0)
     }
 
     /// Whether nothing of it has been read.
@@ -238,73 +236,12 @@ impl Followed {
     /// Whether it was left for so long that nobody writes to it any more.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         let Some(left) = self.left else { return false };
-        let deleted = self.file.metadata().is_ok_and(|meta| meta.nlink() == 0);
-        let patience = match (left.copy || self.copy_of.is_some(), deleted) {
+        let patience = match (left.copy || self.copy_of.is_some(), self.is_deleted()) {
             (true, _) => Duration::ZERO,
             (false, true) => DELETED_PATIENCE,
             (false, false) => RENAMED_PATIENCE,
         };
         !self.hungry && left.since + patience <= now
-    }
-
-    /// Whether what was read of it begins with `head`, or the other way round.
-    pub(super) fn begins_like(&self, head: &Head) -> bool {
-        self.head.agrees(head)
-    }
-
-    /// As a copy of `original`: follows how far that was read. Returns whether it must go on so;
-    /// not if it has become another file, or the original is gone and read to its end.
-    pub(super) fn stay_behind(&mut self, original: &Self) -> bool {
-        match self.likeness(original) {
-            Likeness::Unclear => return true,
-            Likeness::Other => {
-                self.copy_of = None;
-                return false;
-            }
-            Likeness::Copy => {}
-        }
-        let size = self.file.metadata().map_or(0, |meta| meta.len());
-        // A head that cannot be read shows when the file is read next.
-        let _ = self.go_to(original.line.min(size));
-        if original.line <= size && original.left.is_some() && !original.hungry {
-            self.copy_of = None;
-        }
-        // An original that is gone is soon read to its end.
-        self.hungry = original.left.is_some();
-        self.copy_of.is_some()
-    }
-
-    /// Goes on from `position`, that of a file which is no more what it was, if this is a copy of
-    /// that. Returns whether it is.
-    pub(super) fn goes_on_from(&mut self, position: &FilePosition) -> bool {
-        let copy = self.file.metadata().is_ok_and(|meta| known::fits(position, &self.file, &meta));
-        self.copy_of = None;
-        self.hungry = true;
-        copy && self.go_to(position.offset).is_ok()
-    }
-
-    /// Whether this file is a copy of what was read of `original`.
-    pub(super) fn likeness(&self, original: &Self) -> Likeness {
-        match self.repeats(original) {
-            Ok(true) => Likeness::Copy,
-            // Looked at after comparing: if it is what it was, so was what was compared.
-            Ok(false) if original.is_intact().unwrap_or(false) => Likeness::Other,
-            Ok(false) | Err(_) => Likeness::Unclear,
-        }
-    }
-
-    /// Whether it has, as far as it goes, the same bytes: at its head, and up to where either ends.
-    fn repeats(&self, original: &Self) -> io::Result<bool> {
-        let common = self.file.metadata()?.len().min(original.line);
-        if common == 0 || !original.head.agrees(&Head::of(&self.file, common)?) {
-            return Ok(false);
-        }
-        let length = usize::try_from(common).map_or(TAIL, |common| common.min(TAIL));
-        let tail = |file: &File| {
-            let mut bytes = vec![0; length];
-            head::read_at(file, &mut bytes, common - length as u64).map(|_| bytes)
-        };
-        Ok(tail(&self.file)? == tail(&original.file)?)
     }
 
     /// Whether it still is the file that was read.

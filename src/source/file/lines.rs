@@ -1,6 +1,8 @@
 //! Cuts a file's bytes into lines.
 //!
-//! Pure. A last line without its end is held back: the writer may not be done with it.
+//! Pure. A last line without its end is held back: the writer may not be done with it. Zeros before
+//! a line are none of it: a writer that did not open its log to append leaves a hole there when
+//! the log is cut short.
 
 use memchr::memchr;
 
@@ -28,7 +30,7 @@ pub(super) enum Line<'a> {
 pub(super) struct Cut {
     /// Bytes not to be given again: the next chunk begins after them.
     pub(super) consumed: usize,
-    /// Bytes up to the last line's end: less than `consumed` within a line over the limit.
+    /// Bytes up to where a line begins that has not ended: less than `consumed` within a line over the limit.
     pub(super) whole: usize,
 }
 
@@ -38,13 +40,14 @@ impl Lines {
     /// What follows the last line's end is not consumed, unless it is over the limit already; so a
     /// chunk longer than [`LIMIT`] always makes progress.
     pub(super) fn cut(&mut self, chunk: &[u8], mut each: impl FnMut(Line<'_>)) -> Cut {
-        let mut at = 0;
+        let mut at = if self.skipping { 0 } else { zeros(chunk) };
         while let Some(length) = memchr(b'\n', &chunk[at..]) {
             let line = &chunk[at..at + length];
             at += length + 1;
             if !std::mem::take(&mut self.skipping) {
                 each(checked(line));
             }
+            at += zeros(&chunk[at..]);
         }
         let whole = at;
         let rest = chunk.len() - at;
@@ -59,8 +62,14 @@ impl Lines {
 
     /// Takes `rest`, which no line's end will follow any more, for a line; if it is one.
     pub(super) fn end<'a>(&self, rest: &'a [u8]) -> Option<Line<'a>> {
+        let rest = &rest[zeros(rest)..];
         (!self.skipping && !rest.is_empty()).then(|| checked(rest))
     }
+}
+
+/// How many zeros come first.
+fn zeros(bytes: &[u8]) -> usize {
+    bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len())
 }
 
 fn checked(line: &[u8]) -> Line<'_> {
@@ -107,6 +116,13 @@ mod tests {
         check("a\nb\r\n\nc\rd\n", &["a", "b", "", "c\rd"]);
         check("a\nb", &["a", "b"]);
         check("", &[]);
+    }
+
+    #[test]
+    fn passes_over_a_hole_before_a_line() {
+        check(&format!("{}a\nb\n", "\0".repeat(3 * LIMIT)), &["a", "b"]);
+        check("a\n\0\0b\0\n\0c", &["a", "b\0", "c"]);
+        check("\0\0", &[]);
     }
 
     #[test]

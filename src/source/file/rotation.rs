@@ -35,13 +35,16 @@ impl Follower {
 
     /// Follows a file that was not followed yet; from where it was read before, if it was.
     pub(super) fn follow(&mut self, file: Followed, meta: &Metadata) -> Result<(), Trouble> {
-        let same = |known: &FilePosition| {
-            // Another inode only with a whole head: its content was moved there.
-            (known.inode == file.id.inode || known.fingerprint_len as usize == head::LENGTH)
-                && known::fits(known, file.file(), meta)
+        let own = |known: &FilePosition| known.inode == file.id.inode;
+        // Another inode only with a whole head: its content was moved there.
+        let moved = |known: &FilePosition| known.fingerprint_len as usize == head::LENGTH;
+        let fits = |known: &FilePosition| {
+            (own(known) || moved(known)) && known::fits(known, file.file(), meta)
         };
-        let Some(at) = self.known.iter().position(same) else { return self.add(file, 0) };
-        self.add(file, self.known[at].offset)?;
+        let fitting = self.known.iter().enumerate().filter(|(_, known)| fits(known));
+        let best = fitting.max_by_key(|(_, known)| (own(known), known.offset));
+        let Some((at, &FilePosition { offset, .. })) = best else { return self.add(file, 0) };
+        self.add(file, offset)?;
         self.known.swap_remove(at);
         Ok(())
     }
@@ -69,25 +72,36 @@ impl Follower {
         self.add(file, position.offset).or_else(|trouble| outlet.notice(Notice::Error(trouble)))
     }
 
-    /// Looks for the files that were read before the start and have not been found by name.
+    /// Looks for the files that were read before the start and have not been found by name: first
+    /// each under another name, and then the content of those that are no more.
     pub(super) fn find_known(&mut self, outlet: &mut Outlet) -> Result<(), Stopped> {
+        let mut gone = Vec::new();
         for position in std::mem::take(&mut self.known) {
-            let followed: Vec<FileId> = self.files.iter().map(|file| file.id).collect();
-            let found = known::renamed(&position).and_then(|renamed| match renamed {
-                Some(found) => Ok(Some((found, Rotation::Renamed))),
-                None => known::copied(&position, &followed)
-                    .map(|copy| copy.map(|found| (found, Rotation::Truncated))),
-            });
-            match found {
-                Ok(Some((found, how))) => self.add_left(found, &position, how, outlet)?,
-                Ok(None) if position.path.exists() => {
-                    outlet.notice(Notice::Error(lost(&position)))?;
-                }
-                // Neither it nor another: it may come back.
-                Ok(None) | Err(_) => self.known.push(position),
+            match known::renamed(&position) {
+                Ok(Some(found)) => self.add_left(found, &position, Rotation::Renamed, outlet)?,
+                Ok(None) => gone.push(position),
+                Err(_) => self.known.push(position),
+            }
+        }
+        for position in gone {
+            if !self.files.iter().any(|file| file.continues(&position)) {
+                self.find_copy(position, outlet)?;
             }
         }
         Ok(())
+    }
+
+    fn find_copy(&mut self, position: FilePosition, outlet: &mut Outlet) -> Result<(), Stopped> {
+        let followed: Vec<FileId> = self.files.iter().map(|file| file.id).collect();
+        match known::copied(&position, &followed) {
+            Ok(Some(copy)) => self.add_left(copy, &position, Rotation::Truncated, outlet),
+            Ok(None) if position.path.exists() => outlet.notice(Notice::Error(lost(&position))),
+            // Neither it nor another: it may come back.
+            Ok(None) | Err(_) => {
+                self.known.push(position);
+                Ok(())
+            }
+        }
     }
 
     /// A file was cut short: reads what it held from a copy, if there is one, and begins again.

@@ -10,7 +10,7 @@ use super::Database;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use crate::source::batch::{Position, SourceName};
 use crate::store::StoreError;
-use crate::store::change::{Saved, Totals};
+use crate::store::change::{Saved, Totals, Window};
 
 impl Database {
     /// Reads everything but the history.
@@ -23,6 +23,7 @@ impl Database {
                     ban,
                 )?,
                 positions: self.rows("SELECT source, position FROM positions", position)?,
+                windows: self.rows("SELECT jail, address, times FROM windows", window)?,
                 totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
             })
         };
@@ -59,6 +60,13 @@ fn ban(row: &Row) -> rusqlite::Result<Ban> {
 fn position(row: &Row) -> rusqlite::Result<(SourceName, Position)> {
     let name: String = row.get(0)?;
     Ok((name.into(), parsed(row, 1, |text| serde_json::from_str(text).ok())?))
+}
+
+fn window(row: &Row) -> rusqlite::Result<Window> {
+    let micros: Vec<i64> = parsed(row, 2, |text| serde_json::from_str(text).ok())?;
+    let times = micros.iter().map(|&time| Timestamp::from_microsecond(time));
+    let times = times.collect::<Result<_, _>>().map_err(|_| unreadable(2, &micros))?;
+    Ok(Window { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())?, times })
 }
 
 fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {

@@ -1,5 +1,7 @@
 //! Changes, written in one transaction.
 
+use std::net::IpAddr;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
@@ -34,6 +36,9 @@ impl Database {
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             let insert = "INSERT OR REPLACE INTO positions (source, position) VALUES (?1, ?2)";
             transaction.prepare_cached(insert)?.execute([&**source, &position])?;
+        }
+        for ((jail, address), times) in &backlog.windows {
+            keep_window(&transaction, jail, *address, times)?;
         }
         for (jail, added) in &backlog.totals {
             count(&transaction, jail, *added)?;
@@ -92,6 +97,26 @@ fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Re
         ended.at.as_microsecond(),
         ended.reason,
     ])?;
+    Ok(())
+}
+
+/// Keeps a window; one without failures is none.
+fn keep_window(
+    transaction: &Transaction,
+    jail: &JailName,
+    address: IpAddr,
+    times: &[Timestamp],
+) -> rusqlite::Result<()> {
+    let address = address.to_string();
+    if times.is_empty() {
+        let delete = "DELETE FROM windows WHERE jail = ?1 AND address = ?2";
+        transaction.prepare_cached(delete)?.execute([jail.as_str(), &address])?;
+        return Ok(());
+    }
+    let micros: Vec<String> = times.iter().map(|time| time.as_microsecond().to_string()).collect();
+    let times = format!("[{}]", micros.join(","));
+    let insert = "INSERT OR REPLACE INTO windows (jail, address, times) VALUES (?1, ?2, ?3)";
+    transaction.prepare_cached(insert)?.execute([jail.as_str(), &address, &times])?;
     Ok(())
 }
 
