@@ -27,8 +27,8 @@ help: ## This list
 
 .PHONY: run
 run: deps ## Show gaoler at work on a host in a box, from attack to ban; KEEP=1 leaves the box up
-	@scripts/progress.sh "building gaoler (release)" $(CARGO) build --release --locked
-	@KEEP=$(KEEP) scripts/demo.sh target/release/gaoler
+	@scripts/progress.sh "building gaoler, unoptimised for a quicker start" $(CARGO) build --locked
+	@KEEP=$(KEEP) scripts/demo.sh target/debug/gaoler
 
 .PHONY: install
 install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then systemctl enable --now gaoler
