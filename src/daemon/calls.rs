@@ -159,7 +159,7 @@ impl Daemon {
 
     /// The changes that the firewall will confirm: none, where there is no firewall.
     fn awaited(&self, keys: HashSet<BanKey>) -> HashSet<BanKey> {
-        if self.backend == "none" { HashSet::new() } else { keys }
+        if self.enforces() { keys } else { HashSet::new() }
     }
 
     pub(super) fn find(&self, jail: &str) -> Result<usize, Refused> {
