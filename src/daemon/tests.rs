@@ -254,7 +254,7 @@ async fn a_ban_by_hand_once_more_has_another_end_and_is_none_the_more() {
     stage.failures("sshd", "203.0.113.7", 2).kept().await;
     let addresses = vec!["203.0.113.7/32".parse().unwrap()];
     let bantime = Some(Bantime::Seconds(600));
-    let _ = stage.ask(Request::Ban(BanRequest { jail: "sshd".into(), addresses, bantime }));
+    drop(stage.ask(Request::Ban(BanRequest { jail: "sshd".into(), addresses, bantime })));
     stage.after(60_000);
     assert_eq!(stage.numbers("sshd")[2..4], [1, 1]);
     stage.after(540_000);
