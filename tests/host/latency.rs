@@ -154,7 +154,8 @@ impl Kernel {
                 .lines
                 .recv_timeout(Duration::from_secs(10))
                 .with_context(|| format!("no rule for {address} within 10 s"))?;
-            if line.starts_with("add rule") && line.contains(&source) && line.contains(&port) {
+            let new = line.starts_with("add rule") || line.starts_with("insert rule");
+            if new && line.contains(&source) && line.contains(&port) {
                 return Ok(when);
             }
         }
