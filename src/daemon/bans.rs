@@ -19,9 +19,12 @@ impl Daemon {
             lines::would_ban(&ban.key.jail, &ban.key.address);
             return;
         }
-        running.metrics.banned(ban.origin);
-        running.totals.banned += 1;
-        self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
+        // Banned by hand once more: the ban has another end, and is none the more.
+        if self.standings.state(&ban.key).is_none() {
+            running.metrics.banned(ban.origin);
+            running.totals.banned += 1;
+            self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
+        }
         lines::banned(&ban.key.jail, &ban.key.address);
         let order = Order::Enforce(ban.key.clone(), running.block(&ban.key));
         let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);

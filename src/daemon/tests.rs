@@ -8,7 +8,7 @@ use super::frozen::Frozen;
 use super::*;
 use crate::config;
 use crate::control::Call;
-use crate::control::api::{Answer, BanRequest, Changed, Refused, Request, UnbanRequest};
+use crate::control::api::{Answer, BanRequest, Bantime, Changed, Refused, Request, UnbanRequest};
 use crate::enforcer::order::Report;
 use crate::failure::Failure;
 use crate::jail::ban::BanKey;
@@ -246,6 +246,19 @@ async fn a_ban_by_hand_says_so_when_the_firewall_does_not_answer() {
         let told = changed(&mut stage.ask(request(refused)));
         assert_eq!((told.changed, told.problems.len()), (0, 1), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_ban_by_hand_once_more_has_another_end_and_is_none_the_more() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    let addresses = vec!["203.0.113.7/32".parse().unwrap()];
+    let bantime = Some(Bantime::Seconds(600));
+    let _ = stage.ask(Request::Ban(BanRequest { jail: "sshd".into(), addresses, bantime }));
+    stage.after(60_000);
+    assert_eq!(stage.numbers("sshd")[2..4], [1, 1]);
+    stage.after(540_000);
+    assert_eq!(stage.numbers("sshd")[2..4], [0, 1]);
 }
 
 #[tokio::test]
