@@ -43,13 +43,14 @@ pub(crate) struct Ran {
 }
 
 impl Host {
-    /// Boots a box called `name` with this `gaoler` installed.
-    pub(crate) fn up(name: &str, gaoler: &str) -> Result<Self> {
+    /// Boots a box of this process's own, with this `gaoler` installed.
+    pub(crate) fn up(gaoler: &str) -> Result<Self> {
         let owner = std::process::id().to_string();
+        let name = format!("t{owner}");
         let up =
-            Command::new(box_sh()).args(["up", name, gaoler]).env("BOX_OWNER", owner).output()?;
+            Command::new(box_sh()).args(["up", &name, gaoler]).env("BOX_OWNER", owner).output()?;
         ensure!(up.status.success(), "no box: {}", String::from_utf8_lossy(&up.stderr));
-        Ok(Self { name: name.to_owned() })
+        Ok(Self { name })
     }
 
     /// Ends it, leaving no trace.

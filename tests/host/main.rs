@@ -99,6 +99,6 @@ fn the_host() -> Result<&'static Host> {
     if let Some(host) = HOST.get() {
         return Ok(host);
     }
-    let host = Host::up("suite", env!("CARGO_BIN_EXE_gaoler"))?;
+    let host = Host::up(env!("CARGO_BIN_EXE_gaoler"))?;
     Ok(HOST.get_or_init(|| host))
 }
