@@ -262,6 +262,18 @@ async fn a_ban_by_hand_once_more_has_another_end_and_is_none_the_more() {
 }
 
 #[tokio::test]
+async fn an_unban_of_a_part_of_a_banned_network_says_what_to_unban() {
+    let mut stage = Stage::new(JAILS, false);
+    let addresses = vec!["203.0.113.0/24".parse().unwrap()];
+    drop(stage.ask(Request::Ban(BanRequest { jail: "sshd".into(), addresses, bantime: None })));
+    let addresses = vec!["203.0.113.7/32".parse().unwrap()];
+    let request = UnbanRequest { addresses, ..UnbanRequest::default() };
+    let told = changed(&mut stage.ask(Request::Unban(request)));
+    let expected = "203.0.113.7 is still banned in sshd, as part of 203.0.113.0/24: unban that";
+    assert_eq!((told.changed, told.problems), (0, vec![expected.to_owned()]));
+}
+
+#[tokio::test]
 async fn failures_before_a_restart_count_after_it() {
     let mut stage = Stage::new(JAILS, false);
     stage.failures("sshd", "203.0.113.7", 1).failures("web", "203.0.113.7", 1).after(500);
