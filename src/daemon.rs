@@ -7,6 +7,7 @@
 pub mod addresses;
 mod bans;
 mod calls;
+mod channels;
 pub mod clock;
 mod event;
 mod frozen;
@@ -15,12 +16,14 @@ mod keeping;
 mod notify;
 mod reload;
 mod report;
+mod restore;
 mod running;
 mod standing;
 pub mod start;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod view;
 
 use std::collections::BTreeMap;
@@ -181,6 +184,11 @@ impl Daemon {
         let overdue = self.keeping.overdue(now.boot);
         self.send(overdue);
         self.metrics.state.volatile(self.keeping.volatile());
+        self.backend_metrics.pending(if self.enforces() {
+            self.standings.pending_bans()
+        } else {
+            0
+        });
         self.give_up_waiting(now);
         if self.overview_due.is_some_and(|due| due <= now.boot) {
             self.publish(now);

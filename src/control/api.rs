@@ -192,7 +192,8 @@ pub struct BanStatus {
     pub until: Option<Timestamp>,
     /// The failures that led to it.
     pub failures: u32,
-    /// `enforced`, `pending`, or `refused` (the firewall will not have it).
+    /// `enforced`, `pending`, `refused` (the firewall will not have it), or `watched` (there is no
+    /// firewall to have it).
     pub state: String,
 }
 

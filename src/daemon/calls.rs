@@ -10,6 +10,7 @@ use super::Daemon;
 use crate::control::Call;
 use crate::control::api::{Answer, BanRequest, Bantime, Changed, Refused, Request, UnbanRequest};
 use crate::enforcer::order::Condition;
+use crate::jail::Jail;
 use crate::jail::ban::{BanKey, JailName, show};
 use crate::moment::{Boot, Moment};
 use crate::telemetry::metrics::reason::Unbanned;
@@ -136,16 +137,19 @@ impl Daemon {
             None => (0..self.jails.len()).collect(),
         };
         let mut keys = HashSet::new();
+        let mut changed = Changed::default();
         for index in jails {
             let addresses =
                 if request.all { self.all_of(index, now) } else { request.addresses.clone() };
             for address in addresses {
-                if let Some(ban) = self.jails[index].jail.unban(&address) {
-                    keys.insert(ban.key);
+                let jail = &mut self.jails[index].jail;
+                match jail.unban(&address) {
+                    Some(ban) => drop(keys.insert(ban.key)),
+                    None => changed.problems.extend(wider(jail, &address)),
                 }
             }
         }
-        let changed = Changed { changed: keys.len() as u64, ..Changed::default() };
+        changed.changed = keys.len() as u64;
         for key in &keys {
             self.end_ban(key, Unbanned::Manual, now);
         }
@@ -159,7 +163,7 @@ impl Daemon {
 
     /// The changes that the firewall will confirm: none, where there is no firewall.
     fn awaited(&self, keys: HashSet<BanKey>) -> HashSet<BanKey> {
-        if self.backend == "none" { HashSet::new() } else { keys }
+        if self.enforces() { keys } else { HashSet::new() }
     }
 
     pub(super) fn find(&self, jail: &str) -> Result<usize, Refused> {
@@ -172,4 +176,11 @@ impl Daemon {
             condition => format!("{}: {}", self.backend, words(condition)),
         }
     }
+}
+
+/// That a wider ban still covers the address, if so: the caller surely meant to let it in.
+fn wider(jail: &Jail, address: &IpNet) -> Option<String> {
+    let ban = jail.ledger().covering(address.addr())?;
+    let (jail, network) = (jail.name(), show(&ban.key.address));
+    Some(format!("{} is still banned in {jail}, as part of {network}: unban that", show(address)))
 }

@@ -104,6 +104,15 @@ impl Standings {
         self.counts.get(jail).copied().unwrap_or_default()
     }
 
+    /// How many bans should be in force and are not known to be.
+    #[must_use]
+    pub(super) fn pending_bans(&self) -> usize {
+        let sum = |of: fn(&Counts) -> [u32; 2]| -> usize {
+            self.counts.values().flat_map(of).map(|bans| bans as usize).sum()
+        };
+        sum(|counts| counts.desired) - sum(|counts| counts.enforced)
+    }
+
     fn set(&mut self, key: &BanKey, state: State) {
         let Some(standing) = self.bans.get_mut(key) else { return };
         let was = standing.state == State::Enforced;
@@ -150,6 +159,7 @@ mod tests {
         standings.enforced(&four);
         standings.enforced(&four);
         check(&standings, [1, 1], [1, 0]);
+        assert_eq!(standings.pending_bans(), 1);
         standings.pending(&four);
         check(&standings, [1, 1], [0, 0]);
         standings.enforced(&four);

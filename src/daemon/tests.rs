@@ -254,11 +254,23 @@ async fn a_ban_by_hand_once_more_has_another_end_and_is_none_the_more() {
     stage.failures("sshd", "203.0.113.7", 2).kept().await;
     let addresses = vec!["203.0.113.7/32".parse().unwrap()];
     let bantime = Some(Bantime::Seconds(600));
-    let _ = stage.ask(Request::Ban(BanRequest { jail: "sshd".into(), addresses, bantime }));
+    drop(stage.ask(Request::Ban(BanRequest { jail: "sshd".into(), addresses, bantime })));
     stage.after(60_000);
     assert_eq!(stage.numbers("sshd")[2..4], [1, 1]);
     stage.after(540_000);
     assert_eq!(stage.numbers("sshd")[2..4], [0, 1]);
+}
+
+#[tokio::test]
+async fn an_unban_of_a_part_of_a_banned_network_says_what_to_unban() {
+    let mut stage = Stage::new(JAILS, false);
+    let addresses = vec!["203.0.113.0/24".parse().unwrap()];
+    drop(stage.ask(Request::Ban(BanRequest { jail: "sshd".into(), addresses, bantime: None })));
+    let addresses = vec!["203.0.113.7/32".parse().unwrap()];
+    let request = UnbanRequest { addresses, ..UnbanRequest::default() };
+    let told = changed(&mut stage.ask(Request::Unban(request)));
+    let expected = "203.0.113.7 is still banned in sshd, as part of 203.0.113.0/24: unban that";
+    assert_eq!((told.changed, told.problems), (0, vec![expected.to_owned()]));
 }
 
 #[tokio::test]

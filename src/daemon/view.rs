@@ -2,13 +2,12 @@
 
 use super::Daemon;
 use super::running::RunningJail;
-use super::standing::State;
 use crate::control::api::{
     ActionsStatus, BanStatus, Banned, EnforcementStatus, FilterStatus, JailStatus, OriginStatus,
     Refused, SourceStatus, Status,
 };
 use crate::enforcer::order::Condition;
-use crate::jail::ban::show;
+use crate::jail::ban::{BanKey, show};
 use crate::moment::Moment;
 use crate::record::origin::Origin;
 use crate::telemetry::overview::{JailNumbers, Overview, SourceState, words};
@@ -55,16 +54,29 @@ impl Daemon {
         self.overview.send_replace(Overview {
             started: !self.stopping,
             sources: status.sources.into_iter().map(source_state).collect(),
-            firewall: (self.backend != "none").then(|| self.condition.clone()),
+            firewall: self.enforces().then(|| self.condition.clone()),
             state_ok: self.store_up,
             jails: status.jails.into_iter().map(jail_numbers).collect(),
         });
     }
 
+    /// Whether there is a firewall to enforce bans.
+    pub(super) fn enforces(&self) -> bool {
+        self.backend != "none"
+    }
+
+    fn state_of(&self, key: &BanKey) -> &'static str {
+        match self.standings.state(key) {
+            _ if !self.enforces() => "watched",
+            Some(state) => state.as_str(),
+            None => "pending",
+        }
+    }
+
     fn condition_in_words(&self) -> &str {
         if self.dry_run {
             "dry run: nobody is banned"
-        } else if self.backend == "none" {
+        } else if !self.enforces() {
             "watching only, as `enforcement.backend: none` says"
         } else {
             words(&self.condition)
@@ -92,7 +104,7 @@ impl Daemon {
                 currently_banned: banned,
                 total_banned: running.totals.banned,
                 enforced,
-                pending: banned.saturating_sub(enforced),
+                pending: if self.enforces() { banned.saturating_sub(enforced) } else { 0 },
                 banned: bans.iter().map(|(ban, _)| show(&ban.key.address)).collect(),
             },
         }
@@ -107,7 +119,7 @@ impl Daemon {
             since: ban.since,
             until: left.and_then(|left| now.wall.checked_add(left).ok()),
             failures: ban.failures,
-            state: self.standings.state(&ban.key).map_or("pending", State::as_str).to_owned(),
+            state: self.state_of(&ban.key).to_owned(),
         })
         .collect()
     }

@@ -1,0 +1,82 @@
+//! The channels into the loop, and the signals.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::event::Event;
+use crate::control::Call;
+use crate::enforcer::order::Report;
+use crate::source::batch::Message;
+use crate::store::Ack;
+
+/// Batches that may wait for the loop; then the sources wait.
+const BATCHES: usize = 16;
+/// Reports, calls and other events that may wait.
+const EVENTS: usize = 256;
+
+/// What the loop listens to.
+pub(super) struct Channels {
+    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) reports: mpsc::Receiver<Report>,
+    pub(super) acks: mpsc::UnboundedReceiver<Ack>,
+    pub(super) calls: mpsc::Receiver<Call>,
+    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) signals: Signals,
+}
+
+/// The signals it obeys.
+pub(super) struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// The other ends of what the loop listens to.
+pub(super) struct Senders {
+    pub(super) messages: mpsc::Sender<Message>,
+    pub(super) reports: mpsc::Sender<Report>,
+    pub(super) acks: mpsc::UnboundedSender<Ack>,
+    pub(super) calls: mpsc::Sender<Call>,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
+/// Opens them all.
+pub(super) fn open() -> io::Result<(Senders, Channels)> {
+    let (messages_in, messages) = mpsc::channel(BATCHES);
+    let (reports_in, reports) = mpsc::channel(EVENTS);
+    let (acks_in, acks) = mpsc::unbounded_channel();
+    let (calls_in, calls) = mpsc::channel(EVENTS);
+    let (events_in, events) = mpsc::channel(EVENTS);
+    let signals = Signals::hear()?;
+    Ok((
+        Senders {
+            messages: messages_in,
+            reports: reports_in,
+            acks: acks_in,
+            calls: calls_in,
+            events: events_in,
+        },
+        Channels { messages, reports, acks, calls, events, signals },
+    ))
+}
+
+impl Signals {
+    fn hear() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next of them.
+    pub(super) async fn next(&mut self) -> Event {
+        tokio::select! {
+            _ = self.hangup.recv() => Event::Reload,
+            _ = self.terminate.recv() => Event::Stop,
+            _ = self.interrupt.recv() => Event::Stop,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What the documents show is true: their configuration is accepted, their filters do what their
+//! samples say, their commands exist.
+
+#![allow(clippy::disallowed_methods, reason = "runs gaoler, as a reader would")]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use gaoler::config;
+use gaoler::config::filters::Filters;
+
+/// The fenced blocks of one language in a document of the project.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let text = std::fs::read_to_string(&path).expect("the document is there");
+    let opening = format!("```{language}\n");
+    let blocks: Vec<String> = text
+        .split(&opening)
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .map(str::to_owned)
+        .collect();
+    assert!(!blocks.is_empty(), "{document} shows no {language}");
+    blocks
+}
+
+#[test]
+fn the_first_jail_of_the_readme_is_accepted() {
+    for yaml in blocks("README.md", "yaml") {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gaoler.yaml");
+        std::fs::write(&path, &yaml).unwrap();
+        let config = config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        let names: Vec<&str> = config.jails.iter().map(|jail| jail.name.as_str()).collect();
+        assert_eq!(names, ["sshd", "http-get-dos"]);
+    }
+}
+
+#[test]
+fn the_filters_shown_do_what_their_samples_say() {
+    for yaml in blocks("docs/filters.md", "yaml") {
+        let directory = tempfile::tempdir().unwrap();
+        let whole = yaml.contains("description:");
+        let yaml = if whole { yaml } else { format!("description: shown in part\n{yaml}") };
+        let path = directory.path().join("shown.yaml");
+        std::fs::write(&path, &yaml).unwrap();
+        let spec = path.to_str().expect("a temporary path is text");
+        let named = Filters::new(directory.path().to_owned()).named(spec);
+        let (_, filter) = named.unwrap_or_else(|errors| panic!("{yaml}\n{errors}"));
+        assert_eq!(filter.warnings(), [""; 0], "{yaml}");
+        let broken: Vec<String> =
+            Arc::clone(&filter).run_samples().iter().map(ToString::to_string).collect();
+        assert_eq!(broken, [""; 0], "{yaml}");
+    }
+}
+
+#[test]
+fn the_commands_shown_exist() {
+    let mut seen = 0;
+    for document in ["README.md", "docs/operating.md"] {
+        for console in blocks(document, "console") {
+            for line in console.lines() {
+                let Some(command) = line.strip_prefix("# ").or_else(|| line.strip_prefix("$ "))
+                else {
+                    continue;
+                };
+                let mut words = command.split_whitespace();
+                if words.next() != Some("gaoler") {
+                    continue;
+                }
+                let verb = words.next().expect("a verb");
+                let help =
+                    Command::new(env!("CARGO_BIN_EXE_gaoler")).args([verb, "--help"]).output();
+                let help = help.unwrap();
+                assert!(help.status.success(), "{document}: {line}");
+                let help = String::from_utf8(help.stdout).unwrap();
+                for option in words.filter(|word| word.starts_with("--")) {
+                    assert!(help.contains(option), "{document}: {line}: no {option}");
+                }
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 8, "only {seen} commands are shown");
+}
