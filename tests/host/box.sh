@@ -150,7 +150,8 @@ ready() {
 inside() {
     local pid=$1
     shift
-    nsenter -t "$pid" -a env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
+    # Its root too: where this machine is itself a chroot, the namespace alone has another.
+    nsenter -t "$pid" -a -r -w env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
         LANG=C.UTF-8 "$@"
 }
 
