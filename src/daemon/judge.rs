@@ -15,7 +15,7 @@ use crate::telemetry::{lines, news};
 
 /// How many findings of one batch are logged one by one; a flood's rest is summed up in a line,
 /// since a line each would cost more than finding them did.
-const LOGGED: usize = 100;
+const LOGGED: usize = 20;
 
 /// A ban that a batch led to, and when the record that decided was read.
 struct Sentence {

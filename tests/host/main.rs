@@ -13,6 +13,7 @@ mod addresses;
 mod control;
 mod firewall;
 mod hostile;
+mod journal;
 mod metrics;
 mod reload;
 mod restart;
@@ -57,6 +58,8 @@ const TESTS: &[Test] = &[
     ("reload::broken_configuration_keeps_the_old", reload::broken_configuration),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
+    ("journal::is_rotated_vacuumed_and_restarted", journal::is_rotated_vacuumed_and_restarted),
+    ("journal::of_a_namespace_is_read", journal::of_a_namespace_is_read),
     ("restart::keeps_bans", restart::keeps_bans),
     ("restart::kill_9_keeps_bans", restart::kill_9_keeps_bans),
     ("restart::failures_before_it_count", restart::failures_before_it_count),

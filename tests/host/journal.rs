@@ -1,0 +1,53 @@
+//! The journal under the reader: rotated, vacuumed, its daemon restarted; and a namespace of its own
+//! that appears after gaoler has started.
+
+use anyhow::Result;
+
+use crate::client::{Client, Outcome, WRONG};
+use crate::host::{Host, SEED};
+use crate::observe::await_ban;
+
+/// One failure before, one after: both count, so nothing was lost and nothing read twice.
+pub(crate) fn is_rotated_vacuumed_and_restarted(host: &Host) -> Result<()> {
+    host.settle()?;
+    let upheavals = [
+        ("192.0.2.147", "journalctl --rotate"),
+        ("192.0.2.148", "journalctl --rotate && journalctl -q --vacuum-files=1"),
+        ("192.0.2.149", "systemctl restart systemd-journald"),
+    ];
+    for (address, upheaval) in upheavals {
+        let client = Client::at(host, address);
+        assert_eq!(client.ssh("root", WRONG)?, Outcome::Denied, "before {upheaval}");
+        host.sh(upheaval)?;
+        assert_eq!(client.ssh("root", WRONG)?, Outcome::Denied, "after {upheaval}");
+        await_ban(host, "sshd", address, true)?;
+        host.await_rule(address, 22, true)?;
+        assert_eq!(host.gaoler_ok(&["unban", address])?, "1\n");
+    }
+    Ok(())
+}
+
+/// A service that logs into a namespace, which is made when it first does.
+pub(crate) fn of_a_namespace_is_read(host: &Host) -> Result<()> {
+    let address = "192.0.2.151";
+    let jail = "  guarded:
+    filter: sshd
+    journal: {namespace: guarded}
+    journalmatch: SYSLOG_IDENTIFIER=sshd
+    port: [2222]
+    findtime: 30s
+    maxretry: 2
+    bantime: 60s
+";
+    host.configure(&format!("{SEED}{jail}"))?;
+    host.sh("systemctl reload-or-restart gaoler")?;
+    let message = format!("Failed password for root from {address} port 4 ssh2");
+    host.sh(&format!(
+        "systemd-run -q --wait --unit guarded -p LogNamespace=guarded -p SyslogIdentifier=sshd \
+         sh -c 'echo {message}; echo {message}; sleep 1'"
+    ))?;
+    await_ban(host, "guarded", address, true)?;
+    host.await_rule(address, 2222, true)?;
+    assert_eq!(host.gaoler_ok(&["unban", address])?, "1\n");
+    host.settle()
+}
