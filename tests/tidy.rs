@@ -15,21 +15,15 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Uses within a layer that are meant: (who, whom).
-const BESIDE: [(&str, &str); 12] = [
-    ("record", "moment"),
-    ("failure", "moment"),
+const BESIDE: [(&str, &str); 7] = [
     ("filter", "record"),
-    ("filter", "failure"),
     ("jail", "failure"),
     ("jail", "moment"),
-    // The words that shell modules say to each other about: settings, and what sources and the
-    // enforcer report.
+    // Settings, and the words in which sources and the enforcer report.
     ("enforcer", "config"),
     ("store", "source"),
     ("telemetry", "source"),
     ("telemetry", "enforcer"),
-    ("control", "telemetry"),
-    ("source", "config"),
 ];
 
 /// What a pure module must not name.

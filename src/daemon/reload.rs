@@ -44,10 +44,12 @@ impl Daemon {
         } else {
             read.map(|config| self.apply(config, now))
         };
-        self.metrics.reload.ended(result.is_ok(), now);
-        news::reloaded(result.as_ref().err());
-        notify::ready(&self.summary());
-        self.publish(now);
+        if !self.stopping {
+            self.metrics.reload.ended(result.is_ok(), now);
+            news::reloaded(result.as_ref().err());
+            notify::ready(&self.summary());
+            self.publish(now);
+        }
         for reply in std::mem::take(&mut self.reloading) {
             let _ = reply.send(result.clone().map(Answer::Reloaded));
         }
