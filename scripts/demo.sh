@@ -138,14 +138,14 @@ look_around() {
     cat <<EOF
 
 ${bold}The box is still up.${plain} From the top of this repository, as root:
-   $short srv $name bash                              a shell on the host
-   $short srv $name gaoler status sshd                what the jail knows
-   $short srv $name journalctl -f -u gaoler           what gaoler says
-   $short srv $name curl -s 127.0.0.1:9642/metrics    what Prometheus sees
-   $short srv $name gaoler ban sshd 192.0.2.150       ban somebody
+   $short srv $name bash                                a shell on the host
+   $short srv $name gaoler status sshd                  what the jail knows
+   $short srv $name journalctl -f -u gaoler             what gaoler says
+   $short srv $name curl -s 127.0.0.1:9642/metrics      what Prometheus sees
+   $short srv $name gaoler ban sshd 192.0.2.150         ban somebody
    $short cli $name ssh -b 192.0.2.150 alice@$server  be somebody (password: correct-horse)
    $short cli $name curl http://$server/              fetch a page, three times
-   $short down $name                                  and remove it all
+   $short down $name                                    and remove it all
 EOF
 }
 
