@@ -32,9 +32,9 @@ use crate::record::origin::JournalOrigin;
 const LOOK: Duration = Duration::from_millis(5);
 const ATTENTION: Duration = Duration::from_secs(30);
 
-/// How often it looks while all is silent: 0.05 % of a core. Also how often it asks which files
+/// How often it looks while all is silent: under 0.1 % of a core. Also how often it asks which files
 /// came and went.
-const GLANCE: Duration = Duration::from_millis(100);
+const GLANCE: Duration = Duration::from_millis(150);
 
 /// How often a journal that cannot be read is tried again, and one that can be is checked.
 const RETRY: Duration = Duration::from_secs(1);

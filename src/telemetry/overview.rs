@@ -74,7 +74,7 @@ impl Overview {
 pub fn words(condition: &Condition) -> &str {
     match condition {
         Condition::Absent => "firewalld is not on the bus",
-        Condition::Starting => "firewalld is starting",
+        Condition::Starting => "firewalld has not answered yet",
         Condition::Ready => "ready",
         Condition::Panic => "panic mode: it refuses every packet",
         Condition::Broken(why) => why,
