@@ -90,6 +90,7 @@ impl Daemon {
                 running.up = true;
                 running.trouble = None;
             }
+            Notice::CaughtUp => running.caught_up = true,
             Notice::Down(trouble) => {
                 running.up = false;
                 running.trouble = Some(trouble);

@@ -115,6 +115,8 @@ pub struct FilePosition {
 pub enum Notice {
     /// It can be read.
     Up,
+    /// All there was has been read; told where no [`Batch`] says so, since there was nothing.
+    CaughtUp,
     /// It cannot, or a part of it cannot; it is tried again.
     Down(Trouble),
     /// Something was lost or skipped, and reading goes on.

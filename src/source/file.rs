@@ -83,6 +83,7 @@ impl Follower {
                 self.look(outlet)?;
             }
             if !self.read_round(outlet)? {
+                outlet.nothing_to_read()?;
                 let wait = self.look_due().saturating_duration_since(Instant::now());
                 outlet.wait(self.watch.input(), wait)?;
             }

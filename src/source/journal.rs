@@ -122,6 +122,7 @@ impl Reader<'_> {
             if read.more {
                 continue;
             }
+            outlet.nothing_to_read()?;
             outlet.wait(None, pace.next_look(Instant::now(), read.entries))?;
             let now = Instant::now();
             if Pace::is_due(&mut pace.process_at, now, GLANCE)

@@ -29,6 +29,8 @@ pub(super) struct Outlet {
     read: Moment,
     /// What was last said about the source; `None` until something was.
     told: Option<Result<(), Trouble>>,
+    /// Whether the last thing said of it is that all has been read.
+    caught_up: bool,
 }
 
 impl Outlet {
@@ -40,7 +42,7 @@ impl Outlet {
         matching: Matching,
         clock: Clock,
     ) -> Self {
-        Self { source, out, bell, matching, clock, read: clock(), told: None }
+        Self { source, out, bell, matching, clock, read: clock(), told: None, caught_up: false }
     }
 
     /// Begins a batch: swaps in new listeners, and notes the time.
@@ -68,6 +70,7 @@ impl Outlet {
     /// Sends the batch in hand; waits while the channel is full.
     pub(super) fn send(&mut self, through: Position, backlog: Option<u64>) -> Result<(), Stopped> {
         let (findings, tally) = self.matching.take();
+        self.caught_up = backlog.is_none();
         self.say(Body::Batch(Batch {
             listeners: self.matching.names(),
             findings,
@@ -89,7 +92,17 @@ impl Outlet {
             return Ok(());
         }
         self.told = Some(how.clone());
+        self.caught_up = false;
         self.notice(how.map_or_else(Notice::Down, |()| Notice::Up))
+    }
+
+    /// There is nothing to read. Says so, unless the last batch did.
+    pub(super) fn nothing_to_read(&mut self) -> Result<(), Stopped> {
+        if self.caught_up || self.told != Some(Ok(())) {
+            return Ok(());
+        }
+        self.caught_up = true;
+        self.notice(Notice::CaughtUp)
     }
 
     /// Waits until `input` can be read, something is asked, or `timeout` has passed.

@@ -14,6 +14,7 @@ use crate::source::batch::{Notice, Rotation};
 pub fn source(source: &str, notice: &Notice) {
     match notice {
         Notice::Up => tracing::info!(source, "{source}: reading"),
+        Notice::CaughtUp => tracing::debug!(source, "{source}: nothing to read yet"),
         Notice::Down(trouble) => {
             let (reason, detail) = (trouble.reason, Printable(trouble.detail.as_bytes()));
             tracing::error!(source, reason, "{source}: cannot be read: {detail}");

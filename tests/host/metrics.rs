@@ -44,6 +44,7 @@ pub(crate) fn every_series_starts_at_zero(host: &Host) -> Result<()> {
         ("gaoler_enforcement_pending", 0.0),
         ("gaoler_drift_total", 0.0),
         ("gaoler_source_up", 2.0),
+        ("gaoler_source_caught_up", 2.0),
         ("gaoler_state_up", 1.0),
     ] {
         await_metric(host, name, &[], |value| (value - is).abs() < f64::EPSILON)?;

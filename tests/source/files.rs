@@ -93,6 +93,18 @@ fn reads_what_was_there_and_what_comes() {
 }
 
 #[test]
+fn says_once_that_there_was_nothing_to_read() {
+    let logs = Logs::new();
+    logs.append("log", "");
+    let mut watched = logs.follow(&["log"]);
+    watched.until("it says so", |w| w.notices.len() == 2);
+    logs.append_fails("log", 0..1);
+    watched.until_failures(1);
+    assert!(watched.caught_up);
+    assert_eq!(watched.finish().notices, [Notice::Up, Notice::CaughtUp]);
+}
+
+#[test]
 fn holds_back_a_line_until_it_ends() {
     let logs = Logs::new();
     logs.append("log", "FAIL 10.0.0.1");

@@ -85,6 +85,10 @@ impl SourceMetrics {
             Notice::Up => {
                 self.up.set(1);
             }
+            Notice::CaughtUp => {
+                self.caught_up.set(1);
+                self.backlog.set(0);
+            }
             Notice::Down(trouble) => {
                 self.up.set(0);
                 self.errors.add(trouble.reason, 1);
