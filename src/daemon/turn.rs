@@ -23,7 +23,10 @@ impl Daemon {
         while !(drained && self.is_drained()) {
             let sleep = self.sleep(clock::now().boot);
             let event = tokio::select! {
-                message = channels.messages.recv(), if !drained => if let Some(message) = message { Event::Source(message) } else { drained = true; Event::Deadline },
+                message = channels.messages.recv(), if !drained => {
+                    drained = message.is_none();
+                    message.map_or(Event::Deadline, Event::Source)
+                }
                 Some(report) = channels.reports.recv() => Event::Firewall(report),
                 Some(ack) = channels.acks.recv() => Event::Stored(ack),
                 Some(call) = channels.calls.recv() => Event::Call(call),
