@@ -6,10 +6,13 @@ use anyhow::Result;
 use crate::client::{Client, Outcome, WRONG};
 use crate::host::{Host, SEED};
 use crate::observe::await_ban;
+use crate::unit::complained_of_nothing;
 
 /// One failure before, one after: both count, so nothing was lost and nothing read twice.
 pub(crate) fn is_rotated_vacuumed_and_restarted(host: &Host) -> Result<()> {
     host.settle()?;
+    // What is vacuumed cannot be asked at the end.
+    complained_of_nothing(host)?;
     let upheavals = [
         ("192.0.2.147", "journalctl --rotate"),
         ("192.0.2.148", "journalctl --rotate && journalctl -q --vacuum-files=1"),
