@@ -13,6 +13,7 @@ use crate::control::api::{
     BanRequest, BanStatus, Banned, Bantime, Changed, Reloaded, Status, UnbanRequest,
 };
 use crate::control::client;
+use crate::telemetry::lines;
 
 /// `gaoler status [JAIL]`.
 ///
@@ -143,7 +144,7 @@ fn table(bans: &[BanStatus]) -> String {
 
 /// A time as an operator of this host reads it.
 fn local(time: jiff::Timestamp) -> String {
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    lines::local(time, &jiff::tz::TimeZone::system()).to_string()
 }
 
 fn show(

@@ -41,18 +41,13 @@ impl Access {
     /// Says which group is missing, and how to join it.
     pub fn check(&self, peer: &Peer, request: &Request) -> Result<(), Refused> {
         let admin = peer.uid == 0 || self.admin.is_some_and(|admin| peer.in_group(admin));
-        let may = match request {
-            Request::Status | Request::Banned { .. } => {
-                admin || peer.uid == self.uid || peer.in_group(self.gid)
-            }
-            Request::Ban(_) | Request::Unban(_) | Request::Reload => admin,
-        };
-        if may {
-            return Ok(());
-        }
         let uid = peer.uid;
-        Err(Refused::Forbidden(match request {
+        let refusal = match request {
+            _ if admin => return Ok(()),
             Request::Status | Request::Banned { .. } => {
+                if uid == self.uid || peer.in_group(self.gid) {
+                    return Ok(());
+                }
                 format!(
                     "user {uid} is not in the group gaoler; `usermod -aG gaoler USER` lets it read"
                 )
@@ -61,7 +56,8 @@ impl Access {
                 "user {uid} is neither root nor in the group {ADMIN_GROUP}; \
                  `usermod -aG gaoler,{ADMIN_GROUP} USER` lets it ban, unban and reload"
             ),
-        }))
+        };
+        Err(Refused::Forbidden(refusal))
     }
 }
 

@@ -76,6 +76,9 @@ impl Daemon {
 
     /// Answers the commands that have waited long enough.
     pub(super) fn give_up_waiting(&mut self, now: Moment) {
+        if self.waiting.iter().all(|waiting| now.boot < waiting.until) {
+            return;
+        }
         let why = self.why_pending();
         for mut late in self.waiting.extract_if(.., |waiting| waiting.until <= now.boot) {
             late.changed.pending = late.keys.len() as u64;

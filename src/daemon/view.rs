@@ -50,13 +50,18 @@ impl Daemon {
     /// Tells the pages how everything is.
     pub(super) fn publish(&mut self, now: Moment) {
         self.overview_due = None;
-        let status = self.status(now);
+        self.sweep(now);
+        let sources = self.sources.iter().map(|(name, running)| SourceState {
+            name: name.to_string(),
+            up: running.up,
+            caught_up: running.caught_up,
+        });
         self.overview.send_replace(Overview {
             started: !self.stopping,
-            sources: status.sources.into_iter().map(source_state).collect(),
+            sources: sources.collect(),
             firewall: self.enforces().then(|| self.condition.clone()),
             state_ok: self.store_up,
-            jails: status.jails.into_iter().map(jail_numbers).collect(),
+            jails: self.jails.iter().map(|running| self.numbers(running)).collect(),
         });
     }
 
@@ -83,16 +88,27 @@ impl Daemon {
         }
     }
 
-    fn jail_status(&self, running: &RunningJail, now: Moment) -> JailStatus {
+    fn numbers(&self, running: &RunningJail) -> JailNumbers {
         let counts = self.standings.counts(running.name());
-        let enforced = counts.enforced.iter().map(|&enforced| u64::from(enforced)).sum();
-        let bans = running.jail.ledger().list(now.boot);
-        let banned = bans.len() as u64;
-        JailStatus {
+        JailNumbers {
             name: running.name().to_string(),
+            currently_failed: running.jail.windows().len() as u64,
+            total_failed: running.totals.failed,
+            currently_banned: running.jail.ledger().len() as u64,
+            total_banned: running.totals.banned,
+            enforced: counts.enforced.iter().map(|&enforced| u64::from(enforced)).sum(),
+        }
+    }
+
+    fn jail_status(&self, running: &RunningJail, now: Moment) -> JailStatus {
+        let numbers = self.numbers(running);
+        let (banned, enforced) = (numbers.currently_banned, numbers.enforced);
+        let bans = running.jail.ledger().list(now.boot);
+        JailStatus {
+            name: numbers.name,
             filter: FilterStatus {
-                currently_failed: running.jail.windows().len() as u64,
-                total_failed: running.totals.failed,
+                currently_failed: numbers.currently_failed,
+                total_failed: numbers.total_failed,
                 origin: match &running.settings.origin {
                     Origin::Journal(journal) => {
                         OriginStatus::JournalMatches(journal.matches.to_string())
@@ -102,7 +118,7 @@ impl Daemon {
             },
             actions: ActionsStatus {
                 currently_banned: banned,
-                total_banned: running.totals.banned,
+                total_banned: numbers.total_banned,
                 enforced,
                 pending: if self.enforces() { banned.saturating_sub(enforced) } else { 0 },
                 banned: bans.iter().map(|(ban, _)| show(&ban.key.address)).collect(),
@@ -122,20 +138,5 @@ impl Daemon {
             state: self.state_of(&ban.key).to_owned(),
         })
         .collect()
-    }
-}
-
-fn source_state(source: SourceStatus) -> SourceState {
-    SourceState { name: source.name, up: source.up, caught_up: source.caught_up }
-}
-
-fn jail_numbers(jail: JailStatus) -> JailNumbers {
-    JailNumbers {
-        name: jail.name,
-        currently_failed: jail.filter.currently_failed,
-        total_failed: jail.filter.total_failed,
-        currently_banned: jail.actions.currently_banned,
-        total_banned: jail.actions.total_banned,
-        enforced: jail.actions.enforced,
     }
 }

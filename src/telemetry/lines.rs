@@ -58,7 +58,8 @@ fn ban(jail: &JailName, address: &IpNet, what: &str) {
 }
 
 /// `2026-11-22 10:00:00`, as fail2ban writes times.
-fn local(time: Timestamp, zone: &TimeZone) -> impl fmt::Display {
+#[must_use]
+pub fn local(time: Timestamp, zone: &TimeZone) -> impl fmt::Display {
     time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S")
 }
 
