@@ -23,9 +23,8 @@ mod watch;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
-use self::order::{Block, Order, Report};
+use self::order::{Demand, Order, Report};
 use crate::config::checked::Enforcement;
-use crate::jail::ban::BanKey;
 use crate::moment::Clock;
 
 /// The backend's name, in metrics and in `gaoler status`.
@@ -34,6 +33,7 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
     match enforcement {
         Enforcement::None => "none",
         Enforcement::Firewalld(_) => "firewalld",
+        Enforcement::Nftables(_) => "nftables",
     }
 }
 
@@ -43,6 +43,7 @@ pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
         Enforcement::None => &[],
         Enforcement::Firewalld(_) => &call::OPERATIONS,
+        Enforcement::Nftables(_) => &[],
     }
 }
 
@@ -57,13 +58,13 @@ pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
 /// Panics outside a tokio runtime.
 pub fn spawn(
     enforcement: &Enforcement,
-    restored: Vec<(BanKey, Block)>,
+    restored: Vec<Demand>,
     clock: Clock,
     orders: UnboundedReceiver<Order>,
     reports: Sender<Report>,
 ) -> JoinHandle<()> {
     match enforcement {
-        Enforcement::None => watch::spawn(orders, reports),
+        Enforcement::None | Enforcement::Nftables(_) => watch::spawn(orders, reports),
         Enforcement::Firewalld(settings) => {
             firewalld::spawn(settings, restored, clock, orders, reports)
         }

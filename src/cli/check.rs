@@ -57,6 +57,7 @@ fn samples(config: &Config) -> Vec<String> {
 fn report(path: &Path, config: &Config, broken: &[String]) -> String {
     let enforcement = match &config.enforcement {
         Enforcement::None => "none: failures are watched, nobody is banned".to_owned(),
+        Enforcement::Nftables(nftables) => format!("nftables, table inet {}", nftables.table),
         Enforcement::Firewalld(firewalld) => {
             let zones = firewalld.zones.as_ref().map_or_else(
                 || "all active zones and the default one".to_owned(),

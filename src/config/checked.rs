@@ -63,17 +63,40 @@ pub enum Enforcement {
     None,
     /// By firewalld.
     Firewalld(Firewalld),
+    /// By a table of our own in the kernel.
+    Nftables(Nftables),
 }
 
 /// How firewalld is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firewalld {
+    /// How a ban becomes a rule.
+    pub mode: Mode,
     /// The zones; `None`: the active ones and the default one.
     pub zones: Option<Vec<String>>,
     /// What becomes of a banned packet.
     pub action: Action,
     /// The bus to find it on; `None`: the system bus.
     pub bus: Option<String>,
+}
+
+/// How a ban becomes a rule of firewalld.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// By sets where they are provisioned, else by rich rules.
+    #[default]
+    Auto,
+    /// One rule for each ban, zone and port.
+    RichRule,
+    /// By entries of provisioned sets.
+    Ipset,
+}
+
+/// How nftables is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nftables {
+    /// The name of our table, of family inet.
+    pub table: String,
 }
 
 /// What becomes of a banned packet.

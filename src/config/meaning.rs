@@ -10,7 +10,7 @@ mod scope;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::checked::{Action, Config, Enforcement, Firewalld, JailSettings};
+use super::checked::{Action, Config, Enforcement, Firewalld, JailSettings, Mode};
 use super::error::{ConfigError, Place, Problem};
 use super::filters::Filters;
 use super::keys::gaoler::FILE;
@@ -58,6 +58,7 @@ impl Meaning<'_> {
         }
         let firewalld = section.section("firewalld");
         Enforcement::Firewalld(Firewalld {
+            mode: if is(&firewalld, "mode", "rich-rule") { Mode::RichRule } else { Mode::Auto },
             zones: self.zones(&firewalld),
             action: if is(&firewalld, "action", "drop") { Action::Drop } else { Action::Reject },
             bus: firewalld.text("bus").map(|item| item.text),

@@ -26,7 +26,7 @@ impl Daemon {
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
         lines::banned(&ban.key.jail, &ban.key.address);
-        let order = Order::Enforce(ban.key.clone(), running.block(&ban.key));
+        let order = Order::Enforce(running.demand(&ban.key));
         let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
         self.standings.want(ban.key.clone(), decided);
         self.show_bans(&ban.key);

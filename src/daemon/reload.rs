@@ -117,10 +117,8 @@ impl Daemon {
         if rescoped {
             let running = &self.jails[index];
             let bans = running.jail.ledger().list(now.boot);
-            let orders: Vec<Order> = bans
-                .into_iter()
-                .map(|(ban, _)| Order::Enforce(ban.key.clone(), running.block(&ban.key)))
-                .collect();
+            let orders: Vec<Order> =
+                bans.into_iter().map(|(ban, _)| Order::Enforce(running.demand(&ban.key))).collect();
             self.send(orders);
         }
     }

@@ -30,6 +30,10 @@ impl Daemon {
                 news::reconciled(trigger, missing, unexpected);
             }
             Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),
+            Report::Coverage(coverage) => tracing::info!(?coverage, "what a ban stops"),
+            Report::Refused { jail, ipv6, packets, bytes } => {
+                tracing::debug!(%jail, ipv6, packets, bytes, "refused");
+            }
         }
         self.changed(now);
     }

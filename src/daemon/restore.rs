@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use crate::config::checked::Config;
-use crate::enforcer::order::Block;
+use crate::enforcer::order::Demand;
 use crate::jail::ban::BanKey;
 use crate::moment::Moment;
 use crate::store::change::{Ended, Saved, Window};
@@ -11,12 +11,7 @@ use crate::telemetry::lines;
 impl Daemon {
     /// Makes the jails, and puts into them what an earlier run left. Returns the bans that
     /// should still be in force, for the enforcer.
-    pub(super) fn take_up(
-        &mut self,
-        config: &Config,
-        saved: Saved,
-        now: Moment,
-    ) -> Vec<(BanKey, Block)> {
+    pub(super) fn take_up(&mut self, config: &Config, saved: Saved, now: Moment) -> Vec<Demand> {
         self.positions = saved.positions.into_iter().collect();
         self.totals = saved.totals.into_iter().collect();
         for settings in &config.jails {
@@ -38,7 +33,7 @@ impl Daemon {
             }
             running.metrics.restored();
             lines::restored(&key.jail, &key.address);
-            desired.push((key.clone(), running.block(&key)));
+            desired.push(running.demand(&key));
             self.standings.want(key.clone(), None);
             self.show_bans(&key);
         }

@@ -1,7 +1,7 @@
 //! A jail and a source as they run: what decides, with what shows it.
 
 use crate::config::checked::JailSettings;
-use crate::enforcer::order::Block;
+use crate::enforcer::order::{Block, Demand};
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::{Jail, Policy};
 use crate::source::Source;
@@ -46,8 +46,10 @@ impl RunningJail {
     }
 
     /// What the firewall must refuse for a ban of this jail.
-    pub(super) fn block(&self, key: &BanKey) -> Block {
-        Block { address: key.address, scope: self.settings.scope.clone() }
+    pub(super) fn demand(&self, key: &BanKey) -> Demand {
+        let block = Block { address: key.address, scope: self.settings.scope.clone() };
+        let until = self.jail.ledger().end(&key.address);
+        Demand { key: key.clone(), block, until }
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::config;
 use crate::control::Call;
 use crate::control::api::{Answer, BanRequest, Bantime, Changed, Refused, Request, UnbanRequest};
-use crate::enforcer::order::Report;
+use crate::enforcer::order::{Demand, Report};
 use crate::failure::Failure;
 use crate::jail::ban::BanKey;
 use crate::source::batch::{Batch, Body, Finding, Tally};
@@ -118,7 +118,7 @@ impl Stage {
         let mut ordered = Vec::new();
         while let Ok(order) = self.orders.try_recv() {
             ordered.push(match order {
-                Order::Enforce(key, block) => {
+                Order::Enforce(Demand { key, block, .. }) => {
                     let ports = block.scope.ports.iter().map(ToString::to_string);
                     format!("enforce {} {} {}", key.jail, key.address, ports.collect::<String>())
                 }

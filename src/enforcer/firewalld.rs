@@ -16,10 +16,9 @@ use tokio::task::JoinHandle;
 use self::bus::{Bus, Calls, News};
 use super::call::{Answer, Call};
 use super::fault::Fault;
-use super::order::{Block, Order, Outcome, Report};
+use super::order::{Demand, Order, Outcome, Report};
 use super::plan::Plan;
 use crate::config::checked::Firewalld;
-use crate::jail::ban::BanKey;
 use crate::moment::{Boot, Clock};
 
 /// How long a stop waits for what was ordered before it.
@@ -31,7 +30,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// Starts the task. It ends at [`Order::Stop`], or when either channel is closed.
 pub(super) fn spawn(
     settings: &Firewalld,
-    restored: Vec<(BanKey, Block)>,
+    restored: Vec<Demand>,
     clock: Clock,
     orders: UnboundedReceiver<Order>,
     reports: Sender<Report>,

@@ -1,11 +1,13 @@
 //! What the daemon asks of the firewall, and what it hears back.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::jail::ban::BanKey;
+use crate::jail::ban::{BanKey, JailName};
 use crate::jail::scope::Scope;
-use crate::moment::Moment;
+use crate::moment::{Boot, Moment};
 
 /// What must be refused for one ban.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,11 +18,23 @@ pub struct Block {
     pub scope: Scope,
 }
 
+/// One ban, as the firewall must hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Which ban.
+    pub key: BanKey,
+    /// What is refused.
+    pub block: Block,
+    /// When the ban ends; never when `None`. The daemon releases it then. It is said here for
+    /// backends that can let a ban end although nobody is there to release it.
+    pub until: Option<Boot>,
+}
+
 /// What the daemon asks.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// This ban must be in force. Asking twice is asking once.
-    Enforce(BanKey, Block),
+    /// This ban must be in force. Asking twice is asking once; a later end counts.
+    Enforce(Demand),
     /// This ban must not be in force. Other bans may still need its rule.
     Release(BanKey),
     /// Look now whether all is as it should be.
@@ -87,6 +101,35 @@ pub enum Report {
         /// At most.
         limit: u64,
     },
+    /// What a ban stops, as the backend works now; said when it is known and when it changes.
+    Coverage(Coverage),
+    /// The firewall's own count of refused packets, where it keeps one for each jail.
+    Refused {
+        /// The jail.
+        jail: JailName,
+        /// Whether of IPv6.
+        ipv6: bool,
+        /// Packets since the last report of them.
+        packets: u64,
+        /// Bytes since the last report of them.
+        bytes: u64,
+    },
+}
+
+/// Which packets of a banned address a backend really stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// How bans become rules: `rich-rule`, `ipset`, `nftables`.
+    pub mode: &'static str,
+    /// Packets of connections that were open before the ban.
+    pub established: bool,
+    /// Packets that the host forwards.
+    pub forwarded: bool,
+    /// Packets to ports that are forwarded elsewhere, such as a container's published ones (DNAT).
+    pub published: bool,
+    /// The jails whose bans fall back to rich rules, because what the mode needs is not provisioned
+    /// for their ports.
+    pub unprovisioned: BTreeSet<JailName>,
 }
 
 /// How a call to the firewall went.

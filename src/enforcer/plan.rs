@@ -28,7 +28,7 @@ use self::setbacks::Setbacks;
 use super::call::{Answer, Call, Signal};
 use super::desired::Desired;
 use super::fault::Fault;
-use super::order::{Block, Condition, Order, Report};
+use super::order::{Condition, Demand, Order, Report};
 use super::reconcile::{Drift, Hold, Placed, Step, Zone};
 use super::rule::{Marked, Rule};
 use crate::config::checked::Firewalld;
@@ -92,7 +92,7 @@ impl Plan {
     /// Begins with the bans of an earlier run, oldest first: what of them firewalld still holds is
     /// adopted, the rest is put back.
     #[must_use]
-    pub fn new(settings: &Firewalld, restored: Vec<(BanKey, Block)>) -> Self {
+    pub fn new(settings: &Firewalld, restored: Vec<Demand>) -> Self {
         let configured = settings.zones.as_ref();
         let mut plan = Self {
             configured: configured.map(|zones| zones.iter().map(|z| z.as_str().into()).collect()),
@@ -113,7 +113,7 @@ impl Plan {
             reports: Vec::new(),
         };
         // The newest are taken first, and what does not fit is refused.
-        for (key, block) in restored {
+        for Demand { key, block, until: _ } in restored {
             if let Err(refusal) = plan.desired.enforce(&key, block, usize::MAX) {
                 plan.refuse(&key, &refusal.to_string());
             }
@@ -128,7 +128,7 @@ impl Plan {
     /// was overtaken nothing is reported.
     pub fn order(&mut self, order: Order, now: Moment) {
         match order {
-            Order::Enforce(key, block) => self.enforce(&key, block, now),
+            Order::Enforce(Demand { key, block, until: _ }) => self.enforce(&key, block, now),
             Order::Release(key) => self.release(&key),
             Order::Look => self.look_at(now.boot, "asked"),
             Order::Stop => {}

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::IpNet;
 
-use super::order::Block;
+use super::order::{Block, Demand};
 use super::rule::Rule;
 use crate::config::checked::Action;
 use crate::jail::ban::{BanKey, JailName};
@@ -18,6 +18,10 @@ pub(super) fn block(host: u8, ports: &[u16]) -> Block {
     let ports = ports.iter().filter_map(|&port| PortRange::new(port, port)).collect();
     let scope = Scope { ports, protocols: [Protocol::Tcp].into() };
     Block { address: address(host), scope }
+}
+
+pub(super) fn demand(key: BanKey, block: Block) -> Demand {
+    Demand { key, block, until: None }
 }
 
 pub(super) fn rule(host: u8, port: u16) -> Rule {

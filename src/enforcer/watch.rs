@@ -30,7 +30,7 @@ pub(super) fn spawn(
 mod tests {
     use tokio::sync::mpsc;
 
-    use super::super::testing::{block, key};
+    use super::super::testing::{block, demand, key};
     use super::*;
 
     #[tokio::test]
@@ -38,7 +38,7 @@ mod tests {
         let (order, orders) = mpsc::unbounded_channel();
         let (reports, mut reported) = mpsc::channel(1);
         let task = spawn(orders, reports);
-        order.send(Order::Enforce(key("sshd", 1), block(1, &[22]))).unwrap();
+        order.send(Order::Enforce(demand(key("sshd", 1), block(1, &[22])))).unwrap();
         order.send(Order::Release(key("sshd", 1))).unwrap();
         order.send(Order::Stop).unwrap();
         let report = reported.recv().await;

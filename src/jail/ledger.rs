@@ -58,6 +58,12 @@ impl Ledger {
         self.bans.get(address).map(|entry| &entry.ban)
     }
 
+    /// When the ban of exactly this address or network ends; `None`: never, or there is none.
+    #[must_use]
+    pub fn end(&self, address: &IpNet) -> Option<Boot> {
+        self.bans.get(address)?.ends
+    }
+
     /// The narrowest ban that covers this host.
     #[must_use]
     pub fn covering(&self, host: IpAddr) -> Option<&Ban> {

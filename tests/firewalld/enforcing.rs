@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use gaoler::config::checked::{Action, Enforcement, Firewalld};
-use gaoler::enforcer::order::{Block, Condition, Order, Report};
+use gaoler::config::checked::{Action, Enforcement, Firewalld, Mode};
+use gaoler::enforcer::order::{Block, Condition, Demand, Order, Report};
 use gaoler::enforcer::spawn;
 use gaoler::jail::ban::{BanKey, JailName};
 use gaoler::jail::scope::{PortRange, Protocol, Scope};
@@ -25,7 +25,12 @@ pub(crate) struct Enforcing {
 
 /// Settings that tests vary.
 pub(crate) fn settings(rig: &Rig) -> Firewalld {
-    Firewalld { zones: None, action: Action::Reject, bus: Some(rig.address()) }
+    Firewalld {
+        mode: Mode::RichRule,
+        zones: None,
+        action: Action::Reject,
+        bus: Some(rig.address()),
+    }
 }
 
 /// Which ban, and what it blocks.
@@ -41,6 +46,11 @@ pub(crate) fn ban(
     let ports = ports.iter().map(|&(a, b)| PortRange::new(a, b).unwrap()).collect();
     let scope = Scope { ports, protocols: protocols.iter().copied().collect::<BTreeSet<_>>() };
     (BanKey { jail: JailName::new(jail), address }, Block { address, scope })
+}
+
+/// The ban, with no end of its own.
+pub(crate) fn demand(key: BanKey, block: Block) -> Demand {
+    Demand { key, block, until: None }
 }
 
 /// A ban of sshd's: port 22, TCP.
@@ -61,6 +71,7 @@ impl Enforcing {
         let (orders, taken) = unbounded_channel();
         let (given, reports) = channel(10_000);
         let enforcement = Enforcement::Firewalld(settings);
+        let restored = restored.into_iter().map(|(key, block)| demand(key, block)).collect();
         let task = spawn(&enforcement, restored, clock, taken, given);
         Self { orders, reports, task, heard: Vec::new() }
     }
@@ -79,7 +90,7 @@ impl Enforcing {
 
     /// Orders a ban.
     pub(crate) fn ban(&self, (key, block): &(BanKey, Block)) {
-        self.order(Order::Enforce(key.clone(), block.clone()));
+        self.order(Order::Enforce(demand(key.clone(), block.clone())));
     }
 
     /// Bans, and waits until it is in force.

@@ -13,7 +13,7 @@ use gaoler::config::checked::{Action, Firewalld};
 use gaoler::enforcer::order::{Order, Report};
 use gaoler::jail::scope::Protocol::{Tcp, Udp};
 
-use enforcing::{Enforcing, ban, settings, ssh, ssh_rule};
+use enforcing::{Enforcing, ban, demand, settings, ssh, ssh_rule};
 use rig::Rig;
 
 const NONE: [&str; 0] = [];
@@ -119,7 +119,7 @@ async fn what_does_not_fit_is_refused_and_said_so() {
     let mut enforcing = Enforcing::ready(&rig).await;
     let ports: Vec<(u16, u16)> = (1..=501).map(|port| (2 * port, 2 * port)).collect();
     let (key, block) = ban("greedy", "192.0.2.7", &ports, &[Tcp, Udp]);
-    enforcing.order(Order::Enforce(key.clone(), block));
+    enforcing.order(Order::Enforce(demand(key.clone(), block)));
     let refused = |r: &Report| matches!(r, Report::Failed { gives_up: true, .. });
     let Report::Failed { key: refused, why, .. } = enforcing.until("refused", refused).await else {
         unreachable!("it was one")

@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::Plan;
-use crate::config::checked::{Action, Firewalld};
+use crate::config::checked::{Action, Firewalld, Mode};
 use crate::enforcer::call::{Answer, Call, Signal};
 use crate::enforcer::fault::Fault;
-use crate::enforcer::order::{Block, Condition, Order, Report};
+use crate::enforcer::order::{Block, Condition, Demand, Order, Report};
 use crate::enforcer::reconcile::{Step, Zone};
 use crate::enforcer::rule::Rule;
-use crate::enforcer::testing::{block, key};
+use crate::enforcer::testing::{block, demand, key};
 use crate::jail::ban::BanKey;
 use crate::moment::{Boot, Moment};
 
@@ -71,8 +71,10 @@ struct World {
 
 impl World {
     fn new(restored: Vec<(BanKey, Block)>, left: &[u8]) -> Self {
-        let settings = Firewalld { zones: None, action: Action::Reject, bus: None };
+        let settings =
+            Firewalld { mode: Mode::RichRule, zones: None, action: Action::Reject, bus: None };
         let bans: BTreeMap<_, _> = restored.iter().cloned().collect();
+        let restored: Vec<Demand> = restored.into_iter().map(|(k, b)| demand(k, b)).collect();
         let mut zones = BTreeMap::from(["dmz", "public", "trusted"].map(|z| (z, BTreeSet::new())));
         for &host in left {
             let rule = Rule::all(&block(host, &[1]), Action::Reject).unwrap()[0].to_string();
@@ -117,7 +119,7 @@ impl World {
                 self.bans.insert(key.clone(), block.clone());
                 self.told.remove(&key);
                 self.awaited.remove(&key);
-                self.plan.order(Order::Enforce(key, block), now);
+                self.plan.order(Order::Enforce(demand(key, block)), now);
             }
             Event::Release(ban) => {
                 let before = self.rules();
