@@ -16,6 +16,7 @@ pub mod plan;
 mod proxy;
 pub mod reconcile;
 pub mod rule;
+pub mod shard;
 #[cfg(test)]
 mod testing;
 mod watch;
