@@ -4,6 +4,13 @@
 //! All decisions are the plan's. Here are the connection, the waiting and the clock.
 
 mod bus;
+pub mod call;
+pub mod desired;
+pub mod fault;
+pub mod plan;
+mod proxy;
+pub mod reconcile;
+pub mod rule;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,10 +21,10 @@ use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
 use self::bus::{Bus, Calls, News};
-use super::call::{Answer, Call};
-use super::fault::Fault;
+use self::call::{Answer, Call};
+use self::fault::Fault;
+use self::plan::Plan;
 use super::order::{Demand, Order, Outcome, Report};
-use super::plan::Plan;
 use crate::config::checked::Firewalld;
 use crate::moment::{Boot, Clock};
 

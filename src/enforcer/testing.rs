@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::IpNet;
 
+use super::firewalld::rule::Rule;
 use super::order::{Block, Demand};
-use super::rule::Rule;
 use crate::config::checked::Action;
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::scope::{PortRange, Protocol, Scope};

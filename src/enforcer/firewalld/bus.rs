@@ -8,10 +8,10 @@ use zbus::fdo::DBusProxy;
 use zbus::message::Type;
 use zbus::{Connection, DBusError, MatchRule, Message, MessageStream, connection};
 
-use crate::enforcer::call::{Answer, Call, Signal};
-use crate::enforcer::fault::Fault;
-use crate::enforcer::proxy::{FirewallD1Proxy, NAME, PATH, ZoneProxy};
-use crate::enforcer::reconcile::{Step, Zone};
+use crate::enforcer::firewalld::call::{Answer, Call, Signal};
+use crate::enforcer::firewalld::fault::Fault;
+use crate::enforcer::firewalld::proxy::{FirewallD1Proxy, NAME, PATH, ZoneProxy};
+use crate::enforcer::firewalld::reconcile::{Step, Zone};
 
 /// How long a call may take. zbus itself waits for ever.
 const TIMEOUT: Duration = Duration::from_secs(30);

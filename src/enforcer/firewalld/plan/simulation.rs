@@ -11,11 +11,11 @@ use proptest::prelude::*;
 
 use super::Plan;
 use crate::config::checked::{Action, Firewalld, Mode};
-use crate::enforcer::call::{Answer, Call, Signal};
-use crate::enforcer::fault::Fault;
+use crate::enforcer::firewalld::call::{Answer, Call, Signal};
+use crate::enforcer::firewalld::fault::Fault;
+use crate::enforcer::firewalld::reconcile::{Step, Zone};
+use crate::enforcer::firewalld::rule::Rule;
 use crate::enforcer::order::{Block, Condition, Demand, Order, Report};
-use crate::enforcer::reconcile::{Step, Zone};
-use crate::enforcer::rule::Rule;
 use crate::enforcer::testing::{block, demand, key};
 use crate::jail::ban::BanKey;
 use crate::moment::{Boot, Moment};

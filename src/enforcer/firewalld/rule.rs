@@ -11,8 +11,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::order::Block;
 use crate::config::checked::Action;
+use crate::enforcer::order::Block;
 use crate::jail::ban::show;
 use crate::jail::scope::{PortRange, Protocol};
 

@@ -28,10 +28,10 @@ use self::setbacks::Setbacks;
 use super::call::{Answer, Call, Signal};
 use super::desired::Desired;
 use super::fault::Fault;
-use super::order::{Condition, Demand, Order, Report};
 use super::reconcile::{Drift, Hold, Placed, Step, Zone};
 use super::rule::{Marked, Rule};
 use crate::config::checked::Firewalld;
+use crate::enforcer::order::{Condition, Demand, Order, Report};
 use crate::jail::ban::BanKey;
 use crate::moment::{Boot, Moment};
 

@@ -5,9 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::order::Block;
 use super::rule::Rule;
 use crate::config::checked::Action;
+use crate::enforcer::order::Block;
 use crate::jail::ban::BanKey;
 
 /// The bans that should be in force.
@@ -163,8 +163,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::testing::{block, key, rule};
     use super::*;
+    use crate::enforcer::testing::{block, key, rule};
 
     #[test]
     fn a_shared_rule_goes_with_its_last_ban() {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{Found, PERIOD, Plan};
-use crate::enforcer::call::{Answer, Call};
-use crate::enforcer::fault::Fault;
+use crate::enforcer::firewalld::call::{Answer, Call};
+use crate::enforcer::firewalld::fault::Fault;
+use crate::enforcer::firewalld::reconcile::{Drift, Step, Zone};
 use crate::enforcer::order::{Condition, Report};
-use crate::enforcer::reconcile::{Drift, Step, Zone};
 use crate::moment::{Boot, Moment};
 
 /// What is to be said of a firewalld whose reload failed half way: it answers, claims to run, has

@@ -1,11 +1,11 @@
 //! Bans that begin and end, and what came of the calls made for them.
 
 use super::{LIMIT, PERIOD, Plan};
-use crate::enforcer::call::Answer;
-use crate::enforcer::fault::Fault;
+use crate::enforcer::firewalld::call::Answer;
+use crate::enforcer::firewalld::fault::Fault;
+use crate::enforcer::firewalld::reconcile::{Hold, Step};
+use crate::enforcer::firewalld::rule::Rule;
 use crate::enforcer::order::{Block, Condition, Report};
-use crate::enforcer::reconcile::{Hold, Step};
-use crate::enforcer::rule::Rule;
 use crate::jail::ban::BanKey;
 use crate::moment::{Boot, Moment};
 
@@ -88,7 +88,10 @@ impl Plan {
     pub(super) fn shed(&mut self) {
         let room = self.room();
         for key in self.desired.surplus(room) {
-            self.give_up(&key, &crate::enforcer::desired::Refusal::Full(room).to_string());
+            self.give_up(
+                &key,
+                &crate::enforcer::firewalld::desired::Refusal::Full(room).to_string(),
+            );
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::enforcer::reconcile::Step;
+use crate::enforcer::firewalld::reconcile::Step;
 
 /// Steps that wait.
 #[derive(Debug, Default)]

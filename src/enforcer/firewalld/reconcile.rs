@@ -199,9 +199,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::testing::{block, key, rule};
     use super::*;
     use crate::config::checked::Action;
+    use crate::enforcer::testing::{block, key, rule};
 
     fn zone(name: &str) -> Zone {
         name.into()
