@@ -8,6 +8,7 @@
 
 pub mod firewalld;
 pub mod order;
+pub mod shard;
 #[cfg(test)]
 mod testing;
 mod watch;
