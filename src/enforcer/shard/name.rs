@@ -113,6 +113,12 @@ impl SetName {
         })
     }
 
+    /// The set of that name; `None` if it is not one of ours.
+    #[must_use]
+    pub fn ours(name: &str) -> Option<Self> {
+        Self::parse(name).map(|_| Self(name.into()))
+    }
+
     /// Reads a set's name; `None` if it is not one of ours.
     #[must_use]
     pub fn parse(name: &str) -> Option<(Tag, Family, Place)> {
