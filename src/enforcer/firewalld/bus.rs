@@ -243,7 +243,7 @@ fn signal(message: &Message) -> Option<Signal> {
 }
 
 /// What an error means.
-fn fault(error: &zbus::Error) -> Fault {
+pub(super) fn fault(error: &zbus::Error) -> Fault {
     match error {
         zbus::Error::MethodError(name, message, _) => {
             Fault::of(name.as_str(), message.as_deref().unwrap_or_default())
