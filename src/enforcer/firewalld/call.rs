@@ -1,6 +1,8 @@
 //! What is asked of firewalld, what it answers, and what it says unasked.
 
-use super::reconcile::{Step, Zone};
+use super::element::{Holder, Zone};
+use super::provided::Policy;
+use super::reconcile::Step;
 
 /// One call to firewalld.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +15,19 @@ pub enum Call {
     ActiveZones,
     /// `getZones`.
     Zones,
-    /// `getRichRules` of a zone.
-    RichRules(Zone),
-    /// `addRichRule` or `removeRichRule`.
+    /// `addRichRule` of a rule that refuses nobody, in a zone: whether the kernel still takes any.
+    Canary(Zone),
+    /// `removeRichRule` of that rule.
+    CanaryGone(Zone),
+    /// `getIPSets`.
+    Sets,
+    /// `getActivePolicies`.
+    Policies,
+    /// `getPolicySettings` of a policy.
+    Policy(String),
+    /// `getRichRules` of a zone, or `getEntries` of a set.
+    List(Holder),
+    /// `addRichRule`, `removeRichRule`, `addEntry`, `removeEntry` or `setEntries`.
     Change(Step),
 }
 
@@ -28,9 +40,13 @@ pub enum Answer {
     Panic(bool),
     /// To [`Call::ActiveZones`] and [`Call::Zones`].
     Zones(Vec<Zone>),
-    /// To [`Call::RichRules`].
-    Rules(Vec<String>),
-    /// To [`Call::Change`].
+    /// To [`Call::Sets`] and [`Call::Policies`].
+    Names(Vec<String>),
+    /// To [`Call::Policy`].
+    Policy(Policy),
+    /// To [`Call::List`].
+    Texts(Vec<String>),
+    /// To [`Call::Change`], [`Call::Canary`] and [`Call::CanaryGone`].
     Done,
 }
 
@@ -47,17 +63,29 @@ pub enum Signal {
     Zones,
     /// `RichRuleRemoved`: the zone, and the rule as whoever removed it wrote it.
     RuleRemoved(String, String),
+    /// `EntryRemoved`: the set, and the entry as whoever removed it wrote it.
+    EntryRemoved(String, String),
+    /// `PolicyUpdated`: a policy of ours has changed.
+    Policies,
 }
 
 /// All that [`Call::operation`] can answer.
-pub const OPERATIONS: [&str; 7] = [
+pub const OPERATIONS: [&str; 15] = [
+    "add_entry",
     "add_rich_rule",
+    "canary",
+    "get_active_policies",
     "get_active_zones",
     "get_default_zone",
+    "get_entries",
+    "get_ipsets",
+    "get_policy_settings",
     "get_rich_rules",
     "get_zones",
     "query_panic_mode",
+    "remove_entry",
     "remove_rich_rule",
+    "set_entries",
 ];
 
 impl Call {
@@ -69,9 +97,29 @@ impl Call {
             Self::PanicMode => "query_panic_mode",
             Self::ActiveZones => "get_active_zones",
             Self::Zones => "get_zones",
-            Self::RichRules(_) => "get_rich_rules",
-            Self::Change(Step::Add(..)) => "add_rich_rule",
-            Self::Change(Step::Remove(..) | Step::RemoveStray(..)) => "remove_rich_rule",
+            Self::Canary(_) | Self::CanaryGone(_) => "canary",
+            Self::Sets => "get_ipsets",
+            Self::Policies => "get_active_policies",
+            Self::Policy(_) => "get_policy_settings",
+            Self::List(Holder::Zone(_)) => "get_rich_rules",
+            Self::List(Holder::Set(_)) => "get_entries",
+            Self::Change(step) => step.operation(),
+        }
+    }
+}
+
+impl Step {
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Add(Holder::Zone(_), _) => "add_rich_rule",
+            Self::Add(Holder::Set(_), _) => "add_entry",
+            Self::Remove(Holder::Zone(_), _) | Self::RemoveStray(Holder::Zone(_), _) => {
+                "remove_rich_rule"
+            }
+            Self::Remove(Holder::Set(_), _) | Self::RemoveStray(Holder::Set(_), _) => {
+                "remove_entry"
+            }
+            Self::Fill(..) => "set_entries",
         }
     }
 }

@@ -1,21 +1,30 @@
-//! What should be: the bans, and the rules they need.
+//! What should be: the bans, and what each needs.
 //!
-//! Two bans may need the same rule (two jails that guard one port). It goes when the last of them
-//! goes. Pure; knows nothing of zones, nor of what firewalld holds.
+//! Two bans may need the same (two jails that guard one port). It goes when the last of them goes.
+//! Within a set a wider ban stands for the narrower ones, whose entries come when it goes. Pure;
+//! knows nothing of what firewalld holds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
-use super::rule::Rule;
-use crate::config::checked::Action;
+use ipnet::{IpNet, Ipv4Net};
+
+use super::element::{Element, Holder, Need, Widths, Zone, within};
+use super::provided::Means;
 use crate::enforcer::order::Block;
+use crate::enforcer::shard::{MOST_ENTRIES, SetName};
 use crate::jail::ban::BanKey;
 
 /// The bans that should be in force.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Desired {
-    action: Action,
     bans: HashMap<BanKey, Wanted>,
-    needed_by: HashMap<Rule, HashSet<BanKey>>, // Invariant: no set is empty.
+    needed_by: BTreeMap<Need, HashSet<BanKey>>, // Invariant: no set is empty.
+    /// How much of `needed_by` is rules.
+    rules: usize,
+    /// What of `needed_by` is in which set.
+    entries: HashMap<SetName, Entries>,
     next: u64,
 }
 
@@ -23,112 +32,200 @@ pub struct Desired {
 #[derive(Debug)]
 struct Wanted {
     block: Block,
-    rules: Vec<Rule>,
+    /// Nothing while it is not known how it will be enforced.
+    needs: Vec<Need>,
     age: u64, // Greater is newer.
 }
 
-/// Rules that an order has made needed, or needless.
+/// The entries of one set.
+#[derive(Debug, Default)]
+struct Entries {
+    count: usize,
+    widths: Widths,
+}
+
+/// What an order has made needed, or needless.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shift {
     /// Needed since now.
-    pub needed: Vec<Rule>,
+    pub needed: Vec<Need>,
     /// Needed no longer.
-    pub needless: Vec<Rule>,
+    pub needless: Vec<Need>,
 }
 
 /// Why a ban is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Too many rules. Each costs firewalld time, and every new connection.
-    #[error("rich rules hold {0} rules a zone at most here, and all are taken")]
+    #[error(
+        "rich rules hold {0} rules a zone at most here, and all are taken; sets hold more: see \
+         `gaoler provision`"
+    )]
     Full(usize),
+    /// Too many entries of one set. Each makes firewalld slower.
+    #[error("the set {0} holds {MOST_ENTRIES} entries at most, and all are taken")]
+    SetFull(SetName),
     /// An address that stands for everybody.
     #[error("the ban would refuse a whole address family")]
     Everybody,
 }
 
 impl Desired {
-    /// Nothing yet; every ban to come will `action`.
-    #[must_use]
-    pub fn new(action: Action) -> Self {
-        Self { action, bans: HashMap::new(), needed_by: HashMap::new(), next: 0 }
-    }
-
-    /// Takes a ban, or what it now blocks; it counts as the newest.
+    /// Takes a ban, or what it now blocks; it counts as the newest. There may be `room` rules.
     ///
     /// # Errors
     ///
-    /// Refuses it if there would be more than `room` rules; then all stays as it was.
-    pub fn enforce(&mut self, key: &BanKey, block: Block, room: usize) -> Result<Shift, Refusal> {
-        if self.bans.get(key).is_some_and(|wanted| wanted.block == block) {
+    /// Refuses it if there would be too much; then all stays as it was.
+    pub fn enforce(
+        &mut self,
+        key: &BanKey,
+        block: Block,
+        means: &mut Means,
+        room: usize,
+    ) -> Result<Shift, Refusal> {
+        let needs = means.needs(&block)?;
+        let known = self.bans.get(key);
+        if known.is_some_and(|wanted| wanted.block == block && wanted.needs == needs) {
             return Ok(Shift::default());
         }
-        let rules = Rule::all(&block, self.action).ok_or(Refusal::Everybody)?;
-        let fresh = rules.iter().filter(|rule| !self.needed_by.contains_key(rule)).count();
-        if self.needed_by.len() + fresh > room {
-            return Err(Refusal::Full(room));
-        }
+        self.check_room(&needs, room)?;
         let mut needless = self.release(key);
-        needless.retain(|rule| !rules.contains(rule));
-        let needed = self.need(key, &rules);
+        needless.retain(|need| !needs.contains(need));
+        let needed = self.need(key, &needs);
         self.next += 1;
-        self.bans.insert(key.clone(), Wanted { block, rules, age: self.next });
+        self.bans.insert(key.clone(), Wanted { block, needs, age: self.next });
         Ok(Shift { needed, needless })
     }
 
-    /// Drops a ban; gives the rules that nobody needs any longer.
-    pub fn release(&mut self, key: &BanKey) -> Vec<Rule> {
+    /// Drops a ban; gives what nobody needs any longer.
+    pub fn release(&mut self, key: &BanKey) -> Vec<Need> {
         let Some(wanted) = self.bans.remove(key) else { return Vec::new() };
         let mut needless = Vec::new();
-        for rule in wanted.rules {
-            if let Some(bans) = self.needed_by.get_mut(&rule) {
-                bans.remove(key);
-                if bans.is_empty() {
-                    self.needed_by.remove(&rule);
-                    needless.push(rule);
-                }
+        for need in wanted.needs {
+            let Some(bans) = self.needed_by.get_mut(&need) else { continue };
+            bans.remove(key);
+            if bans.is_empty() {
+                self.needed_by.remove(&need);
+                self.forget(&need);
+                needless.push(need);
             }
         }
         needless
     }
 
-    /// The oldest bans that must go so that at most `room` rules are left.
-    #[must_use]
-    pub fn surplus(&self, room: usize) -> Vec<BanKey> {
-        if self.needed_by.len() <= room {
-            return Vec::new();
+    /// Works out anew what each ban needs, since the means or the room have changed. The newest
+    /// bans are taken first; those that find no room are dropped, and given with the reason.
+    pub fn rework(&mut self, means: &mut Means, room: usize) -> Vec<(BanKey, Refusal)> {
+        self.needed_by.clear();
+        self.entries.clear();
+        self.rules = 0;
+        let mut bans: Vec<(BanKey, Wanted)> = std::mem::take(&mut self.bans).into_iter().collect();
+        bans.sort_unstable_by_key(|(_, wanted)| std::cmp::Reverse(wanted.age));
+        let mut refused = Vec::new();
+        for (key, Wanted { block, age, .. }) in bans {
+            let fitting = means.needs(&block).and_then(|needs| {
+                self.check_room(&needs, room)?;
+                Ok(needs)
+            });
+            match fitting {
+                Ok(needs) => {
+                    self.need(&key, &needs);
+                    self.bans.insert(key, Wanted { block, needs, age });
+                }
+                Err(refusal) => refused.push((key, refusal)),
+            }
         }
-        let mut rules = HashSet::<Rule>::new();
-        let fits = |(_, wanted): &(&BanKey, &Wanted)| {
-            rules.extend(&wanted.rules);
-            rules.len() <= room
-        };
-        self.by_age().into_iter().skip_while(fits).map(|(key, _)| key.clone()).collect()
+        refused
     }
 
-    /// All rules, those of the newest bans first.
+    /// All that is needed, that of the newest bans first.
     #[must_use]
-    pub fn newest_first(&self) -> Vec<Rule> {
+    pub fn newest_first(&self) -> Vec<Need> {
+        let mut bans: Vec<&Wanted> = self.bans.values().collect();
+        bans.sort_unstable_by_key(|wanted| std::cmp::Reverse(wanted.age));
         let mut seen = HashSet::new();
-        let rules = self.by_age().into_iter().flat_map(|(_, wanted)| &wanted.rules);
-        rules.filter(|rule| seen.insert(**rule)).copied().collect()
+        let needs = bans.into_iter().flat_map(|wanted| &wanted.needs);
+        needs.filter(|need| seen.insert(*need)).cloned().collect()
     }
 
-    /// Whether some ban needs the rule.
+    /// Whether some ban needs it.
     #[must_use]
-    pub fn needs(&self, rule: &Rule) -> bool {
-        self.needed_by.contains_key(rule)
+    pub fn needs(&self, need: &Need) -> bool {
+        self.needed_by.contains_key(need)
     }
 
-    /// The bans that need the rule.
-    pub fn bans_of(&self, rule: &Rule) -> impl Iterator<Item = &BanKey> {
-        self.needed_by.get(rule).into_iter().flatten()
-    }
-
-    /// The rules that the ban needs; `None` if it should not be in force.
+    /// Whether `element` should be in `holder`. An entry that a wider one covers should not.
     #[must_use]
-    pub fn rules_of(&self, key: &BanKey) -> Option<&[Rule]> {
-        self.bans.get(key).map(|wanted| wanted.rules.as_slice())
+    pub fn belongs(&self, element: &Element, holder: &Holder, zones: &[Zone]) -> bool {
+        let Some(need) = element.need(holder).filter(|need| self.needs(need)) else { return false };
+        match (need, holder) {
+            (Need::Entry(set, net), _) => !self.is_covered(&set, net),
+            (Need::Rule(_), Holder::Zone(zone)) => zones.contains(zone),
+            (Need::Rule(_), Holder::Set(_)) => false,
+        }
+    }
+
+    /// What should be in a holder.
+    pub fn belonging<'a>(
+        &'a self,
+        holder: &'a Holder,
+        zones: &'a [Zone],
+    ) -> impl Iterator<Item = Element> + 'a {
+        let needs: Box<dyn Iterator<Item = &Need>> = match holder {
+            Holder::Set(set) => Box::new(self.range(set, everything())),
+            Holder::Zone(zone) if zones.contains(zone) => {
+                // Rules sort before entries.
+                let needs = self.needed_by.keys();
+                Box::new(needs.take_while(|need| matches!(need, Need::Rule(_))))
+            }
+            Holder::Zone(_) => Box::new(std::iter::empty()),
+        };
+        let covered =
+            |need: &&Need| matches!(need, Need::Entry(set, net) if self.is_covered(set, *net));
+        needs.filter(move |need| !covered(need)).map(Need::element)
+    }
+
+    /// How many entries of the set are needed.
+    #[must_use]
+    pub fn entries(&self, set: &SetName) -> usize {
+        self.entries.get(set).map_or(0, |entries| entries.count)
+    }
+
+    /// What is needed in the set and overlaps `net`, which itself is not among it.
+    #[must_use]
+    pub fn overlapping(&self, set: &SetName, net: IpNet) -> Vec<Need> {
+        let wider = self.wider(set, net);
+        let narrower =
+            self.range(set, within(net)).filter(|need| need.element() != Element::Entry(net));
+        wider.chain(narrower.cloned()).collect()
+    }
+
+    /// The bans that are in force, once `need` is met.
+    #[must_use]
+    pub fn bans_of(&self, need: &Need) -> Vec<BanKey> {
+        let covered = match need {
+            Need::Entry(set, net) => self.range(set, within(*net)).cloned().collect(),
+            Need::Rule(_) => vec![need.clone()],
+        };
+        covered.iter().filter_map(|need| self.needed_by.get(need)).flatten().cloned().collect()
+    }
+
+    /// The bans that need this itself.
+    #[must_use]
+    pub fn bans_needing(&self, need: &Need) -> Vec<BanKey> {
+        self.needed_by.get(need).into_iter().flatten().cloned().collect()
+    }
+
+    /// What the ban needs; `None` if it should not be in force.
+    #[must_use]
+    pub fn needs_of(&self, key: &BanKey) -> Option<&[Need]> {
+        self.bans.get(key).map(|wanted| wanted.needs.as_slice())
+    }
+
+    /// What the ban blocks.
+    #[must_use]
+    pub fn block_of(&self, key: &BanKey) -> Option<&Block> {
+        self.bans.get(key).map(|wanted| &wanted.block)
     }
 
     /// All bans, in no order.
@@ -136,113 +233,85 @@ impl Desired {
         self.bans.keys()
     }
 
-    /// Notes that `key` needs `rules`; gives those that nobody needed before.
-    fn need(&mut self, key: &BanKey, rules: &[Rule]) -> Vec<Rule> {
+    /// Notes that `key` needs `needs`; gives those that nobody needed before.
+    fn need(&mut self, key: &BanKey, needs: &[Need]) -> Vec<Need> {
         let mut needed = Vec::new();
-        for &rule in rules {
-            let bans = self.needed_by.entry(rule).or_insert_with(|| {
-                needed.push(rule);
-                HashSet::new()
-            });
-            bans.insert(key.clone());
+        for need in needs {
+            if !self.needs(need) {
+                self.count(need);
+                needed.push(need.clone());
+            }
+            self.needed_by.entry(need.clone()).or_default().insert(key.clone());
         }
         needed
     }
 
-    /// All bans, newest first.
-    fn by_age(&self) -> Vec<(&BanKey, &Wanted)> {
-        let mut bans: Vec<_> = self.bans.iter().collect();
-        bans.sort_unstable_by_key(|(_, wanted)| std::cmp::Reverse(wanted.age));
-        bans
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::enforcer::testing::{block, key, rule};
-
-    #[test]
-    fn a_shared_rule_goes_with_its_last_ban() {
-        let mut desired = Desired::new(Action::Reject);
-        let [first, second] = [key("sshd", 1), key("recidive", 1)];
-        let shift = desired.enforce(&first, block(1, &[22]), 9).unwrap();
-        assert_eq!(shift, Shift { needed: vec![rule(1, 22)], needless: vec![] });
-        let shift = desired.enforce(&second, block(1, &[22, 80]), 9).unwrap();
-        assert_eq!(shift, Shift { needed: vec![rule(1, 80)], needless: vec![] });
-        assert_eq!(desired.release(&first), []);
-        assert_eq!(desired.release(&second), [rule(1, 22), rule(1, 80)]);
-    }
-
-    #[test]
-    fn a_changed_block_keeps_what_it_shares_with_the_old() {
-        let mut desired = Desired::new(Action::Reject);
-        desired.enforce(&key("sshd", 1), block(1, &[22, 80]), 9).unwrap();
-        let shift = desired.enforce(&key("sshd", 1), block(1, &[80, 443]), 9).unwrap();
-        assert_eq!(shift.needless, [rule(1, 22)]);
-        assert!(shift.needed.contains(&rule(1, 443)));
-    }
-
-    #[test]
-    fn refuses_what_does_not_fit_and_changes_nothing() {
-        let mut desired = Desired::new(Action::Reject);
-        desired.enforce(&key("sshd", 1), block(1, &[22]), 2).unwrap();
-        let refusal = desired.enforce(&key("http", 2), block(2, &[80, 443]), 2).unwrap_err();
-        assert_eq!(refusal, Refusal::Full(2));
-        assert_eq!(desired.newest_first(), [rule(1, 22)]);
-        // A rule that is there already takes no room.
-        desired.enforce(&key("sshd", 2), block(2, &[22]), 2).unwrap();
-        desired.enforce(&key("other", 2), block(2, &[22]), 2).unwrap();
-    }
-
-    #[test]
-    fn the_oldest_are_surplus() {
-        let mut desired = Desired::new(Action::Reject);
-        for host in 1..=3 {
-            desired.enforce(&key("sshd", host), block(host, &[22]), 9).unwrap();
-        }
-        assert_eq!(desired.surplus(3), []);
-        let surplus: BTreeSet<_> = desired.surplus(1).into_iter().collect();
-        assert_eq!(surplus, BTreeSet::from([key("sshd", 1), key("sshd", 2)]));
-        assert_eq!(desired.newest_first(), [rule(3, 22), rule(2, 22), rule(1, 22)]);
-    }
-
-    proptest! {
-        /// The oracle keeps the bans only, and works the rules out anew each time.
-        #[test]
-        fn agrees_with_recounting(
-            orders in proptest::collection::vec(
-                (any::<bool>(), 0u8..3, 0u8..3, proptest::collection::vec(1u16..4, 1..3)), 0..40),
-        ) {
-            let mut desired = Desired::new(Action::Reject);
-            let mut oracle: BTreeMap<BanKey, Block> = BTreeMap::new();
-            for (enforce, jail, host, ports) in orders {
-                let key = key(["a", "b", "c"][usize::from(jail)], host);
-                let before = rules(&oracle);
-                let shift = if enforce {
-                    let block = block(host, &ports);
-                    oracle.insert(key.clone(), block.clone());
-                    desired.enforce(&key, block, usize::MAX).unwrap()
-                } else {
-                    oracle.remove(&key);
-                    Shift { needed: vec![], needless: desired.release(&key) }
-                };
-                let after = rules(&oracle);
-                prop_assert_eq!(desired.newest_first().into_iter().collect::<BTreeSet<_>>(), after.clone());
-                let lost: BTreeSet<_> = before.difference(&after).copied().collect();
-                prop_assert_eq!(shift.needless.into_iter().collect::<BTreeSet<_>>(), lost);
-                for gained in after.difference(&before) {
-                    prop_assert!(shift.needed.contains(gained));
+    /// # Errors
+    ///
+    /// Says what is full if all of `needs` were taken.
+    fn check_room(&self, needs: &[Need], room: usize) -> Result<(), Refusal> {
+        let fresh = needs.iter().filter(|need| !self.needs(need));
+        let mut rules = self.rules;
+        for need in fresh {
+            match need {
+                Need::Rule(_) => rules += 1,
+                Need::Entry(set, _) if self.entries(set) >= MOST_ENTRIES => {
+                    return Err(Refusal::SetFull(set.clone()));
                 }
+                Need::Entry(..) => {}
+            }
+        }
+        if rules > room { Err(Refusal::Full(room)) } else { Ok(()) }
+    }
+
+    /// Whether a wider entry stands for this one.
+    fn is_covered(&self, set: &SetName, net: IpNet) -> bool {
+        self.wider(set, net).next().is_some()
+    }
+
+    /// What is needed in the set and is wider than `net`.
+    fn wider(&self, set: &SetName, net: IpNet) -> impl Iterator<Item = Need> {
+        let entries = self.entries.get(set).into_iter();
+        let wider = entries.flat_map(move |entries| entries.widths.wider(net));
+        wider.map(|wider| Need::Entry(set.clone(), wider)).filter(|need| self.needs(need))
+    }
+
+    /// What is needed in the set and lies in the range.
+    fn range(&self, set: &SetName, nets: RangeInclusive<IpNet>) -> impl Iterator<Item = &Need> {
+        let (first, last) = nets.into_inner();
+        let entry = |net| Need::Entry(set.clone(), net);
+        self.needed_by.range(entry(first)..=entry(last)).map(|(need, _)| need)
+    }
+
+    fn count(&mut self, need: &Need) {
+        match need {
+            Need::Rule(_) => self.rules += 1,
+            Need::Entry(set, net) => {
+                let entries = self.entries.entry(set.clone()).or_default();
+                entries.count += 1;
+                entries.widths.add(*net);
             }
         }
     }
 
-    fn rules(bans: &BTreeMap<BanKey, Block>) -> BTreeSet<Rule> {
-        bans.values().flat_map(|block| Rule::all(block, Action::Reject).unwrap()).collect()
+    fn forget(&mut self, need: &Need) {
+        match need {
+            Need::Rule(_) => self.rules -= 1,
+            Need::Entry(set, net) => {
+                let Some(entries) = self.entries.get_mut(set) else { return };
+                entries.count -= 1;
+                entries.widths.remove(*net);
+            }
+        }
     }
 }
+
+/// Every network, in their order.
+fn everything() -> RangeInclusive<IpNet> {
+    let first = IpNet::V4(Ipv4Net::default());
+    let last = IpNet::from(IpAddr::from(Ipv6Addr::from_bits(u128::MAX)));
+    first..=last
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,9 @@
 /// How much of firewalld's own words is kept, in characters.
 const WORDS: usize = 200;
 
+/// What nft says when the kernel has no such table, chain, set or rule (ENOENT).
+const NO_ENTRY: &str = "No such file or directory";
+
 /// Why a call did not do what it was to do, as a choice of what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -18,12 +21,18 @@ pub enum Fault {
     /// Panic mode is on: firewalld takes no rule until it is off.
     #[error("panic mode is on")]
     Panic,
-    /// The zone is not there.
-    #[error("firewalld has no such zone: {0}")]
-    NoZone(String),
-    /// firewalld will never take the rule.
-    #[error("firewalld refuses the rule: {0}")]
+    /// The zone, the set or the policy is not there.
+    #[error("firewalld does not have it: {0}")]
+    Missing(String),
+    /// The set holds an entry, unknown to us, that overlaps.
+    #[error("the set holds what overlaps: {0}")]
+    Overlap(String),
+    /// firewalld will never take the rule or the entry.
+    #[error("firewalld refuses it: {0}")]
     Invalid(String),
+    /// The kernel has lost what firewalld believes it made, as after `nft flush ruleset`.
+    #[error("the kernel has lost firewalld's rules: {0}")]
+    Flushed(String),
     /// polkit says no, or firewalld's lockdown.
     #[error("gaoler may not do this: {0}")]
     Unauthorized(String),
@@ -55,7 +64,9 @@ impl Fault {
         match code {
             "ALREADY_ENABLED" | "NOT_ENABLED" => Self::AlreadySo,
             "PANIC_MODE" => Self::Panic,
-            "INVALID_ZONE" => Self::NoZone(words),
+            "INVALID_ZONE" | "INVALID_IPSET" | "INVALID_POLICY" => Self::Missing(words),
+            "INVALID_ENTRY" if words.contains("overlaps") => Self::Overlap(words),
+            "COMMAND_FAILED" if words.contains(NO_ENTRY) => Self::Flushed(words),
             "ACCESS_DENIED" => Self::Unauthorized(words),
             "MISSING_FAMILY" => Self::Invalid(words),
             code if code.starts_with("INVALID_") => Self::Invalid(words),
@@ -90,7 +101,7 @@ mod tests {
         check(EXCEPTION, "ALREADY_ENABLED: 'rule' already in 'public'", &Fault::AlreadySo);
         check(EXCEPTION, "NOT_ENABLED: 'rule' not in 'public'", &Fault::AlreadySo);
         check(EXCEPTION, "PANIC_MODE", &Fault::Panic);
-        check(EXCEPTION, "INVALID_ZONE: dmz", &Fault::NoZone("INVALID_ZONE: dmz".into()));
+        check(EXCEPTION, "INVALID_ZONE: dmz", &Fault::Missing("INVALID_ZONE: dmz".into()));
         check(EXCEPTION, "INVALID_ADDR: x", &Fault::Invalid("INVALID_ADDR: x".into()));
     }
 

@@ -13,26 +13,36 @@
 
 mod agenda;
 mod change;
+mod compare;
+mod leftovers;
 mod look;
+mod outcome;
+mod releases;
 mod setbacks;
 #[cfg(test)]
 mod simulation;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::SignedDuration;
 
 use self::agenda::Agenda;
+use self::leftovers::Leftovers;
 use self::look::Look;
+use self::releases::Releases;
 use self::setbacks::Setbacks;
 use super::call::{Answer, Call, Signal};
 use super::desired::Desired;
+use super::element::{Element, Holder, Zone};
 use super::fault::Fault;
-use super::reconcile::{Drift, Hold, Placed, Step, Zone};
-use super::rule::{Marked, Rule};
+use super::provided::Means;
+use super::reconcile::{Drift, Placed};
+use super::rule::{Marked, Rule, address};
 use crate::config::checked::Firewalld;
-use crate::enforcer::order::{Condition, Demand, Order, Report};
-use crate::jail::ban::BanKey;
+use crate::enforcer::order::{Condition, Coverage, Demand, Order, Report};
+use crate::enforcer::shard::SetName;
+use crate::jail::ban::{BanKey, JailName};
+use crate::jail::scope::Scope;
 use crate::moment::{Boot, Moment};
 
 /// How many rules there are at most, over all zones. Each costs firewalld time that grows with
@@ -42,6 +52,9 @@ pub const LIMIT: usize = 1000;
 /// How long after the last look the next is due, if nothing calls for one: some losses are silent.
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
 
+/// From how many entries on an empty set is filled by one call.
+const WORTH_FILLING: usize = 8;
+
 /// How long signals are collected before a look: a zone that changes sends several.
 const DEBOUNCE: SignedDuration = SignedDuration::from_millis(100);
 
@@ -49,6 +62,7 @@ const DEBOUNCE: SignedDuration = SignedDuration::from_millis(100);
 #[derive(Debug)]
 pub struct Plan {
     configured: Option<Vec<Zone>>,
+    means: Means,
     desired: Desired,
     placed: Placed,
     /// The zones in which bans must be in force; none before the first look.
@@ -57,8 +71,7 @@ pub struct Plan {
     condition: Option<Condition>,
     /// The bans last reported to be in force.
     announced: HashSet<BanKey>,
-    /// The bans released and not yet reported so, with the rules that must go first.
-    releasing: HashMap<BanKey, Vec<Rule>>,
+    releases: Releases,
     agenda: Agenda,
     look: Option<Look>,
     due: Option<Due>,
@@ -66,11 +79,18 @@ pub struct Plan {
     found: Option<Found>,
     /// Whether rules may have gone since the last look: nothing is said to be in force meanwhile.
     in_doubt: bool,
-    /// Whether every zone has been listed once.
+    /// Whether every zone and set has been listed once.
     adopted: bool,
+    leftovers: Leftovers,
+    /// The sets that refused to be filled at once, since the last look.
+    one_by_one: HashSet<SetName>,
+    /// What the jails' bans refuse.
+    jails: BTreeMap<JailName, Scope>,
+    /// As last reported.
+    coverage: Option<Coverage>,
     setbacks: Setbacks,
-    /// Rules in place, as last reported.
-    used: Option<usize>,
+    /// What is in place, and how much may be, as last reported.
+    capacity: Option<(usize, usize)>,
     reports: Vec<Report>,
 }
 
@@ -96,29 +116,34 @@ impl Plan {
         let configured = settings.zones.as_ref();
         let mut plan = Self {
             configured: configured.map(|zones| zones.iter().map(|z| z.as_str().into()).collect()),
-            desired: Desired::new(settings.action),
+            means: Means::new(settings.mode, settings.action),
+            desired: Desired::default(),
             placed: Placed::default(),
             zones: Vec::new(),
             condition: None,
             announced: HashSet::new(),
-            releasing: HashMap::new(),
+            releases: Releases::default(),
             agenda: Agenda::default(),
             look: None,
             due: None,
             found: None,
             in_doubt: false,
             adopted: false,
+            leftovers: Leftovers::default(),
+            one_by_one: HashSet::new(),
+            jails: BTreeMap::new(),
+            coverage: None,
             setbacks: Setbacks::default(),
-            used: None,
+            capacity: None,
             reports: Vec::new(),
         };
-        // The newest are taken first, and what does not fit is refused.
         for Demand { key, block, until: _ } in restored {
-            if let Err(refusal) = plan.desired.enforce(&key, block, usize::MAX) {
+            if let Err(refusal) = plan.desired.enforce(&key, block, &mut plan.means, usize::MAX) {
                 plan.refuse(&key, &refusal.to_string());
             }
         }
-        plan.shed();
+        // The newest are taken first, and what does not fit is refused.
+        plan.rework();
         plan
     }
 
@@ -130,6 +155,10 @@ impl Plan {
         match order {
             Order::Enforce(Demand { key, block, until: _ }) => self.enforce(&key, block, now),
             Order::Release(key) => self.release(&key),
+            Order::Jails(jails) => {
+                self.jails = jails;
+                self.report_coverage();
+            }
             Order::Look => self.look_at(now.boot, "asked"),
             Order::Stop => {}
         }
@@ -138,6 +167,9 @@ impl Plan {
     /// Somebody owns firewalld's name, and is perhaps not ready yet.
     pub fn owner_gained(&mut self, now: Moment) {
         self.lose_all();
+        if self.adopted {
+            self.leftovers.reloaded();
+        }
         self.set_condition(Condition::Starting);
         self.look_at(now.boot, if self.adopted { "owner" } else { "start" });
     }
@@ -160,16 +192,22 @@ impl Plan {
         match signal {
             Signal::Reloaded => {
                 self.doubt();
+                self.leftovers.reloaded();
                 self.look_at(now.boot, "reloaded");
             }
             Signal::PanicOff => self.look_at(now.boot, "panic_off"),
             Signal::PanicOn => self.look_at(soon, "panic_on"),
             Signal::Zones => self.look_at(soon, "zones"),
-            Signal::RuleRemoved(zone, text) if self.misses(zone, text) => {
+            Signal::Policies => self.look_at(soon, "policies"),
+            Signal::RuleRemoved(zone, text) if self.misses_rule(zone, text) => {
                 self.doubt();
                 self.look_at(soon, "rule_removed");
             }
-            Signal::RuleRemoved(..) => {}
+            Signal::EntryRemoved(set, text) if self.misses_entry(set, text) => {
+                self.doubt();
+                self.look_at(soon, "entry_removed");
+            }
+            Signal::RuleRemoved(..) | Signal::EntryRemoved(..) => {}
         }
     }
 
@@ -179,7 +217,8 @@ impl Plan {
         if !self.is_present() {
             return None;
         }
-        if let Some(due) = self.due.filter(|due| due.at <= now && self.look.is_none()) {
+        let look_again = self.look.as_ref().is_none_or(|look| look.outdated);
+        if let Some(due) = self.due.filter(|due| due.at <= now && look_again) {
             self.begin_look(due.trigger);
         }
         let call = self.next_step_or_look();
@@ -219,28 +258,12 @@ impl Plan {
         let turn = self.agenda.turn(look.is_some());
         while let Some(step) = turn.filter(|_| self.is_ready()).and_then(|t| self.agenda.take(t)) {
             if self.is_needed(&step) {
-                return Some(self.begin(step));
+                let step = self.widened(step);
+                self.begin(&step);
+                return Some(Call::Change(step));
             }
         }
         look
-    }
-
-    fn is_needed(&self, step: &Step) -> bool {
-        match step {
-            Step::Add(zone, rule) | Step::Remove(zone, rule) => {
-                let wanted = self.zones.contains(zone) && self.desired.needs(rule);
-                self.placed.step(zone, rule, wanted).as_ref() == Some(step)
-            }
-            Step::RemoveStray(..) => true,
-        }
-    }
-
-    /// Puts the step's rule in doubt until its call is back.
-    fn begin(&mut self, step: Step) -> Call {
-        if let Step::Add(zone, rule) | Step::Remove(zone, rule) = &step {
-            self.placed.note(zone, *rule, Some(Hold::Doubtful));
-        }
-        Call::Change(step)
     }
 
     fn is_present(&self) -> bool {
@@ -277,15 +300,27 @@ impl Plan {
     fn lose_all(&mut self) {
         self.look = None;
         self.due = None;
+        self.lose_bans();
+    }
+
+    /// Nobody is refused any more.
+    fn lose_bans(&mut self) {
         let lost = self.announced.drain().map(|key| Report::Lost { key });
         self.reports.extend(lost);
     }
 
     /// Whether a rule was removed that should be there.
-    fn misses(&self, zone: &str, text: &str) -> bool {
+    fn misses_rule(&self, zone: &str, text: &str) -> bool {
         let Some(Marked::Rule(rule)) = Rule::marked(text) else { return false };
         // firewalld names the zone as its caller did: the default one has no name then.
-        let ours = zone.is_empty() || self.zones.iter().any(|z| **z == *zone);
-        ours && self.desired.needs(&rule)
+        let zone = self.zones.iter().find(|z| zone.is_empty() || ***z == *zone);
+        let holder = zone.map(|zone| Holder::Zone(zone.clone()));
+        holder.is_some_and(|zone| self.desired.belongs(&Element::Rule(rule), &zone, &self.zones))
+    }
+
+    /// Whether an entry was removed that should be there.
+    fn misses_entry(&self, set: &str, text: &str) -> bool {
+        let (Some(set), Some(net)) = (SetName::ours(set), address(text)) else { return false };
+        self.desired.belongs(&Element::Entry(net), &Holder::Set(set), &self.zones)
     }
 }

@@ -9,6 +9,8 @@
 
 use std::collections::HashMap;
 
+use zbus::OwnedVariant;
+
 /// firewalld's name on the bus.
 pub(super) const NAME: &str = "org.fedoraproject.FirewallD1";
 
@@ -57,4 +59,48 @@ pub trait Zone {
     /// Removes a rule at run time. Returns the zone as given.
     #[zbus(name = "removeRichRule")]
     fn remove_rich_rule(&self, zone: &str, rule: &str) -> zbus::Result<String>;
+}
+
+/// `org.fedoraproject.FirewallD1.ipset`.
+#[zbus::proxy(
+    interface = "org.fedoraproject.FirewallD1.ipset",
+    default_service = "org.fedoraproject.FirewallD1",
+    default_path = "/org/fedoraproject/FirewallD1"
+)]
+pub trait Ipset {
+    /// Every set there is at run time.
+    #[zbus(name = "getIPSets")]
+    fn get_ipsets(&self) -> zbus::Result<Vec<String>>;
+
+    /// The entries of a set, as firewalld has them; the kernel is not asked.
+    #[zbus(name = "getEntries")]
+    fn get_entries(&self, ipset: &str) -> zbus::Result<Vec<String>>;
+
+    /// Adds an entry at run time.
+    #[zbus(name = "addEntry")]
+    fn add_entry(&self, ipset: &str, entry: &str) -> zbus::Result<()>;
+
+    /// Removes an entry at run time.
+    #[zbus(name = "removeEntry")]
+    fn remove_entry(&self, ipset: &str, entry: &str) -> zbus::Result<()>;
+
+    /// Empties a set, then adds these, at run time. Not in one: for empty sets only.
+    #[zbus(name = "setEntries")]
+    fn set_entries(&self, ipset: &str, entries: &[String]) -> zbus::Result<()>;
+}
+
+/// `org.fedoraproject.FirewallD1.policy`.
+#[zbus::proxy(
+    interface = "org.fedoraproject.FirewallD1.policy",
+    default_service = "org.fedoraproject.FirewallD1",
+    default_path = "/org/fedoraproject/FirewallD1"
+)]
+pub trait Policy {
+    /// The policies in force, and their zones.
+    #[zbus(name = "getActivePolicies")]
+    fn get_active_policies(&self) -> zbus::Result<HashMap<String, HashMap<String, Vec<String>>>>;
+
+    /// A policy's settings at run time.
+    #[zbus(name = "getPolicySettings")]
+    fn get_policy_settings(&self, policy: &str) -> zbus::Result<HashMap<String, OwnedVariant>>;
 }

@@ -52,6 +52,13 @@ impl Rule {
         Some(pairs.map(|ports| Self { address, ports, action }).collect())
     }
 
+    /// A rule that refuses nobody, since the address is never a sender's.
+    #[must_use]
+    pub fn canary() -> Self {
+        let address = IpNet::from(IpAddr::from(Ipv4Addr::BROADCAST));
+        Self { address, ports: None, action: Action::Drop }
+    }
+
     /// Reads a rule as `getRichRules` gives it; `None` if it does not bear our mark.
     #[must_use]
     pub fn marked(text: &str) -> Option<Marked> {
@@ -90,7 +97,7 @@ impl fmt::Display for Rule {
 }
 
 /// Masked, and IPv4 where it is IPv4 in IPv6's clothes; `None` for a whole family.
-fn canonical(address: IpNet) -> Option<IpNet> {
+pub(super) fn canonical(address: IpNet) -> Option<IpNet> {
     let address = match address.trunc() {
         IpNet::V6(v6) => unmapped(v6).map_or(IpNet::V6(v6), IpNet::V4),
         v4 @ IpNet::V4(_) => v4,
@@ -154,7 +161,7 @@ fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
 }
 
 /// Reads an address that is spelled as we spell it.
-fn address(text: &str) -> Option<IpNet> {
+pub(super) fn address(text: &str) -> Option<IpNet> {
     let address =
         text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
     (canonical(address) == Some(address) && show(&address) == text).then_some(address)

@@ -27,12 +27,12 @@ pub(super) enum Turn {
 
 impl Agenda {
     /// Adds the steps of a new ban.
-    pub(super) fn enforce(&mut self, steps: impl Iterator<Item = Step>) {
+    pub(super) fn enforce(&mut self, steps: impl IntoIterator<Item = Step>) {
         self.urgent.extend(steps);
     }
 
     /// Adds the steps that somebody waits for to be done with a ban.
-    pub(super) fn release(&mut self, steps: impl Iterator<Item = Step>) {
+    pub(super) fn release(&mut self, steps: impl IntoIterator<Item = Step>) {
         self.releases.extend(steps);
     }
 

@@ -1,28 +1,24 @@
-//! Bans that begin and end, and what came of the calls made for them.
+//! Bans that begin and end, and the steps that follow.
 
-use super::{LIMIT, PERIOD, Plan};
-use crate::enforcer::firewalld::call::Answer;
-use crate::enforcer::firewalld::fault::Fault;
+use super::Plan;
+use crate::enforcer::firewalld::element::{Element, Holder, Need};
 use crate::enforcer::firewalld::reconcile::{Hold, Step};
-use crate::enforcer::firewalld::rule::Rule;
-use crate::enforcer::order::{Block, Condition, Report};
+use crate::enforcer::order::{Block, Report};
 use crate::jail::ban::BanKey;
-use crate::moment::{Boot, Moment};
-
-/// What an operator can do when polkit, or firewalld's lockdown, says no.
-const UNAUTHORIZED: &str = "put 45-gaoler.rules into /etc/polkit-1/rules.d, or run gaoler as root";
+use crate::moment::Moment;
 
 impl Plan {
     pub(super) fn enforce(&mut self, key: &BanKey, block: Block, now: Moment) {
-        self.releasing.remove(key);
+        self.releases.forget(key);
         self.announced.remove(key);
-        match self.desired.enforce(key, block, self.room()) {
+        let room = self.room();
+        match self.desired.enforce(key, block, &mut self.means, room) {
             Ok(shift) => {
-                for rule in shift.needless {
-                    self.ask_for(rule);
+                for need in &shift.needless {
+                    self.ask_for(need);
                 }
-                for rule in self.desired.rules_of(key).unwrap_or_default().to_vec() {
-                    self.ask_for(rule);
+                for need in self.desired.needs_of(key).unwrap_or_default().to_vec() {
+                    self.ask_for(&need);
                 }
                 self.announce(key, now);
             }
@@ -32,41 +28,29 @@ impl Plan {
 
     pub(super) fn release(&mut self, key: &BanKey) {
         self.announced.remove(key);
-        let rules = self.desired.release(key);
-        for &rule in &rules {
-            self.ask_for(rule);
+        let block = self.desired.block_of(key);
+        let traces = block.map(|block| self.means.traces(block)).unwrap_or_default();
+        for need in self.desired.release(key) {
+            self.ask_for(&need);
         }
-        self.releasing.entry(key.clone()).or_default().extend(rules);
-        self.report_released();
-    }
-
-    /// Takes what came of adding or removing a rule.
-    pub(super) fn changed(&mut self, step: Step, result: Result<Answer, Fault>, now: Moment) {
-        match (step, result) {
-            (step, Ok(_) | Err(Fault::AlreadySo)) => self.confirmed(step, now),
-            (Step::Add(zone, rule), Err(Fault::Invalid(why))) => {
-                self.placed.note(&zone, rule, None);
-                for key in self.bans_of(&rule) {
-                    self.give_up(&key, &Fault::Invalid(why.clone()).to_string());
-                }
-            }
-            (Step::Remove(zone, _) | Step::RemoveStray(zone, _), Err(Fault::NoZone(_))) => {
-                self.placed.forget_zone(&zone);
-                self.report_released();
-            }
-            (step, Err(fault)) => self.failed(step, &fault, now),
+        if self.releases.begin(key, traces.clone()) {
+            traces.iter().for_each(|trace| self.report_released(trace));
+        } else {
+            self.reports.push(Report::Released { key: key.clone() });
         }
     }
 
-    /// Reports the bans whose last rule has gone since.
-    pub(super) fn report_released(&mut self) {
-        if !self.adopted {
-            return; // An earlier run may have left the rule.
+    /// Reports the bans that waited for nothing but the end of this element.
+    pub(super) fn report_released(&mut self, element: &Element) {
+        // Before the first look: an earlier run may have left it.
+        if !self.adopted || !self.releases.awaits(element) {
+            return;
         }
-        let (desired, placed) = (&self.desired, &self.placed);
-        let gone = |rule: &Rule| desired.needs(rule) || !placed.anywhere(rule);
-        let released = self.releasing.extract_if(|_, rules| rules.iter().all(gone));
-        self.reports.extend(released.map(|(key, _)| Report::Released { key }));
+        let stays = |holder| element.need(holder).is_some_and(|need| self.desired.needs(&need));
+        if self.placed.holders_of(*element).all(stays) {
+            let gone = self.releases.gone(element).into_iter();
+            self.reports.extend(gone.map(|key| Report::Released { key }));
+        }
     }
 
     /// Reports the ban to be in force, if it is and nobody was told.
@@ -77,21 +61,29 @@ impl Plan {
         }
     }
 
-    /// Whether each of the ban's rules is known to be in each zone.
-    pub(super) fn is_in_force(&self, key: &BanKey) -> bool {
-        let Some(rules) = self.desired.rules_of(key) else { return false };
-        let holds = |rule| self.zones.iter().all(|z| self.placed.hold(z, rule) == Some(Hold::Held));
-        !self.zones.is_empty() && rules.iter().all(holds)
+    /// Reports the ban lost, if it was said to be in force and is not.
+    pub(super) fn denounce(&mut self, key: &BanKey) {
+        if !self.is_in_force(key) && self.announced.remove(key) {
+            self.reports.push(Report::Lost { key: key.clone() });
+        }
     }
 
-    /// Refuses the oldest bans for which there is no room.
-    pub(super) fn shed(&mut self) {
+    /// Whether all that the ban needs is known to be where it must be.
+    fn is_in_force(&self, key: &BanKey) -> bool {
+        let met = |need: &Need| {
+            let (element, holders) = (need.element(), need.holders(&self.zones));
+            !holders.is_empty() && holders.iter().all(|h| self.placed.covers(h, &element))
+        };
+        let needs = self.desired.needs_of(key).unwrap_or_default();
+        !needs.is_empty() && needs.iter().all(met)
+    }
+
+    /// Works out anew what each ban needs; refuses the oldest if there is no room for all.
+    pub(super) fn rework(&mut self) {
         let room = self.room();
-        for key in self.desired.surplus(room) {
-            self.give_up(
-                &key,
-                &crate::enforcer::firewalld::desired::Refusal::Full(room).to_string(),
-            );
+        for (key, refusal) in self.desired.rework(&mut self.means, room) {
+            self.announced.remove(&key);
+            self.refuse(&key, &refusal.to_string());
         }
     }
 
@@ -100,102 +92,96 @@ impl Plan {
         self.reports.push(Report::Failed { key, why, gives_up: true });
     }
 
-    /// Notes that something failed, and looks again: soon at first, then less and less so.
-    pub(super) fn falter(&mut self, now: Boot) {
-        let at = self.setbacks.fail(now);
-        self.look_at(at, "retry");
-    }
-
-    /// Says why nothing works, and tries again at length.
-    pub(super) fn break_down(&mut self, why: String, now: Boot) {
-        self.look = None;
-        self.set_condition(Condition::Broken(why));
-        self.falter(now);
-    }
-
-    /// What to do about a fault that concerns more than one rule.
-    pub(super) fn suffer(&mut self, fault: &Fault, now: Boot) {
-        match fault {
-            Fault::Panic => {
-                self.look = None;
-                self.set_condition(Condition::Panic);
-                self.look_at(now.after(PERIOD), "periodic");
-            }
-            Fault::Unauthorized(_) => self.break_down(format!("{fault}: {UNAUTHORIZED}"), now),
-            Fault::Silent => self.break_down(fault.to_string(), now),
-            _ => self.falter(now),
-        }
-    }
-
-    /// How many rules there may be in each zone.
-    fn room(&self) -> usize {
-        LIMIT / self.zones.len().max(1)
-    }
-
     /// Takes a ban back that cannot be enforced, for good.
-    fn give_up(&mut self, key: &BanKey, why: &str) {
+    pub(super) fn give_up(&mut self, key: &BanKey, why: &str) {
         self.announced.remove(key);
-        for rule in self.desired.release(key) {
-            self.ask_for(rule);
+        for need in self.desired.release(key) {
+            self.ask_for(&need);
         }
         self.refuse(key, why);
     }
 
-    /// Queues what it takes to bring the rule to where it should be, in every zone.
-    fn ask_for(&mut self, rule: Rule) {
+    /// Queues what it takes to bring something to where it should be.
+    pub(super) fn ask_for(&mut self, need: &Need) {
         if !self.is_ready() {
             return; // The look that makes it ready will find it.
         }
-        if self.desired.needs(&rule) {
-            let steps = self.zones.iter().filter_map(|zone| self.placed.step(zone, &rule, true));
-            self.agenda.enforce(steps);
-        } else {
-            let steps = self.placed.zones().filter_map(|zone| self.placed.step(zone, &rule, false));
-            self.agenda.release(steps);
+        let element = need.element();
+        if self.desired.needs(need) {
+            for holder in need.holders(&self.zones) {
+                if self.desired.belongs(&element, &holder, &self.zones) {
+                    self.agenda.enforce(self.placed.steps_to_add(&holder, &element));
+                }
+            }
+            return;
+        }
+        let holders: Vec<&Holder> = self.placed.holders_of(element).collect();
+        let needless = |holder: &&Holder| element.need(holder).as_ref() == Some(need);
+        let steps = holders.into_iter().filter(needless);
+        let steps = steps.filter_map(|holder| self.placed.step(holder, &element, false));
+        self.agenda.release(steps);
+    }
+
+    /// Queues what a change of `element` in `holder` may have made possible or needless.
+    pub(super) fn ask_around(&mut self, holder: &Holder, element: &Element) {
+        let Some(need) = element.need(holder) else { return };
+        self.ask_for(&need);
+        if let Need::Entry(set, net) = &need {
+            for other in self.desired.overlapping(set, *net) {
+                self.ask_for(&other);
+            }
         }
     }
 
-    /// It is as the step wanted it. What was ordered meanwhile may want it otherwise.
-    fn confirmed(&mut self, step: Step, now: Moment) {
+    /// Whether a step is still to be taken.
+    pub(super) fn is_needed(&self, step: &Step) -> bool {
         match step {
-            Step::Add(zone, rule) => {
-                self.placed.note(&zone, rule, Some(Hold::Held));
-                for key in self.bans_of(&rule) {
-                    self.announce(&key, now);
-                }
-                self.ask_for(rule);
+            Step::Add(holder, element) | Step::Remove(holder, element) => {
+                let wanted = self.desired.belongs(element, holder, &self.zones);
+                self.placed.step(holder, element, wanted).as_ref() == Some(step)
             }
-            Step::Remove(zone, rule) => {
-                self.placed.note(&zone, rule, None);
-                self.ask_for(rule);
-            }
-            Step::RemoveStray(zone, text) => self.placed.forget_stray(&zone, &text),
+            Step::RemoveStray(..) | Step::Fill(..) => true,
         }
-        self.report_released();
     }
 
-    /// It is not known to be as the step wanted it.
-    fn failed(&mut self, step: Step, fault: &Fault, now: Moment) {
-        let undone = matches!(fault, Fault::Panic | Fault::Unauthorized(_) | Fault::NoZone(_));
+    /// What to do instead of adding to a set that is empty while much is to be added: one call.
+    pub(super) fn widened(&self, step: Step) -> Step {
+        let Step::Add(holder @ Holder::Set(set), _) = &step else { return step };
+        let many = self.desired.entries(set) >= super::WORTH_FILLING;
+        if !many || !self.placed.is_empty(holder) || self.one_by_one.contains(set) {
+            return step;
+        }
+        let entries = self.desired.belonging(holder, &self.zones);
+        let nets = entries.filter_map(|element| match element {
+            Element::Entry(net) => Some(net),
+            Element::Rule(_) => None,
+        });
+        Step::Fill(set.clone(), nets.collect())
+    }
+
+    /// Puts what the step is about in doubt until its call is back.
+    pub(super) fn begin(&mut self, step: &Step) {
         match step {
-            Step::Add(zone, rule) => {
-                if undone {
-                    self.placed.note(&zone, rule, None);
-                }
-                for key in self.bans_of(&rule) {
-                    let why = fault.to_string();
-                    self.reports.push(Report::Failed { key, why, gives_up: false });
+            Step::Add(holder, element) => self.begin_adding(holder, *element),
+            Step::Fill(set, nets) => {
+                let holder = Holder::Set(set.clone());
+                nets.iter().for_each(|net| self.begin_adding(&holder, Element::Entry(*net)));
+            }
+            Step::Remove(holder, element) => {
+                self.placed.note(holder, *element, Some(Hold::Doubtful));
+                // It may have stood for narrower ones, or makes room for a wider one.
+                for key in
+                    element.need(holder).map(|n| self.desired.bans_of(&n)).unwrap_or_default()
+                {
+                    self.denounce(&key);
                 }
             }
-            Step::Remove(zone, rule) if undone => {
-                self.placed.note(&zone, rule, Some(Hold::Held));
-            }
-            Step::Remove(..) | Step::RemoveStray(..) => {}
+            Step::RemoveStray(..) => {}
         }
-        self.suffer(fault, now.boot);
     }
 
-    fn bans_of(&self, rule: &Rule) -> Vec<BanKey> {
-        self.desired.bans_of(rule).cloned().collect()
+    fn begin_adding(&mut self, holder: &Holder, element: Element) {
+        self.leftovers.adding(holder, element);
+        self.placed.note(holder, element, Some(Hold::Doubtful));
     }
 }
