@@ -6,6 +6,7 @@
 mod enforcing;
 mod loss;
 mod measure;
+mod provision;
 mod rig;
 mod start;
 
