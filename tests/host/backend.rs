@@ -32,7 +32,7 @@ pub(crate) type Addresses = BTreeSet<IpNet>;
 
 impl Backend {
     /// Those whose tests run.
-    pub(crate) const ALL: [Self; 1] = [Self::RichRule];
+    pub(crate) const ALL: [Self; 2] = [Self::RichRule, Self::Ipset];
 
     /// The box's `gaoler.yaml`.
     pub(crate) fn config(self) -> String {
@@ -42,7 +42,7 @@ impl Backend {
     fn enforcement(self) -> &'static str {
         match self {
             Self::RichRule => "{backend: firewalld, firewalld: {mode: rich-rule}}",
-            Self::Ipset => "{backend: firewalld, firewalld: {mode: ipset}}",
+            Self::Ipset => "{backend: firewalld, firewalld: {mode: auto}}",
             Self::Nftables => "{backend: nftables}",
         }
     }

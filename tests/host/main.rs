@@ -97,6 +97,7 @@ const BACKEND_TESTS: &[BackendTest] = &[
     ("loss::interface_moved", |host, backend| loss::of(host, backend, &loss::INTERFACE_MOVED)),
     ("loss::default_zone", |host, backend| loss::of(host, backend, &loss::DEFAULT_ZONE)),
     ("loss::bus_restart", |host, backend| loss::of(host, backend, &loss::BUS_RESTART)),
+    ("loss::ruleset_flushed", |host, backend| loss::of(host, backend, &loss::RULESET_FLUSHED)),
 ];
 
 fn main() -> ExitCode {
