@@ -42,7 +42,7 @@ use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
-use crate::config::checked::Enforcement;
+use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Order};
 use crate::jail::ban::JailName;
@@ -82,6 +82,7 @@ struct Daemon {
     condition: Condition,
     backend: &'static str,
     stopping: bool,
+    on_stop: OnStop,
     reloading: Vec<calls::Reply>,
     sweep_due: Boot,
     overview_due: Option<Boot>,
@@ -105,6 +106,7 @@ struct Setting<'a> {
     config_path: PathBuf,
     dry_run: bool,
     frozen: Frozen,
+    on_stop: OnStop,
     enforcement: &'a Enforcement,
     own_addresses: Vec<IpAddr>,
     store: Option<Store>,
@@ -136,6 +138,7 @@ impl Daemon {
             condition: Condition::Absent,
             backend,
             stopping: false,
+            on_stop: setting.on_stop,
             reloading: Vec::new(),
             sweep_due: Boot::default(),
             overview_due: None,

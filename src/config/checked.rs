@@ -21,6 +21,8 @@ pub struct Config {
     pub jails: Vec<JailSettings>,
     /// How bans are enforced.
     pub enforcement: Enforcement,
+    /// What a stop does to the bans in force.
+    pub on_stop: OnStop,
     /// The state database.
     pub state: PathBuf,
     /// The control socket.
@@ -65,6 +67,16 @@ pub enum Enforcement {
     Firewalld(Firewalld),
     /// By a table of our own in the kernel.
     Nftables(Nftables),
+}
+
+/// What a stop does to the bans in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStop {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are taken out of the firewall; a start puts them back.
+    Remove,
 }
 
 /// How firewalld is used.

@@ -63,6 +63,7 @@ impl Daemon {
     fn apply(&mut self, config: Config, now: Moment) -> Reloaded {
         let mut warnings = self.frozen.differences(&config);
         warnings.extend(config.warnings);
+        self.on_stop = config.on_stop;
         self.remove_jails(&config.jails, now);
         for settings in &config.jails {
             match self.index(&settings.name) {

@@ -78,6 +78,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         frozen: Frozen::of(&config),
         config_path: options.config_path,
         dry_run: options.dry_run,
+        on_stop: config.on_stop,
         enforcement: &enforcement,
         own_addresses: addresses::own().map_err(StartError::Addresses)?,
         store,

@@ -58,6 +58,7 @@ impl Stage {
             config_path: path,
             dry_run,
             frozen: Frozen::of(&config),
+            on_stop: OnStop::Keep,
             enforcement: &enforcement,
             own_addresses: vec!["192.0.2.16".parse().unwrap()],
             store: Some(store),

@@ -39,6 +39,14 @@ const ENFORCEMENT: Keys = &[&[
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new(
+        "on_stop",
+        Kind::Choice(&[Choice::now("keep"), Choice::now("remove")]),
+        "What a stop does to the bans in force. `keep`: they stay, and a restart leaves no gap. \
+         `remove`: nothing of gaoler's is left in the firewall; the next start puts back what has \
+         not ended by then.",
+    )
+    .or("keep"),
 ]];
 
 const FIREWALLD: Keys = &[&[
