@@ -34,6 +34,8 @@ pub struct Policy {
     pub ignoreip: Vec<IpNet>,
     /// Whether the host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Proxies, which are never banned.
+    pub trusted_proxies: Vec<IpNet>,
     /// How many addresses are counted at most at a time.
     pub max_addresses: usize,
 }
@@ -61,6 +63,7 @@ pub enum Refusal {
         IgnoreReason::IgnoreIp => "is in the jail's ignoreip, or holds an address that is",
         IgnoreReason::IgnoreSelf => "is, or holds, one of this host's own addresses",
         IgnoreReason::Special => "is, or holds, a loopback, link-local, multicast or unspecified address",
+        IgnoreReason::Proxy => "is in the jail's trusted_proxies, or holds an address that is",
     })]
     Ignored(IpNet, IgnoreReason),
     /// A prefix this short is most of the Internet.
@@ -82,14 +85,14 @@ impl Jail {
     /// A jail with nobody in it.
     #[must_use]
     pub fn new(name: JailName, policy: Policy) -> Self {
-        let ignore = IgnoreList::new(&policy.ignoreip);
+        let ignore = IgnoreList::new(&policy.ignoreip, &policy.trusted_proxies);
         let windows = Windows::new(policy.max_addresses);
         Self { name, policy, ignore, windows, ledger: Ledger::default() }
     }
 
     /// Goes by another policy from now on. Windows and bans stay as they are.
     pub fn set_policy(&mut self, policy: Policy) {
-        self.ignore = IgnoreList::new(&policy.ignoreip);
+        self.ignore = IgnoreList::new(&policy.ignoreip, &policy.trusted_proxies);
         self.windows.set_cap(policy.max_addresses);
         self.policy = policy;
     }
@@ -248,6 +251,7 @@ mod tests {
                 bantime: Some(SignedDuration::from_secs(60)),
                 ignoreip: vec!["198.51.100.0/24".parse().unwrap()],
                 ignoreself: true,
+                trusted_proxies: Vec::new(),
                 max_addresses: 100,
             },
         );

@@ -54,6 +54,8 @@ pub struct JailSettings {
     pub ignoreip: Vec<IpNet>,
     /// Whether the host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Proxies: never banned, and believed on who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
 }

@@ -5,6 +5,7 @@
 
 mod jail;
 mod origin;
+mod proxied;
 mod scope;
 
 use std::collections::BTreeSet;

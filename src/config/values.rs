@@ -7,6 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::{Offset, TimeZone};
 
+use crate::filter::definition::HttpdFormat;
+use crate::filter::httpd::logformat::LogFormat;
+
 /// Anything but nothing.
 pub(super) fn some(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
@@ -147,6 +150,21 @@ fn unmapped(network: IpNet) -> IpNet {
 /// As [`network`], for the table.
 pub(super) fn network_form(text: &str) -> Result<(), String> {
     network(text).map(|_| ())
+}
+
+/// How an access log is written: a format's name, or httpd's own words.
+pub(super) fn logformat(text: &str) -> Result<(), String> {
+    match HttpdFormat::named(text) {
+        HttpdFormat::LogFormat(words) if !words.contains('%') => Err(
+            "is not a log format: `combined`, `common`, `vhost_combined`, `json`, or what httpd's \
+             LogFormat says between its quotes"
+                .to_owned(),
+        ),
+        HttpdFormat::LogFormat(words) => LogFormat::parse(&words)
+            .map(|_| ())
+            .map_err(|error| format!("is not a log format that can be read: {error}")),
+        _ => Ok(()),
+    }
 }
 
 /// Where to listen; `None` for `off`.
@@ -351,6 +369,7 @@ mod tests {
             let _ = (network(&text), listen(&text), time_zone(&text), filter_spec(&text));
             let _ = (jail_name(&text), log_path(&text), journalmatch(&text), status(&text));
             let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text));
+            let _ = logformat(&text);
         }
 
         #[test]

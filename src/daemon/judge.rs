@@ -122,6 +122,7 @@ fn observe(
                 IgnoreReason::IgnoreIp => Ignored::Ignoreip,
                 IgnoreReason::IgnoreSelf => Ignored::Ignoreself,
                 IgnoreReason::Special => Ignored::Special,
+                IgnoreReason::Proxy => Ignored::Proxy,
             });
             if zone.is_some() {
                 lines::ignored(jail, address, reason.as_str());

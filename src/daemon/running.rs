@@ -59,6 +59,7 @@ fn policy(settings: &JailSettings) -> Policy {
         bantime: settings.bantime,
         ignoreip: settings.ignoreip.clone(),
         ignoreself: settings.ignoreself,
+        trusted_proxies: settings.trusted_proxies.clone(),
         max_addresses: settings.max_addresses,
     }
 }

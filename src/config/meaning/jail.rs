@@ -76,6 +76,7 @@ impl Meaning<'_> {
             scope: scope?,
             ignoreip: ignoreip.iter().filter_map(|item| values::network(&item.text).ok()).collect(),
             ignoreself: view.flag("ignoreself"),
+            trusted_proxies: super::proxied::trusted(view),
             max_addresses: view.count("max_addresses"),
         })
     }
@@ -90,10 +91,11 @@ impl Meaning<'_> {
             }
         };
         self.known_mode(draft, &named, &found)?;
-        let datepattern = draft.own.text("datepattern").map(|item| item.text);
-        match self.filters.compile(&found, &named.mode, datepattern.as_deref()) {
+        let adapted = self.adapted(draft, &found)?;
+        match self.filters.compile(&found, &named.mode, &adapted) {
             Ok(filter) => {
                 self.advise_of_filter(&filter);
+                self.advise_of_proxies(draft.name, &filter);
                 Some((found, filter))
             }
             Err(why) => {
