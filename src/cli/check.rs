@@ -7,6 +7,7 @@ use super::Format;
 use super::ask::print;
 use crate::config;
 use crate::config::checked::{Config, Enforcement, JailSettings};
+use crate::jail::scope::Scope;
 
 /// Checks everything a start would, and says what the start would do.
 ///
@@ -84,13 +85,7 @@ fn describe(jail: &JailSettings) -> Vec<String> {
     let threshold = jail.threshold;
     let bantime =
         jail.bantime.map_or_else(|| "for ever".to_owned(), |time| format!("for {time:#}"));
-    let ports: Vec<String> = jail.scope.ports.iter().map(ToString::to_string).collect();
-    let protocols: Vec<&str> = jail.scope.protocols.iter().map(|p| p.as_str()).collect();
-    let scope = if ports.is_empty() {
-        "every port".to_owned()
-    } else {
-        format!("{} port {}", protocols.join("/"), ports.join(", "))
-    };
+    let scope = scope(&jail.scope);
     vec![
         format!(
             "jail {}: filter {}, {} patterns",
@@ -105,4 +100,15 @@ fn describe(jail: &JailSettings) -> Vec<String> {
             threshold.findtime()
         ),
     ]
+}
+
+/// What a ban refuses, in words.
+pub(super) fn scope(scope: &Scope) -> String {
+    let ports: Vec<String> = scope.ports.iter().map(ToString::to_string).collect();
+    let protocols: Vec<&str> = scope.protocols.iter().map(|p| p.as_str()).collect();
+    if ports.is_empty() {
+        "every port".to_owned()
+    } else {
+        format!("{} port {}", protocols.join("/"), ports.join(", "))
+    }
 }
