@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -270,4 +271,31 @@ fn who_may_not_is_told_so_and_what_was_done_is_told() {
     let output = gaoler(&rig, "", &[]);
     assert_eq!(output.status.code(), Some(1));
     contains(&said(&output), &["firewalld is not running", "--xml"]);
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn what_provisioning_costs() {
+    let rig = Rig::started();
+    let reload = || {
+        let mut took: Vec<_> = (0..5)
+            .map(|_| {
+                let begun = Instant::now();
+                rig.cmd(&["--reload"]);
+                begun.elapsed()
+            })
+            .collect();
+        took.sort();
+        format!("reload {:?} (median of 5), firewalld has {} MiB", took[2], rig.resident())
+    };
+    eprintln!("no sets: {}", reload());
+    for (jails, count) in [("", 66), (SSH, 132), (&[SSH, WEB].concat(), 198)] {
+        let begun = Instant::now();
+        done(&rig, jails, &["--apply"]);
+        let applied = begun.elapsed();
+        let begun = Instant::now();
+        done(&rig, jails, &[]);
+        let looked = begun.elapsed();
+        eprintln!("{count} sets: applied in {applied:?}, looked at in {looked:?}; {}", reload());
+    }
 }
