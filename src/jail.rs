@@ -4,6 +4,7 @@
 //! firewall and no clock; what follows from a [`Verdict`] is the daemon's business.
 
 pub mod ban;
+pub mod bantime;
 pub mod ignore;
 pub mod ledger;
 pub mod scope;
