@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::{Offset, TimeZone};
 
+use crate::jail::bantime::formula::Formula;
+
 /// Anything but nothing.
 pub(super) fn some(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
@@ -147,6 +149,24 @@ fn unmapped(network: IpNet) -> IpNet {
 /// As [`network`], for the table.
 pub(super) fn network_form(text: &str) -> Result<(), String> {
     network(text).map(|_| ())
+}
+
+/// A number that something is multiplied by.
+pub(super) fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        _ => Err("is not a number above 0; write for example `2` or `1.5`".to_owned()),
+    }
+}
+
+/// As [`factor`], for the table.
+pub(super) fn factor_form(text: &str) -> Result<(), String> {
+    factor(text).map(|_| ())
+}
+
+/// A formula of [`crate::jail::bantime`], for the table.
+pub(super) fn formula_form(text: &str) -> Result<(), String> {
+    text.parse::<Formula>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Where to listen; `None` for `off`.

@@ -60,6 +60,8 @@ impl Stage {
             frozen: Frozen::of(&config),
             enforcement: &enforcement,
             own_addresses: vec!["192.0.2.16".parse().unwrap()],
+            on_link: vec!["fd00:1::/64".parse().unwrap()],
+            seed: 0,
             store: Some(store),
             orders: order_sender,
             events: event_sender,

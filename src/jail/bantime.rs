@@ -125,10 +125,8 @@ mod tests {
 
     #[test]
     fn maxtime_holds() {
-        let capped = Increment {
-            maxtime: Some(seconds(2000)),
-            ..by(Growth::Formula(Formula::default()))
-        };
+        let capped =
+            Increment { maxtime: Some(seconds(2000)), ..by(Growth::Formula(Formula::default())) };
         check(&capped, &[600, 1200, 2000, 2000]);
     }
 
