@@ -6,6 +6,7 @@
 pub mod ban;
 pub mod bantime;
 pub mod ignore;
+mod judge;
 pub mod ledger;
 pub mod offences;
 pub mod prefix;
@@ -28,7 +29,6 @@ use self::prefix::Prefixes;
 use self::widen::Widening;
 use self::window::Threshold;
 use self::windows::Windows;
-use crate::failure::Failure;
 use crate::moment::Moment;
 
 /// What a jail goes by.
@@ -143,85 +143,6 @@ impl Jail {
     /// [`Jail::set_policy`] too.
     pub fn set_own_addresses(&mut self, own: &[IpAddr]) {
         self.ignore.set_own(if self.policy.ignoreself { own } else { &[] });
-    }
-
-    /// Decides what a failure means.
-    ///
-    /// A failure counts at the time its log states, and never later than `now`: a clock ahead of
-    /// ours must not hold a window open.
-    pub fn on_failure(&mut self, failure: Failure, now: Moment) -> Verdict {
-        self.judge(failure.address.into(), failure.time, now)
-    }
-
-    /// Decides what a ban by another jail means, where this one is for those who come again.
-    pub fn on_ban_elsewhere(&mut self, banned: &IpNet, now: Moment) -> Verdict {
-        self.judge(*banned, now.wall, now)
-    }
-
-    fn judge(&mut self, offender: IpNet, time: Timestamp, now: Moment) -> Verdict {
-        if let Some(reason) = self.ignore.overlap(&offender) {
-            return Verdict::Ignored(reason);
-        }
-        if self.policy.threshold.findtime() < now.wall.duration_since(time) {
-            return Verdict::Stale;
-        }
-        if self.ledger.covering(offender).is_some() {
-            return Verdict::AlreadyBanned;
-        }
-        let counted = self.count(offender, time.min(now.wall));
-        let Some(failures) = counted else { return Verdict::Counted };
-        let address = self.prefixes.sentence(&offender, &self.ignore);
-        let bantime = self.next_bantime(&address);
-        Verdict::Banned(self.imprison(address, BanOrigin::Detected, bantime, failures, now))
-    }
-
-    /// Counts a failure of a host, and of the IPv6 network that it stands for. Returns how many
-    /// there are if the threshold is met by either.
-    fn count(&mut self, offender: IpNet, at: Timestamp) -> Option<u32> {
-        let threshold = self.policy.threshold;
-        if self.policy.recidive {
-            return self.windows.record(threshold, self.prefixes.of(&offender), at);
-        }
-        let network = self.prefixes.counted(offender.addr());
-        let by_host = self.windows.record(threshold, offender, at);
-        let by_network = network.and_then(|network| self.networks.record(threshold, network, at));
-        let met = by_host.max(by_network)?;
-        // Its failures are spent, in both books.
-        self.windows.forget(&offender);
-        if let Some(network) = network {
-            self.networks.forget(&network);
-        }
-        Some(met)
-    }
-
-    /// How long the next ban of an address lasts; for ever when `None`.
-    fn next_bantime(&mut self, address: &IpNet) -> Option<SignedDuration> {
-        let bantime = self.policy.bantime?;
-        let Some(increment) = &self.policy.increment else { return Some(bantime) };
-        let earlier = self.book.count(&self.prefixes.of(address));
-        Some(increment.bantime(bantime, earlier, self.random.f64()))
-    }
-
-    /// Bans the wider network around a ban that has just begun, if enough of it is banned now.
-    pub fn widen(&mut self, banned: &IpNet, now: Moment) -> Option<Ban> {
-        let widening = self.policy.widen?;
-        let wide = widening.due(banned, &self.ledger, &self.prefixes, &self.ignore)?;
-        let failures = self.ledger.within(&wide).map(|ban| ban.failures);
-        let failures = failures.fold(0, u32::saturating_add);
-        let bantime = self.next_bantime(&wide);
-        Some(self.imprison(wide, BanOrigin::Detected, bantime, failures, now))
-    }
-
-    /// Notes bans that began, here or (for `bantime.overalljails`) in another jail: the next one
-    /// of that address may be longer. `until` is the end of the last.
-    pub fn remember(&mut self, address: &IpNet, bans: u32, until: Timestamp) {
-        let address = self.prefixes.of(address);
-        self.book.add(address, bans, until);
-    }
-
-    /// Forgets what it remembers of an address, as an operator's unban asks.
-    pub fn forgive(&mut self, address: &IpNet) {
-        self.book.forgive(&self.prefixes.of(address));
     }
 
     /// Bans on an operator's word. `bantime` replaces the jail's own. A network that holds bans
@@ -363,6 +284,7 @@ fn is_host(address: &IpNet) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Failure;
     use crate::moment::Boot;
 
     fn at(second: i64) -> Moment {

@@ -36,7 +36,7 @@ impl RunningJail {
 
     /// Whether bans of another jail count in it as failures do.
     pub(super) fn counts_bans_of(&self, jail: &JailName) -> bool {
-        matches!(&self.settings.origin, Origin::Bans(bans) if bans.counts(jail))
+        matches!(&self.settings.origin, Origin::Bans(bans) if bans.counts(jail.as_str()))
     }
 
     /// Whether bans of other jails count when it decides how long one lasts.

@@ -4,6 +4,8 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+mod policy;
+
 use super::frozen::Frozen;
 use super::*;
 use crate::config;

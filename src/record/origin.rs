@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::journalmatch::JournalMatch;
-use crate::jail::ban::JailName;
 
 /// A place that records come from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,16 +45,16 @@ pub enum JournalLocation {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BansOrigin {
     /// The jail that counts; its own bans never do.
-    pub of: JailName,
+    pub of: String,
     /// The jails whose bans count; all others when `None`.
-    pub jails: Option<BTreeSet<JailName>>,
+    pub jails: Option<BTreeSet<String>>,
 }
 
 impl BansOrigin {
     /// Whether bans of this jail count.
     #[must_use]
-    pub fn counts(&self, jail: &JailName) -> bool {
-        *jail != self.of && self.jails.as_ref().is_none_or(|jails| jails.contains(jail))
+    pub fn counts(&self, jail: &str) -> bool {
+        jail != self.of && self.jails.as_ref().is_none_or(|jails| jails.contains(jail))
     }
 }
 
@@ -63,7 +62,7 @@ impl fmt::Display for BansOrigin {
     /// In words: `bans of every other jail`, `bans of sshd, web`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(jails) = &self.jails else { return f.write_str("bans of every other jail") };
-        let names: Vec<&str> = jails.iter().map(JailName::as_str).collect();
+        let names: Vec<&str> = jails.iter().map(String::as_str).collect();
         write!(f, "bans of {}", names.join(", "))
     }
 }

@@ -7,7 +7,6 @@ use super::jail::Draft;
 use crate::config::filters::Found;
 use crate::config::tree::Node;
 use crate::config::walk::nearest;
-use crate::jail::ban::JailName;
 use crate::record::origin::{BansOrigin, Origin};
 
 /// What the built-in filter is called.
@@ -39,10 +38,10 @@ impl Meaning<'_> {
             if let Err(why) = feeds(&item.text, draft.name, &known) {
                 self.error(&item.place, &draft.key("jails"), why);
             }
-            named.insert(JailName::new(&item.text));
+            named.insert(item.text);
         }
         let jails = draft.own.entry("jails").is_some().then_some(named);
-        Origin::Bans(BansOrigin { of: JailName::new(draft.name), jails })
+        Origin::Bans(BansOrigin { of: draft.name.to_owned(), jails })
     }
 }
 
