@@ -46,7 +46,7 @@ use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
-use crate::enforcer::order::{Condition, Order};
+use crate::enforcer::order::{Condition, Coverage, Order};
 use crate::jail::ban::JailName;
 use crate::moment::{Boot, Moment};
 use crate::source::batch::{Message, Position, SourceName};
@@ -86,6 +86,8 @@ struct Daemon {
     keeping: Keeping,
     waiting: Vec<Waiting>,
     condition: Condition,
+    /// What a ban stops, once known.
+    coverage: Option<Coverage>,
     backend: &'static str,
     stopping: bool,
     on_stop: OnStop,
@@ -146,6 +148,7 @@ impl Daemon {
             keeping: Keeping::default(),
             waiting: Vec::new(),
             condition: Condition::Absent,
+            coverage: None,
             backend,
             stopping: false,
             on_stop: setting.on_stop,

@@ -42,7 +42,7 @@ impl Backend {
     fn enforcement(self) -> &'static str {
         match self {
             Self::RichRule => "{backend: firewalld, firewalld: {mode: rich-rule}}",
-            Self::Ipset => "{backend: firewalld, firewalld: {mode: auto}}",
+            Self::Ipset => "{backend: firewalld, firewalld: {mode: ipset}}",
             Self::Nftables => "{backend: nftables}",
         }
     }
