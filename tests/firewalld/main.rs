@@ -8,6 +8,7 @@ mod loss;
 mod measure;
 mod provision;
 mod rig;
+mod sets;
 mod start;
 
 use gaoler::config::checked::{Action, Firewalld};

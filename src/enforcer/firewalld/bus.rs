@@ -1,11 +1,9 @@
 //! The connection to firewalld: its calls, and what it says unasked.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use zbus::OwnedVariant;
 use zbus::fdo::DBusProxy;
 use zbus::message::Type;
 use zbus::{Connection, DBusError, MatchRule, Message, MessageStream, connection};
@@ -13,7 +11,7 @@ use zbus::{Connection, DBusError, MatchRule, Message, MessageStream, connection}
 use crate::enforcer::firewalld::call::{Answer, Call, Signal};
 use crate::enforcer::firewalld::element::{Element, Holder, Zone};
 use crate::enforcer::firewalld::fault::Fault;
-use crate::enforcer::firewalld::provided::Policy;
+use crate::enforcer::firewalld::permanent::policy_settings;
 use crate::enforcer::firewalld::proxy::{
     FirewallD1Proxy, IpsetProxy, NAME, PATH, PolicyProxy, ZoneProxy,
 };
@@ -108,7 +106,7 @@ impl Calls {
                 Answer::Names(policies.into_keys().collect())
             }
             Call::Policy(name) => {
-                Answer::Policy(policy(&self.policy.get_policy_settings(name).await?))
+                Answer::Policy(policy_settings(&self.policy.get_policy_settings(name).await?))
             }
             Call::List(Holder::Zone(zone)) => Answer::Texts(self.zone.get_rich_rules(zone).await?),
             Call::List(Holder::Set(set)) => {
@@ -154,21 +152,6 @@ fn text(element: &Element) -> String {
     match element {
         Element::Rule(rule) => rule.to_string(),
         Element::Entry(net) => show(net),
-    }
-}
-
-/// What matters of a policy's settings.
-fn policy(settings: &HashMap<String, OwnedVariant>) -> Policy {
-    let list = |key: &str| -> Vec<String> {
-        let value = settings.get(key).and_then(|value| value.try_clone().ok());
-        value.and_then(|value| value.try_into().ok()).unwrap_or_default()
-    };
-    let holds = |key: &str, zone: &str| list(key).iter().any(|name| name == zone);
-    Policy {
-        from_any: holds("ingress_zones", "ANY"),
-        to_host: holds("egress_zones", "HOST"),
-        to_any: holds("egress_zones", "ANY"),
-        rules: list("rich_rules"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is asked of firewalld, what it answers, and what it says unasked.
 
 use super::element::{Holder, Zone};
-use super::provided::Policy;
+use super::provision::Policy;
 use super::reconcile::Step;
 
 /// One call to firewalld.

@@ -257,7 +257,7 @@ fn say(policy: &Policy) -> HashMap<&'static str, Variant<'_>> {
 }
 
 /// What firewalld leaves out is as it is by default.
-fn policy_settings(settings: &HashMap<String, OwnedVariant>) -> Policy {
+pub(super) fn policy_settings(settings: &HashMap<String, OwnedVariant>) -> Policy {
     let texts = |key: &str| -> Vec<String> {
         let value = settings.get(key).and_then(|value| value.try_clone().ok());
         value.and_then(|value| value.try_into().ok()).unwrap_or_default()

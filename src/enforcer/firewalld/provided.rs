@@ -8,6 +8,7 @@ use std::num::NonZeroU8;
 
 use super::desired::Refusal;
 use super::element::{Element, Need};
+use super::provision::{Policy, PolicyName, set_of};
 use super::rule::{Rule, canonical};
 use crate::config::checked::{Action, Mode};
 use crate::enforcer::order::Block;
@@ -16,19 +17,6 @@ use crate::jail::scope::Scope;
 
 /// The length that bans of IPv6 have by default; a wider one goes to a set of networks.
 const IPV6_PREFIX: u8 = 64;
-
-/// A policy of firewalld's, as far as it matters.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Whether it takes packets from every zone.
-    pub from_any: bool,
-    /// Whether it is for packets to the host itself.
-    pub to_host: bool,
-    /// Whether it is for packets that the host forwards, whichever zone they go to.
-    pub to_any: bool,
-    /// Its rich rules, as text.
-    pub rules: Vec<String>,
-}
 
 /// The groups of sets that serve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,17 +44,21 @@ impl Provided {
     /// What serves, by the names of all sets and the policies of ours.
     #[must_use]
     pub fn of(sets: &[String], policies: &[Policy]) -> Self {
-        let from_any = || policies.iter().filter(|policy| policy.from_any);
-        let input: HashSet<&str> =
-            from_any().filter(|policy| policy.to_host).flat_map(refused).collect();
-        let forward: HashSet<&str> =
-            from_any().filter(|policy| policy.to_any).flat_map(refused).collect();
+        let [input, forward] = [PolicyName::In, PolicyName::Forward].map(|name| {
+            let to = |policy: &&Policy| {
+                let holds = |zones: &[String], zone: &str| zones.iter().any(|z| z == zone);
+                holds(&policy.ingress_zones, "ANY") && holds(&policy.egress_zones, name.egress())
+            };
+            policies.iter().filter(to).flat_map(refused).collect::<HashSet<SetName>>()
+        });
         let serving =
             complete(sets.iter().map(String::as_str)).into_iter().filter_map(|(tag, shards)| {
                 let of_group =
                     |name: &&String| SetName::parse(name).is_some_and(|(of, ..)| of == tag);
-                let all_in = |named: &HashSet<&str>| {
-                    sets.iter().filter(of_group).all(|name| named.contains(name.as_str()))
+                let all_in = |refused: &HashSet<SetName>| {
+                    let mut names =
+                        sets.iter().filter(of_group).filter_map(|name| SetName::ours(name));
+                    names.all(|name| refused.contains(&name))
                 };
                 all_in(&input)
                     .then(|| (tag.clone(), Serving { shards, forwards: all_in(&forward) }))
@@ -169,12 +161,7 @@ impl Means {
 }
 
 /// The sets whose entries a policy refuses.
-fn refused(policy: &Policy) -> impl Iterator<Item = &str> {
-    let refuses = |rule: &&String| {
-        (rule.ends_with(" drop") || rule.contains(" reject")) && !rule.contains(" NOT ")
-    };
-    policy.rules.iter().filter(refuses).filter_map(|rule| {
-        let (_, name) = rule.split_once("ipset=")?;
-        name.trim_start_matches('"').split(['"', ' ']).next()
-    })
+fn refused(policy: &Policy) -> impl Iterator<Item = SetName> {
+    let refuses = |rule: &&String| rule.ends_with(" drop") || rule.contains(" reject");
+    policy.rich_rules.iter().filter(refuses).filter_map(|rule| set_of(rule))
 }

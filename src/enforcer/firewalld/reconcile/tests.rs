@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::checked::{Action, Mode};
 use crate::enforcer::firewalld::element::Need;
-use crate::enforcer::firewalld::provided::{Means, Policy, Provided};
+use crate::enforcer::firewalld::provided::{Means, Provided};
+use crate::enforcer::firewalld::provision::{Policy, PolicyName};
 use crate::enforcer::shard::Group;
 use crate::enforcer::testing::{block, key, net_block, rule};
 
@@ -141,7 +142,7 @@ proptest! {
         let group = Group::of(&net_block(0).scope);
         let sets: Vec<String> = group.sets().iter().map(ToString::to_string).collect();
         let rules = sets.iter().map(|set| format!("rule source ipset=\"{set}\" drop")).collect();
-        let policy = Policy { from_any: true, to_host: true, to_any: false, rules };
+        let policy = Policy::of(PolicyName::In, rules);
         means.learn(Provided::of(&sets, &[policy]));
         let mut wanted_bans = Desired::default();
         for &net in &wanted {

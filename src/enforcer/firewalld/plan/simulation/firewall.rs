@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::enforcer::firewalld::call::{Answer, Call};
 use crate::enforcer::firewalld::element::{Element, Holder, Zone};
 use crate::enforcer::firewalld::fault::Fault;
-use crate::enforcer::firewalld::provided::Policy;
+use crate::enforcer::firewalld::provision::{Policy, PolicyName};
 use crate::enforcer::firewalld::reconcile::Step;
 use crate::enforcer::firewalld::rule::Rule;
 use crate::enforcer::shard::Group;
@@ -133,7 +133,7 @@ impl Firewall {
         assert_eq!(name, "gaoler-in");
         let rule = |set: &String| format!(r#"rule family="ipv4" source ipset="{set}" drop"#);
         let rules = self.sets.keys().map(rule).collect();
-        Policy { from_any: true, to_host: true, to_any: false, rules }
+        Policy::of(PolicyName::In, rules)
     }
 
     fn change(&mut self, step: &Step) -> Result<Answer, Fault> {
