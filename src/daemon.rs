@@ -9,6 +9,7 @@ mod bans;
 mod calls;
 mod channels;
 pub mod clock;
+mod cutting;
 mod event;
 mod frozen;
 mod judge;
@@ -36,6 +37,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use self::calls::Waiting;
+use self::cutting::Cutting;
 use self::event::Event;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
@@ -78,6 +80,7 @@ struct Daemon {
     own_addresses: Vec<IpAddr>,
     standings: Standings,
     keeping: Keeping,
+    cutting: Cutting,
     waiting: Vec<Waiting>,
     condition: Condition,
     backend: &'static str,
@@ -132,6 +135,7 @@ impl Daemon {
             own_addresses: setting.own_addresses,
             standings: Standings::default(),
             keeping: Keeping::default(),
+            cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
             condition: Condition::Absent,
             backend,
@@ -160,6 +164,7 @@ impl Daemon {
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
             Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::Cut(news) => self.on_cut(news),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}

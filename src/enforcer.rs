@@ -8,6 +8,7 @@
 //! [`firewalld`] makes the calls; [`watch`] stands in where nothing is enforced.
 
 pub mod call;
+pub mod cut;
 pub mod desired;
 pub mod fault;
 mod firewalld;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::config::checked::Config;
 use crate::control::Call;
 use crate::control::api::Refused;
+use crate::enforcer::cut;
 use crate::enforcer::order::Report;
 use crate::source::batch::Message;
 use crate::store::Ack;
@@ -22,6 +23,8 @@ pub(super) enum Event {
     Call(Call),
     /// The host's own addresses, looked up again.
     OwnAddresses(Vec<IpAddr>),
+    /// Live connections were closed, or could not be.
+    Cut(cut::News),
     /// `SIGHUP`: the configuration is to be read again.
     Reload,
     /// It has been read.

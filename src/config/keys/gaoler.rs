@@ -167,7 +167,14 @@ const SHARED: &[Key] = &[
     )
     .later(),
     Key::new("ipv6_prefix", Kind::Count(1, 128), "How much of an IPv6 network is banned.").later(),
-    Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
+    Key::new(
+        "cut_established",
+        Kind::Flag,
+        "Whether a ban, once the firewall has it, closes the address's live connections to the \
+         jail's ports: the host's own sockets are destroyed, and the flows it forwards forgotten. \
+         Needs `CAP_NET_ADMIN`, which the unit's drop-in `11-cut-established.conf` gives.",
+    )
+    .or("false"),
     Key::new(
         "trusted_proxies",
         Kind::Texts(&NETWORK),
