@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::config::checked::Config;
 use crate::control::Call;
 use crate::control::api::Refused;
@@ -25,6 +27,8 @@ pub(super) enum Event {
     OwnAddresses(Vec<IpAddr>),
     /// Live connections were closed, or could not be.
     Cut(cut::News),
+    /// The networks of the host's links, looked up again.
+    OnLink(Vec<IpNet>),
     /// `SIGHUP`: the configuration is to be read again.
     Reload,
     /// It has been read.
