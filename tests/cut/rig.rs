@@ -38,8 +38,8 @@ impl Rig {
         let [client, host, behind] = [(); 3].map(|()| namespace());
         let rig = Self { client, host, behind };
         let (c, h, b) = (rig.client.id(), rig.host.id(), rig.behind.id());
-        rig.wire(h, ("out", "192.0.2.1/24"), c, ("eth", "192.0.2.7/24"));
-        rig.wire(h, ("in", "198.51.100.1/24"), b, ("eth", "198.51.100.2/24"));
+        wire(h, ("out", "192.0.2.1/24"), c, ("eth", "192.0.2.7/24"));
+        wire(h, ("in", "198.51.100.1/24"), b, ("eth", "198.51.100.2/24"));
         for host in 8..=9 {
             run(c, &format!("ip addr add 192.0.2.{host}/24 dev eth"));
         }
@@ -50,13 +50,6 @@ impl Rig {
         run(c, "ip route add default via 192.0.2.1");
         run(b, "ip route add default via 198.51.100.1");
         rig
-    }
-
-    fn wire(&self, a: u32, (a_name, a_net): (&str, &str), b: u32, (b_name, b_net): (&str, &str)) {
-        run(a, &format!("ip link add {a_name} type veth peer name {b_name} netns {b}"));
-        for (pid, name, net) in [(a, a_name, a_net), (b, b_name, b_net)] {
-            run(pid, &format!("ip addr add {net} dev {name} && ip link set {name} up"));
-        }
     }
 
     /// Does something in a thread of that side.
@@ -136,6 +129,14 @@ impl Drop for Rig {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+/// Joins two namespaces.
+fn wire(a: u32, (a_name, a_net): (&str, &str), b: u32, (b_name, b_net): (&str, &str)) {
+    run(a, &format!("ip link add {a_name} type veth peer name {b_name} netns {b}"));
+    for (pid, name, net) in [(a, a_name, a_net), (b, b_name, b_net)] {
+        run(pid, &format!("ip addr add {net} dev {name} && ip link set {name} up"));
     }
 }
 
