@@ -73,6 +73,7 @@ impl Daemon {
         }
         self.follow(&config.jails, now);
         self.tell_jails();
+        self.cutting.announce(&config.jails);
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
