@@ -5,12 +5,14 @@
 //!
 //! [`plan`] decides and is pure, as are its parts: [`rule`] is one rule and its text, [`desired`]
 //! what should be, [`reconcile`] what is and the steps between, [`fault`] what an error means.
-//! [`firewalld`] makes the calls; [`watch`] stands in where nothing is enforced.
+//! [`firewalld`] makes the calls. [`nftables`] is the other firewall, with parts of its own;
+//! [`watch`] stands in where nothing is enforced.
 
 pub mod call;
 pub mod desired;
 pub mod fault;
 mod firewalld;
+pub mod nftables;
 pub mod order;
 pub mod plan;
 mod proxy;
@@ -43,7 +45,7 @@ pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
         Enforcement::None => &[],
         Enforcement::Firewalld(_) => &call::OPERATIONS,
-        Enforcement::Nftables(_) => &[],
+        Enforcement::Nftables(_) => &nftables::OPERATIONS,
     }
 }
 
@@ -64,7 +66,10 @@ pub fn spawn(
     reports: Sender<Report>,
 ) -> JoinHandle<()> {
     match enforcement {
-        Enforcement::None | Enforcement::Nftables(_) => watch::spawn(orders, reports),
+        Enforcement::None => watch::spawn(orders, reports),
+        Enforcement::Nftables(settings) => {
+            nftables::spawn(settings, restored, clock, orders, reports)
+        }
         Enforcement::Firewalld(settings) => {
             firewalld::spawn(settings, restored, clock, orders, reports)
         }

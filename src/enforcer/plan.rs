@@ -14,7 +14,7 @@
 mod agenda;
 mod change;
 mod look;
-mod setbacks;
+pub(super) mod setbacks;
 #[cfg(test)]
 mod simulation;
 

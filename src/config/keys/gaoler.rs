@@ -33,13 +33,22 @@ pub(in crate::config) const JAIL: Keys = &[OWN, SHARED];
 const ENFORCEMENT: Keys = &[&[
     Key::new(
         "backend",
-        Kind::Choice(&[Choice::now("firewalld"), Choice::later("nftables"), Choice::now("none")]),
-        "What makes bans so. `none` only watches: bans are decided and shown, and nothing is \
+        Kind::Choice(&[Choice::now("firewalld"), Choice::now("nftables"), Choice::now("none")]),
+        "What makes bans so. `nftables` is a table of our own in the kernel, for many bans, open \
+         connections and published ports; it needs the drop-in `10-nftables.conf`. `none` only watches: bans are decided and shown, and nothing is \
          refused.",
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new("nftables", Kind::Section(NFTABLES), "How nftables is used."),
 ]];
+
+const NFTABLES: Keys = &[&[Key::new(
+    "table",
+    Kind::Text(&TABLE),
+    "The name of our table, of family `inet`. It is ours alone: what else is in it is removed.",
+)
+.or("gaoler")]];
 
 const FIREWALLD: Keys = &[&[
     Key::new(
@@ -254,6 +263,7 @@ static LISTEN: Text =
 static TIME_ZONE: Text = text("a time zone", "Europe/Berlin", values::time_zone_form);
 static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
 static BUS: Text = text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
+static TABLE: Text = text("the name of a table", "gaoler", values::table);
 static ZONE: Text =
     Text { separators: BLANKS, ..text("the name of a zone, or `active`", "public", values::zone) };
 static NETWORK: Text = Text {

@@ -12,7 +12,7 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(30);
 
 /// Attempts in a row in which something failed.
 #[derive(Debug, Default)]
-pub(super) struct Setbacks {
+pub(in crate::enforcer) struct Setbacks {
     count: u32,
     /// Whether something failed in this attempt.
     failed: bool,
@@ -20,13 +20,13 @@ pub(super) struct Setbacks {
 
 impl Setbacks {
     /// Begins an attempt.
-    pub(super) fn begin(&mut self) {
+    pub(in crate::enforcer) fn begin(&mut self) {
         self.failed = false;
     }
 
     /// Notes that something failed; gives when to try again. An attempt counts once, however much
     /// fails in it.
-    pub(super) fn fail(&mut self, now: Boot) -> Boot {
+    pub(in crate::enforcer) fn fail(&mut self, now: Boot) -> Boot {
         if !self.failed {
             self.failed = true;
             self.count = self.count.saturating_add(1);
@@ -36,12 +36,12 @@ impl Setbacks {
     }
 
     /// Whether something failed in this attempt.
-    pub(super) fn failed(&self) -> bool {
+    pub(in crate::enforcer) fn failed(&self) -> bool {
         self.failed
     }
 
     /// Notes that an attempt ended well.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::enforcer) fn forget(&mut self) {
         *self = Self::default();
     }
 }
