@@ -14,6 +14,7 @@ mod frozen;
 mod judge;
 mod keeping;
 mod notify;
+mod recidive;
 mod reload;
 mod report;
 mod restore;
@@ -31,6 +32,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
@@ -42,7 +44,7 @@ use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
-use crate::config::checked::Enforcement;
+use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Order};
 use crate::jail::ban::JailName;
@@ -76,12 +78,17 @@ struct Daemon {
     /// Windows of jails that are gone, to be kept no longer.
     orphans: Vec<Window>,
     own_addresses: Vec<IpAddr>,
+    /// The networks of the host's own links.
+    on_link: Vec<IpNet>,
+    /// Seeds the jails' dice.
+    random: fastrand::Rng,
     standings: Standings,
     keeping: Keeping,
     waiting: Vec<Waiting>,
     condition: Condition,
     backend: &'static str,
     stopping: bool,
+    on_stop: OnStop,
     reloading: Vec<calls::Reply>,
     sweep_due: Boot,
     overview_due: Option<Boot>,
@@ -105,8 +112,11 @@ struct Setting<'a> {
     config_path: PathBuf,
     dry_run: bool,
     frozen: Frozen,
+    on_stop: OnStop,
     enforcement: &'a Enforcement,
     own_addresses: Vec<IpAddr>,
+    on_link: Vec<IpNet>,
+    seed: u64,
     store: Option<Store>,
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Sender<Event>,
@@ -130,12 +140,15 @@ impl Daemon {
             totals: BTreeMap::new(),
             orphans: Vec::new(),
             own_addresses: setting.own_addresses,
+            on_link: setting.on_link,
+            random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
             waiting: Vec::new(),
             condition: Condition::Absent,
             backend,
             stopping: false,
+            on_stop: setting.on_stop,
             reloading: Vec::new(),
             sweep_due: Boot::default(),
             overview_due: None,
@@ -160,6 +173,7 @@ impl Daemon {
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
             Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::OnLink(on_link) => self.on_links(on_link),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}
@@ -242,6 +256,13 @@ impl Daemon {
             running.jail.set_own_addresses(&own);
         }
         self.own_addresses = own;
+    }
+
+    fn on_links(&mut self, on_link: Vec<IpNet>) {
+        for running in &mut self.jails {
+            running.jail.set_on_link(&on_link);
+        }
+        self.on_link = on_link;
     }
 
     /// The pages are to be told; soon, not at each of many changes.

@@ -3,21 +3,15 @@
 //! One task drives one firewall, one call at a time. The daemon sends it [`order::Order`]s and
 //! hears [`order::Report`]s; it never waits for it.
 //!
-//! [`plan`] decides and is pure, as are its parts: [`rule`] is one rule and its text, [`desired`]
-//! what should be, [`reconcile`] what is and the steps between, [`fault`] what an error means.
-//! [`firewalld`] makes the calls. [`nftables`] is the other firewall, with parts of its own;
-//! [`watch`] stands in where nothing is enforced.
+//! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`nftables`] by a table of our own in
+//! the kernel; [`watch`] stands in where nothing is enforced. [`order`] is what all of them are
+//! asked and answer.
 
-pub mod call;
-pub mod desired;
-pub mod fault;
-mod firewalld;
+pub mod firewalld;
 pub mod nftables;
 pub mod order;
-pub mod plan;
-mod proxy;
-pub mod reconcile;
-pub mod rule;
+mod setbacks;
+pub mod shard;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -44,7 +38,7 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
 pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
         Enforcement::None => &[],
-        Enforcement::Firewalld(_) => &call::OPERATIONS,
+        Enforcement::Firewalld(_) => &firewalld::call::OPERATIONS,
         Enforcement::Nftables(_) => &nftables::OPERATIONS,
     }
 }

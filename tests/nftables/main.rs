@@ -125,10 +125,24 @@ fn ports_that_a_reload_changes_change_what_is_refused() {
         assert!(table.contains("dport 22 jump") && table.contains("dport 2222 jump"), "{table}");
         assert_eq!(table.matches("192.0.2.7").count(), 1, "{table}");
         enforcing.ban_now(&ban("sshd", "192.0.2.8", &[2222], None)).await;
-        // The old ports' chain has nothing left to refuse; a look or two later it is gone.
         assert_eq!(within.table().matches("192.0.2.").count(), 2);
+        // The old ports' chain has nothing left to refuse, and goes.
+        let bans = [("sshd", 2222)].map(|(jail, port)| ban(jail, "192.0.2.7", &[port], None));
+        let jails = bans.map(|ban| (ban.key.jail, ban.block.scope));
+        enforcing.order(Order::Jails(jails.into()));
+        assert_eq!(enforcing.until_reconciled("asked").await, (0, 0));
+        let table = within.table();
+        assert!(!table.contains("dport 22 ") && table.contains("dport 2222 "), "{table}");
+        // The new one's stays, also without a ban, and goes with its jail.
+        for address in ["192.0.2.7", "192.0.2.8"] {
+            enforcing.release_now(&ban("sshd", address, &[], None).key).await;
+        }
         enforcing.order(Order::Look);
         assert_eq!(enforcing.until_reconciled("asked").await, (0, 0));
+        assert!(within.table().contains("dport 2222 "));
+        enforcing.order(Order::Jails([].into()));
+        assert_eq!(enforcing.until_reconciled("asked").await, (0, 0));
+        assert!(!within.table().contains("sshd"), "{}", within.table());
     });
 }
 

@@ -32,8 +32,9 @@ use super::span::{Elements, End, covers};
 use super::statement::Statement;
 use super::trouble::Trouble;
 use crate::enforcer::order::{Condition, Coverage, Demand, Order, Report};
-use crate::enforcer::plan::setbacks::Setbacks;
-use crate::jail::ban::BanKey;
+use crate::enforcer::setbacks::Setbacks;
+use crate::jail::ban::{BanKey, JailName};
+use crate::jail::scope::Scope;
 use crate::moment::{Boot, Moment};
 
 /// How long after the last look the next is due, if nothing calls for one.
@@ -93,8 +94,8 @@ pub struct Plan {
     held: FxHashMap<SetId, Elements>,
     /// The groups of which all is in place.
     whole: BTreeSet<usize>,
-    /// The groups that had no ban at the last periodic look; at the next one they go.
-    idle: BTreeSet<usize>,
+    /// The jails there are; a group of another one goes with its last ban.
+    jails: BTreeMap<JailName, Scope>,
     /// Whether the above can be relied on.
     known: bool,
     /// What is wrong with the table, by the last look at it.
@@ -151,7 +152,7 @@ impl Plan {
             desired: Desired::new(ipv6_prefix),
             held: FxHashMap::default(),
             whole: BTreeSet::new(),
-            idle: BTreeSet::new(),
+            jails: BTreeMap::new(),
             known: false,
             amiss: Amiss::default(),
             announced: HashSet::new(),
@@ -190,6 +191,12 @@ impl Plan {
                 self.announced.remove(&key);
                 let targets = self.desired.release(&key).into_iter().collect();
                 self.agenda.add(Task { key, asked: Asked::Release, targets });
+            }
+            Order::Jails(jails) => {
+                self.jails = jails;
+                if self.whole.iter().any(|at| !self.is_wanted(*at)) {
+                    self.look_at(now.boot, "asked");
+                }
             }
             Order::Look => self.look_at(now.boot, "asked"),
             Order::Stop => {}
@@ -311,11 +318,15 @@ impl Plan {
 
     /// The groups that should be there.
     fn wanted(&self) -> BTreeMap<usize, &Group> {
-        let is_wanted = |at: &usize| {
-            self.desired.count_in(*at) > 0 || self.whole.contains(at) && !self.idle.contains(at)
-        };
         let groups = self.desired.groups().iter().enumerate();
-        groups.filter(|(at, _)| is_wanted(at)).collect()
+        groups.filter(|(at, _)| self.is_wanted(*at)).collect()
+    }
+
+    /// Whether a group has bans, or is there and may soon have some again.
+    fn is_wanted(&self, at: usize) -> bool {
+        let Group { jail, scope } = &self.desired.groups()[at];
+        let may_have = || self.whole.contains(&at) && self.jails.get(jail) == Some(scope);
+        self.desired.count_in(at) > 0 || may_have()
     }
 
     /// Reports the ban to be in force, if it is and nobody was told.

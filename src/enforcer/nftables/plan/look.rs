@@ -143,10 +143,6 @@ impl Plan {
         }
         self.known = true;
         self.due.get_or_insert(Due { at: now.boot.after(PERIOD), trigger: "periodic" });
-        if look.trigger == "periodic" {
-            let idle = |at: &usize| self.desired.count_in(*at) == 0;
-            self.idle = (0..self.desired.groups().len()).filter(idle).collect();
-        }
         self.announce_all(now);
     }
 
