@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::dropped::{Dropped, DroppedFamilies};
 use super::label::{Labels, PerWord, family, family_of, forget_words, label as pair, per_word};
 use super::reason::{Ignored, Unbanned, Withheld};
 use super::scale::{FloatGauge, durations, seconds};
@@ -55,6 +56,7 @@ pub(super) struct JailFamilies {
     unbans: Family<Labels<2>, Counter>,
     desired: Family<Labels<2>, Gauge>,
     enforced: Family<Labels<2>, Gauge>,
+    dropped: DroppedFamilies,
     detection: Family<Labels<1>, Histogram>,
     enforcement: Family<Labels<2>, Histogram>,
     findtime: Family<Labels<1>, FloatGauge>,
@@ -79,6 +81,7 @@ pub struct JailMetrics {
     unbans: PerWord,
     desired: PerWord<Gauge>,
     enforced: PerWord<Gauge>,
+    dropped: Dropped,
     detection: Histogram,
     enforcement: Histogram,
 }
@@ -157,6 +160,11 @@ impl JailMetrics {
         }
     }
 
+    /// The firewall dropped packets of banned addresses; `bytes` with their IP headers.
+    pub fn dropped(&self, ipv6: bool, packets: u64, bytes: u64) {
+        self.dropped.add(ipv6, packets, bytes);
+    }
+
     /// A ban is in force, so long after the record that decided it was read.
     pub fn enforced_after(&self, took: SignedDuration) {
         self.enforcement.observe(seconds(took));
@@ -191,6 +199,7 @@ impl JailFamilies {
             unbans: family(to, "unbans", "Bans that ended, and why"),
             desired: family(to, "bans_desired", "Bans that should be in force"),
             enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
+            dropped: DroppedFamilies::register(to),
             detection: family_of(
                 to,
                 "detection_delay",
@@ -244,6 +253,7 @@ impl JailFamilies {
             unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
             desired: per_word(&self.desired, first, "family", &FAMILIES),
             enforced: per_word(&self.enforced, first, "family", &FAMILIES),
+            dropped: self.dropped.appear(name, &settings.backend),
             detection: self.detection.get_or_create_owned(&one),
             enforcement: self.enforcement.get_or_create_owned(&with_backend),
         }
@@ -280,6 +290,7 @@ impl JailFamilies {
         for gauges in [&self.findtime, &self.bantime] {
             gauges.remove(&one);
         }
+        self.dropped.forget(name);
         self.detection.remove(&one);
         self.enforcement.remove(&[pair("jail", name), pair("backend", &jail.backend)]);
         self.patterns(name, 0);
