@@ -35,9 +35,8 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
 #[must_use]
 pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
-        Enforcement::None => &[],
         Enforcement::Firewalld(_) => &firewalld::call::OPERATIONS,
-        Enforcement::Nftables(_) => &[],
+        Enforcement::None | Enforcement::Nftables(_) => &[],
     }
 }
 

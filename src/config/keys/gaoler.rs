@@ -57,10 +57,12 @@ const ENFORCEMENT: Keys = &[&[
 const FIREWALLD: Keys = &[&[
     Key::new(
         "mode",
-        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::later("ipset")]),
+        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::now("ipset")]),
         "How a ban becomes a rule. `rich-rule`: one rule for each ban, zone and port, which needs \
-         no set-up and is good for some 200 rules. `auto` takes the best that is provisioned; in \
-         this version that is always `rich-rule`.",
+         no set-up and is good for some 200 rules. `ipset`: one entry of a set that `gaoler \
+         provision` made, which holds in every zone and is good for 32,000 bans a family. `auto`: \
+         an entry where a set is provisioned for the jail's ports, else rich rules. So does \
+         `ipset`, and complains of what is not provisioned.",
     )
     .or("auto"),
     Key::new(
@@ -321,7 +323,13 @@ const OWN: &[Key] = &[
         Kind::Texts(&OTHER_JAIL),
         "For `filter: recidive`: the jails whose bans count. Not given: all but this one.",
     ),
-    Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
+    Key::new(
+        "ban_ports",
+        Kind::Choice(&[Choice::now("own"), Choice::now("all")]),
+        "`all`: a ban refuses every port, so that it fits the sets that the package provisions. \
+         `own`: those of `port`.",
+    )
+    .or("own"),
 ];
 
 const WIDEN: Keys = &[&[

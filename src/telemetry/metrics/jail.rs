@@ -57,6 +57,7 @@ pub(super) struct JailFamilies {
     cut: Family<Labels<2>, Counter>,
     desired: Family<Labels<2>, Gauge>,
     enforced: Family<Labels<2>, Gauge>,
+    unprovisioned: Family<Labels<1>, Gauge>,
     detection: Family<Labels<1>, Histogram>,
     enforcement: Family<Labels<2>, Histogram>,
     findtime: Family<Labels<1>, FloatGauge>,
@@ -82,6 +83,7 @@ pub struct JailMetrics {
     cut: PerWord,
     desired: PerWord<Gauge>,
     enforced: PerWord<Gauge>,
+    unprovisioned: Gauge,
     detection: Histogram,
     enforcement: Histogram,
 }
@@ -167,6 +169,11 @@ impl JailMetrics {
         }
     }
 
+    /// Whether its bans take rich rules, since no set is provisioned for its ports.
+    pub fn unprovisioned(&self, unprovisioned: bool) {
+        self.unprovisioned.set(unprovisioned.into());
+    }
+
     /// A ban is in force, so long after the record that decided it was read.
     pub fn enforced_after(&self, took: SignedDuration) {
         self.enforcement.observe(seconds(took));
@@ -206,6 +213,11 @@ impl JailFamilies {
             ),
             desired: family(to, "bans_desired", "Bans that should be in force"),
             enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
+            unprovisioned: family(
+                to,
+                "enforcement_unprovisioned",
+                "Whether the jail's bans take rich rules since no set is provisioned for its ports",
+            ),
             detection: family_of(
                 to,
                 "detection_delay",
@@ -260,6 +272,7 @@ impl JailFamilies {
             cut: per_word(&self.cut, first, "kind", &CUT),
             desired: per_word(&self.desired, first, "family", &FAMILIES),
             enforced: per_word(&self.enforced, first, "family", &FAMILIES),
+            unprovisioned: self.unprovisioned.get_or_create_owned(&one),
             detection: self.detection.get_or_create_owned(&one),
             enforcement: self.enforcement.get_or_create_owned(&with_backend),
         }
@@ -290,7 +303,7 @@ impl JailFamilies {
         for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
             counters.remove(&one);
         }
-        for gauges in [&self.tracked, &self.maxretry] {
+        for gauges in [&self.tracked, &self.maxretry, &self.unprovisioned] {
             gauges.remove(&one);
         }
         for gauges in [&self.findtime, &self.bantime] {
