@@ -7,6 +7,7 @@
 //! the kernel; [`watch`] stands in where nothing is enforced. [`order`] is what all of them are
 //! asked and answer.
 
+pub mod cut;
 pub mod firewalld;
 pub mod nftables;
 pub mod order;

@@ -72,6 +72,7 @@ impl Daemon {
             }
         }
         self.follow(&config.jails, now);
+        self.cutting.announce(&config.jails);
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
