@@ -25,10 +25,10 @@ fn it_names_alerts_that_exist() {
     let names: BTreeSet<String> = alerts().into_iter().map(|(name, _)| name).collect();
     let text = read(EXAMPLE);
     let words = text.split(|c: char| !c.is_ascii_alphabetic());
-    let named: BTreeSet<&str> =
+    let mentioned: BTreeSet<&str> =
         words.filter(|word| word.starts_with("Gaoler") && *word != "Gaoler").collect();
-    assert!(named.len() > 10, "{named:?}");
-    for name in named {
+    assert!(mentioned.len() > 10, "{mentioned:?}");
+    for name in mentioned {
         assert!(names.contains(name), "there is no {name}");
     }
 }

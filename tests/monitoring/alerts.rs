@@ -24,14 +24,14 @@ fn selectable() -> Metrics {
     let mut all = metrics();
     for (name, label) in TO_COME {
         let labels = ["job", "instance", label].map(str::to_owned).into();
-        let metric = Metric { kind: "gauge".to_owned(), labels, values: BTreeMap::new() };
+        let metric = Metric { kind: "gauge", labels, values: BTreeMap::new() };
         all.entry(name.to_owned()).or_insert(metric);
     }
     for rule in rules() {
         let Some(name) = rule.record else { continue };
         let level = name.split(':').next().unwrap();
         let labels = level.split('_').chain(["job"]).map(str::to_owned).collect();
-        let metric = Metric { kind: "gauge".to_owned(), labels, values: BTreeMap::new() };
+        let metric = Metric { kind: "gauge", labels, values: BTreeMap::new() };
         assert!(all.insert(name.clone(), metric).is_none(), "{name} is there twice");
     }
     all

@@ -16,7 +16,7 @@ const CLOSED: [&str; 5] = ["reason", "kind", "outcome", "origin", "family"];
 #[derive(Clone, Debug, Default)]
 pub struct Metric {
     /// `counter`, `gauge` or `histogram`; a histogram's series are `counter`s.
-    pub kind: String,
+    pub kind: &'static str,
     /// Its labels, and those of its target.
     pub labels: BTreeSet<String>,
     /// The values of those labels that have a closed list of them.
@@ -39,7 +39,7 @@ pub fn metrics() -> Metrics {
             }
         }
         if entry.kind == "histogram" {
-            metric.kind = "counter".to_owned();
+            metric.kind = "counter";
             let mut bucket = metric.clone();
             bucket.labels.insert("le".to_owned());
             metrics.insert(format!("{}_bucket", entry.name), bucket);
@@ -53,9 +53,9 @@ pub fn metrics() -> Metrics {
     metrics
 }
 
-fn target(kind: &str) -> Metric {
+fn target(kind: &'static str) -> Metric {
     let labels = TARGET.map(str::to_owned).into();
-    Metric { kind: kind.to_owned(), labels, values: BTreeMap::new() }
+    Metric { kind, labels, values: BTreeMap::new() }
 }
 
 #[test]

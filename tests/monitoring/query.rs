@@ -171,18 +171,19 @@ impl Reading<'_> {
     }
 }
 
+#[track_caller]
+fn check_with(metrics: &Metrics, query: &str, expected: &[&str]) {
+    let complaints = complaints(query, metrics, Duration::from_secs(30));
+    assert_eq!(complaints.len(), expected.len(), "{query}: {complaints:?}");
+    for (complaint, expected) in complaints.iter().zip(expected) {
+        assert!(complaint.contains(expected), "{query}: {complaint}");
+    }
+}
+
 #[test]
 fn it_finds_what_is_wrong() {
     let metrics = crate::catalog::metrics();
-    #[track_caller]
-    fn check(metrics: &Metrics, query: &str, expected: &[&str]) {
-        let complaints = complaints(query, metrics, Duration::from_secs(30));
-        assert_eq!(complaints.len(), expected.len(), "{query}: {complaints:?}");
-        for (complaint, expected) in complaints.iter().zip(expected) {
-            assert!(complaint.contains(expected), "{query}: {complaint}");
-        }
-    }
-    let check = |query, expected: &[&str]| check(&metrics, query, expected);
+    let check = |query, expected: &[&str]| check_with(&metrics, query, expected);
     check("sum by (jail) (rate(gaoler_failures_total[5m])) > 0", &[]);
     check("absent(up{job=\"gaoler\"})", &[]);
     check("gaoler_failures_totals", &["no such metric"]);

@@ -77,8 +77,8 @@ pub fn alerts() -> Vec<(String, Rule)> {
 /// What the tests expect, of all files.
 pub fn expectations() -> Vec<Expectation> {
     let texts = files(TESTS, ".yaml").into_iter().map(|name| read(&format!("{TESTS}/{name}")));
-    let tests = texts.map(|text| serde_yaml::from_str::<Tests>(&text).unwrap());
-    tests.flat_map(|file| file.tests).flat_map(|test| test.alert_rule_test).collect()
+    let read = texts.map(|text| serde_yaml::from_str::<Tests>(&text).unwrap());
+    read.flat_map(|file| file.tests).flat_map(|test| test.alert_rule_test).collect()
 }
 
 /// A duration of Prometheus' (`90s`, `1h`, `1d`), in seconds.
