@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod daemon;
+mod provision;
 pub mod test;
 mod tree;
 mod value;
@@ -92,6 +93,8 @@ enum Verb {
     },
     /// Try a filter on a log: what matches, whom it yields, and what was missed.
     Test(test::TestArgs),
+    /// Show, or with --apply make, the sets and policies that let firewalld hold many bans.
+    Provision(provision::ProvisionArgs),
     /// Have the daemon read its configuration again. Bans stay.
     Reload {
         #[command(flatten)]
@@ -181,6 +184,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Test(arguments) => test::run(&arguments),
+        Verb::Provision(arguments) => provision::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),
         Verb::Completions { shell } => Ok(completions(shell)),

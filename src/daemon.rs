@@ -14,6 +14,7 @@ mod frozen;
 mod judge;
 mod keeping;
 mod notify;
+mod recidive;
 mod reload;
 mod report;
 mod restore;
@@ -31,6 +32,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
@@ -76,6 +78,10 @@ struct Daemon {
     /// Windows of jails that are gone, to be kept no longer.
     orphans: Vec<Window>,
     own_addresses: Vec<IpAddr>,
+    /// The networks of the host's own links.
+    on_link: Vec<IpNet>,
+    /// Seeds the jails' dice.
+    random: fastrand::Rng,
     standings: Standings,
     keeping: Keeping,
     waiting: Vec<Waiting>,
@@ -109,6 +115,8 @@ struct Setting<'a> {
     on_stop: OnStop,
     enforcement: &'a Enforcement,
     own_addresses: Vec<IpAddr>,
+    on_link: Vec<IpNet>,
+    seed: u64,
     store: Option<Store>,
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Sender<Event>,
@@ -132,6 +140,8 @@ impl Daemon {
             totals: BTreeMap::new(),
             orphans: Vec::new(),
             own_addresses: setting.own_addresses,
+            on_link: setting.on_link,
+            random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
             waiting: Vec::new(),
@@ -163,6 +173,7 @@ impl Daemon {
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
             Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::OnLink(on_link) => self.on_links(on_link),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}
@@ -245,6 +256,13 @@ impl Daemon {
             running.jail.set_own_addresses(&own);
         }
         self.own_addresses = own;
+    }
+
+    fn on_links(&mut self, on_link: Vec<IpNet>) {
+        for running in &mut self.jails {
+            running.jail.set_on_link(&on_link);
+        }
+        self.on_link = on_link;
     }
 
     /// The pages are to be told; soon, not at each of many changes.

@@ -3,9 +3,13 @@
 //! Runs even where the check of single values found errors, so that everything is reported at
 //! once; what was refused there is passed over here.
 
+mod bantime;
 mod jail;
 mod origin;
+mod proxied;
+mod recidive;
 mod scope;
+mod widen;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

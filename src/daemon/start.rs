@@ -81,6 +81,8 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         on_stop: config.on_stop,
         enforcement: &enforcement,
         own_addresses: addresses::own().map_err(StartError::Addresses)?,
+        on_link: addresses::on_link().map_err(StartError::Addresses)?,
+        seed: fastrand::u64(..),
         store,
         orders,
         events: senders.events.clone(),

@@ -13,7 +13,7 @@ use crate::enforcer::order::{Condition, Order, Report};
 use crate::jail::ban::BanKey;
 
 /// How long it may take to leave nothing in the firewall. A rich rule takes some 10 ms; the unit's
-/// TimeoutStopSec is longer.
+/// `TimeoutStopSec` is longer.
 const WITHDRAWAL: Duration = Duration::from_secs(40);
 
 impl Daemon {

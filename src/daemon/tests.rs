@@ -4,6 +4,8 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+mod policy;
+
 use super::frozen::Frozen;
 use super::*;
 use crate::config;
@@ -61,6 +63,8 @@ impl Stage {
             on_stop: OnStop::Keep,
             enforcement: &enforcement,
             own_addresses: vec!["192.0.2.16".parse().unwrap()],
+            on_link: vec!["fd00:1::/64".parse().unwrap()],
+            seed: 0,
             store: Some(store),
             orders: order_sender,
             events: event_sender,
