@@ -15,18 +15,9 @@ const SEVERITIES: [&str; 3] = ["critical", "warning", "info"];
 const ANNOTATIONS: [&str; 3] = ["description", "runbook_url", "summary"];
 const RUNBOOKS: &str = "https://github.com/gaoler/gaoler/blob/main/docs/runbooks/";
 
-/// Metrics of the design that a rule may name before the code has them: labels and all.
-const TO_COME: [(&str, &str); 2] =
-    [("gaoler_breaker_open", "jail"), ("gaoler_enforcement_unprovisioned", "jail")];
-
 /// What rules can select: metrics, and what earlier rules record.
 fn selectable() -> Metrics {
     let mut all = metrics();
-    for (name, label) in TO_COME {
-        let labels = ["job", "instance", label].map(str::to_owned).into();
-        let metric = Metric { kind: "gauge", labels, values: BTreeMap::new() };
-        all.entry(name.to_owned()).or_insert(metric);
-    }
     for rule in rules() {
         let Some(name) = rule.record else { continue };
         let level = name.split(':').next().unwrap();

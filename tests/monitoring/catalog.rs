@@ -12,6 +12,24 @@ const TARGET: [&str; 2] = ["job", "instance"];
 /// Labels whose values are a closed list, the same on every host.
 const CLOSED: [&str; 5] = ["reason", "kind", "outcome", "origin", "family"];
 
+/// Metrics of the design that may be named before the code has them.
+const TO_COME: [(&str, &str, &[&str]); 6] = [
+    ("gaoler_breaker_open", "gauge", &["jail"]),
+    ("gaoler_dropped_bytes_total", "counter", &["jail", "family"]),
+    ("gaoler_dropped_packets_total", "counter", &["jail", "family"]),
+    ("gaoler_enforcement_covers", "gauge", &["backend", "traffic"]),
+    ("gaoler_enforcement_unprovisioned", "gauge", &["jail"]),
+    ("gaoler_otlp_dropped_total", "counter", &["signal"]),
+];
+
+/// What Prometheus itself makes for each target, and of each alert.
+const PROMETHEUS: [(&str, &str, &[&str]); 4] = [
+    ("up", "gauge", &[]),
+    ("scrape_duration_seconds", "gauge", &[]),
+    ("scrape_samples_scraped", "gauge", &[]),
+    ("ALERTS", "gauge", &["alertname", "alertstate", "severity"]),
+];
+
 /// One metric.
 #[derive(Clone, Debug, Default)]
 pub struct Metric {
@@ -49,7 +67,10 @@ pub fn metrics() -> Metrics {
             metrics.insert(entry.name, metric);
         }
     }
-    metrics.insert("up".to_owned(), target("gauge"));
+    for (name, kind, labels) in TO_COME.iter().chain(&PROMETHEUS) {
+        let metric = metrics.entry((*name).to_owned()).or_insert_with(|| target(kind));
+        metric.labels.extend(labels.iter().map(|label| (*label).to_owned()));
+    }
     metrics
 }
 

@@ -11,6 +11,8 @@
 mod alertmanager;
 mod alerts;
 mod catalog;
+mod dashboard;
+mod dashboards;
 mod promtool;
 mod query;
 mod rules;

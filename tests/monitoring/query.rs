@@ -46,6 +46,24 @@ pub fn names(query: &str) -> BTreeSet<String> {
     names
 }
 
+/// Whether every selector of the query has exactly such a matcher.
+pub fn selects_by(query: &str, label: &str, op: &str, value: &str) -> bool {
+    fn walk(expr: &Expr, is: &impl Fn(&Matcher) -> bool) -> bool {
+        match expr {
+            Expr::VectorSelector(selector)
+            | Expr::MatrixSelector(MatrixSelector { vs: selector, .. }) => {
+                selector.matchers.matchers.iter().any(is)
+            }
+            _ => children(expr).into_iter().all(|child| walk(child, is)),
+        }
+    }
+    let is = |matcher: &Matcher| {
+        let said = matcher.op.to_string();
+        matcher.name == label && said == op && matcher.value == value
+    };
+    parse(query).is_ok_and(|expr| walk(&expr, &is))
+}
+
 /// The parts of which an expression is made.
 fn children(expr: &Expr) -> Vec<&Expr> {
     match expr {
