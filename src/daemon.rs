@@ -9,6 +9,7 @@ mod bans;
 mod calls;
 mod channels;
 pub mod clock;
+mod cutting;
 mod event;
 mod frozen;
 mod judge;
@@ -38,6 +39,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use self::calls::Waiting;
+use self::cutting::Cutting;
 use self::event::Event;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
@@ -46,7 +48,7 @@ use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
-use crate::enforcer::order::{Condition, Order};
+use crate::enforcer::order::{Condition, Coverage, Order};
 use crate::jail::ban::JailName;
 use crate::moment::{Boot, Moment};
 use crate::source::batch::{Message, Position, SourceName};
@@ -84,8 +86,11 @@ struct Daemon {
     random: fastrand::Rng,
     standings: Standings,
     keeping: Keeping,
+    cutting: Cutting,
     waiting: Vec<Waiting>,
     condition: Condition,
+    /// What a ban stops, once known.
+    coverage: Option<Coverage>,
     backend: &'static str,
     stopping: bool,
     on_stop: OnStop,
@@ -144,8 +149,10 @@ impl Daemon {
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
+            cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
             condition: Condition::Absent,
+            coverage: None,
             backend,
             stopping: false,
             on_stop: setting.on_stop,
@@ -173,6 +180,7 @@ impl Daemon {
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
             Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::Cut(news) => self.on_cut(news),
             Event::OnLink(on_link) => self.on_links(on_link),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),

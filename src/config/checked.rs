@@ -58,6 +58,8 @@ pub struct JailSettings {
     pub ignoreself: bool,
     /// Proxies: never banned, and believed on who their clients are.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether a ban closes the live connections of its address.
+    pub cut_established: bool,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
     /// How bans grow for whom was banned before; not at all when `None`.

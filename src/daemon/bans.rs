@@ -28,6 +28,9 @@ impl Daemon {
         }
         lines::banned(&ban.key.jail, &ban.key.address);
         let order = Order::Enforce(running.demand(&ban.key));
+        if running.settings.cut_established {
+            self.cutting.begin(&ban.key);
+        }
         let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
         self.standings.want(ban.key.clone(), decided);
         self.show_bans(&ban.key);
@@ -53,6 +56,7 @@ impl Daemon {
     /// A ban has left its jail's ledger.
     pub(super) fn end_ban(&mut self, key: &BanKey, reason: Unbanned, now: Moment) {
         self.standings.drop(key);
+        self.cutting.end(key);
         self.show_bans(key);
         if let Some(index) = self.index(&key.jail) {
             self.jails[index].metrics.unbanned(reason);

@@ -3,10 +3,10 @@
 use super::Daemon;
 use super::running::RunningJail;
 use crate::control::api::{
-    ActionsStatus, BanStatus, Banned, EnforcementStatus, FilterStatus, JailStatus, OriginStatus,
-    Refused, SourceStatus, Status,
+    ActionsStatus, BanStatus, Banned, CoverageStatus, EnforcementStatus, FilterStatus, JailStatus,
+    OriginStatus, Refused, SourceStatus, Status,
 };
-use crate::enforcer::order::Condition;
+use crate::enforcer::order::{Condition, Coverage};
 use crate::jail::ban::{BanKey, show};
 use crate::moment::Moment;
 use crate::record::origin::Origin;
@@ -22,6 +22,7 @@ impl Daemon {
                 backend: self.backend.to_owned(),
                 up: self.condition == Condition::Ready,
                 condition: self.condition_in_words().to_owned(),
+                coverage: self.coverage.as_ref().map(coverage),
             },
             sources: self
                 .sources
@@ -139,5 +140,16 @@ impl Daemon {
             state: self.state_of(&ban.key).to_owned(),
         })
         .collect()
+    }
+}
+
+fn coverage(coverage: &Coverage) -> CoverageStatus {
+    CoverageStatus {
+        mode: coverage.mode.to_owned(),
+        established: coverage.established,
+        forwarded: coverage.forwarded,
+        published: coverage.published,
+        unprovisioned: coverage.unprovisioned.iter().map(ToString::to_string).collect(),
+        summary: coverage.to_string(),
     }
 }

@@ -83,6 +83,7 @@ impl Meaning<'_> {
             ignoreip: ignoreip.iter().filter_map(|item| values::network(&item.text).ok()).collect(),
             ignoreself: view.flag("ignoreself"),
             trusted_proxies: super::proxied::trusted(view),
+            cut_established: view.flag("cut_established"),
             max_addresses: view.count("max_addresses"),
             increment,
             dbpurgeage: state.duration("dbpurgeage")?,

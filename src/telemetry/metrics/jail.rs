@@ -39,6 +39,7 @@ pub struct PerFamily {
 
 const ORIGINS: [&str; 2] = ["detected", "manual"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+const CUT: [&str; 2] = ["socket", "flow"];
 
 /// The families with a `jail` label.
 #[derive(Debug)]
@@ -53,8 +54,10 @@ pub(super) struct JailFamilies {
     restored: Family<Labels<1>, Counter>,
     withheld: Family<Labels<2>, Counter>,
     unbans: Family<Labels<2>, Counter>,
+    cut: Family<Labels<2>, Counter>,
     desired: Family<Labels<2>, Gauge>,
     enforced: Family<Labels<2>, Gauge>,
+    unprovisioned: Family<Labels<1>, Gauge>,
     detection: Family<Labels<1>, Histogram>,
     enforcement: Family<Labels<2>, Histogram>,
     findtime: Family<Labels<1>, FloatGauge>,
@@ -77,8 +80,10 @@ pub struct JailMetrics {
     restored: Counter,
     withheld: PerWord,
     unbans: PerWord,
+    cut: PerWord,
     desired: PerWord<Gauge>,
     enforced: PerWord<Gauge>,
+    unprovisioned: Gauge,
     detection: Histogram,
     enforcement: Histogram,
 }
@@ -146,6 +151,13 @@ impl JailMetrics {
         self.unbans.add(reason.word(), 1);
     }
 
+    /// Live connections of banned addresses were closed: sockets of this host, and flows that it
+    /// forwards.
+    pub fn cut(&self, sockets: u64, flows: u64) {
+        self.cut.add("socket", sockets);
+        self.cut.add("flow", flows);
+    }
+
     /// How many bans should be in force, and how many the firewall was seen to have.
     pub fn set_bans(&self, desired: PerFamily, enforced: PerFamily) {
         for (gauges, bans) in [(&self.desired, desired), (&self.enforced, enforced)] {
@@ -155,6 +167,11 @@ impl JailMetrics {
                 }
             }
         }
+    }
+
+    /// Whether its bans take rich rules, since no set is provisioned for its ports.
+    pub fn unprovisioned(&self, unprovisioned: bool) {
+        self.unprovisioned.set(unprovisioned.into());
     }
 
     /// A ban is in force, so long after the record that decided it was read.
@@ -189,8 +206,18 @@ impl JailFamilies {
             restored: family(to, "bans_restored", "Bans of an earlier run that go on"),
             withheld: family(to, "bans_withheld", "Bans that were due and did not begin, and why"),
             unbans: family(to, "unbans", "Bans that ended, and why"),
+            cut: family(
+                to,
+                "connections_cut",
+                "Live connections of banned addresses closed: sockets of this host, flows it forwards",
+            ),
             desired: family(to, "bans_desired", "Bans that should be in force"),
             enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
+            unprovisioned: family(
+                to,
+                "enforcement_unprovisioned",
+                "Whether the jail's bans take rich rules since no set is provisioned for its ports",
+            ),
             detection: family_of(
                 to,
                 "detection_delay",
@@ -242,8 +269,10 @@ impl JailFamilies {
             restored: self.restored.get_or_create_owned(&one),
             withheld: per_word(&self.withheld, first, "reason", Withheld::WORDS),
             unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
+            cut: per_word(&self.cut, first, "kind", &CUT),
             desired: per_word(&self.desired, first, "family", &FAMILIES),
             enforced: per_word(&self.enforced, first, "family", &FAMILIES),
+            unprovisioned: self.unprovisioned.get_or_create_owned(&one),
             detection: self.detection.get_or_create_owned(&one),
             enforcement: self.enforcement.get_or_create_owned(&with_backend),
         }
@@ -274,7 +303,7 @@ impl JailFamilies {
         for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
             counters.remove(&one);
         }
-        for gauges in [&self.tracked, &self.maxretry] {
+        for gauges in [&self.tracked, &self.maxretry, &self.unprovisioned] {
             gauges.remove(&one);
         }
         for gauges in [&self.findtime, &self.bantime] {
@@ -288,6 +317,7 @@ impl JailFamilies {
         forget_words(&self.bans, first, "origin", &ORIGINS);
         forget_words(&self.withheld, first, "reason", Withheld::WORDS);
         forget_words(&self.unbans, first, "reason", Unbanned::WORDS);
+        forget_words(&self.cut, first, "kind", &CUT);
         for gauges in [&self.desired, &self.enforced] {
             forget_words(gauges, first, "family", &FAMILIES);
         }
