@@ -148,9 +148,18 @@ local firewall = g.row('How the firewall bears it', [
     thresholds=g.fewAreGood,
     w=12,
   ),
+  g.bars(
+    'Connections cut',
+    'Live connections of banned addresses that were closed (sockets of the host, flows that it forwards), and times that they could not be.',
+    [
+      g.query('sum by (jail, kind) (increase(gaoler_connections_cut_total{$jails}[$__rate_interval]))', '{{jail}} {{kind}}'),
+      g.query('sum by (reason) (increase(gaoler_cut_errors_total{$hosts}[$__rate_interval])) > 0', 'could not: {{reason}}'),
+    ],
+    w=12,
+  ),
   g.states(
     'What else a ban stops',
-    'Besides new connections to the host: whether a ban stops connections that are established already, and traffic that the host forwards.',
+    'Besides new connections to the host: whether a ban stops connections that are established already, what the host forwards, and ports that it publishes for containers.',
     g.query('gaoler_enforcement_covers{$hosts}', '{{instance}} {{traffic}}'),
     { '0': ['passes', 'orange'], '1': ['stopped', 'green'] },
     w=12,

@@ -65,4 +65,4 @@ fn the_commands_shown_exist() {
 }
 
 /// Verbs of the design that a page may show before the code has them.
-const TO_COME: [&str; 2] = ["resume", "provision"];
+const TO_COME: [&str; 1] = ["resume"];
