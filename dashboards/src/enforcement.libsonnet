@@ -85,7 +85,7 @@ local trust = g.row('Is it enforced?', [
   g.bars(
     'Drift',
     'Rules found missing and put back, and rules that nobody asked for and were removed. Alert: GaolerDriftPersists.',
-    [g.query('sum by (instance, kind) (increase(gaoler_drift_total{$hosts}[$__rate_interval]))', '{{instance}} {{kind}}')],
+    [g.query('sum by (instance, kind) (increase(gaoler_drift_total{$hosts}[$__interval]))', '{{instance}} {{kind}}')],
   ),
   g.states(
     'Firewalls',
@@ -112,7 +112,7 @@ local firewall = g.row('How the firewall bears it', [
   g.bars(
     'Calls that failed',
     'Calls that ended in an error, or without an answer in time (unknown). Alert: GaolerFirewallErrors.',
-    [g.query('sum by (operation, outcome) (increase(gaoler_enforcement_operations_total{$hosts,outcome!="ok"}[$__rate_interval]))', '{{operation}} {{outcome}}')],
+    [g.query('sum by (operation, outcome) (increase(gaoler_enforcement_operations_total{$hosts,outcome!="ok"}[$__interval]))', '{{operation}} {{outcome}}')],
   ),
   g.gauge(
     'Capacity',
@@ -138,7 +138,7 @@ local firewall = g.row('How the firewall bears it', [
   g.bars(
     'Bans refused for want of room',
     'Bans that the firewall had no room for, or will never take. Alert: GaolerBansRefused.',
-    [g.query('sum by (instance, jail) (increase(gaoler_bans_withheld_total{$jails,reason="capacity"}[$__rate_interval]))', '{{instance}} {{jail}}')],
+    [g.query('sum by (instance, jail) (increase(gaoler_bans_withheld_total{$jails,reason="capacity"}[$__interval]))', '{{instance}} {{jail}}')],
     w=12,
   ),
   g.bargauge(
@@ -152,8 +152,8 @@ local firewall = g.row('How the firewall bears it', [
     'Connections cut',
     'Live connections of banned addresses that were closed (sockets of the host, flows that it forwards), and times that they could not be.',
     [
-      g.query('sum by (jail, kind) (increase(gaoler_connections_cut_total{$jails}[$__rate_interval]))', '{{jail}} {{kind}}'),
-      g.query('sum by (reason) (increase(gaoler_cut_errors_total{$hosts}[$__rate_interval])) > 0', 'could not: {{reason}}'),
+      g.query('sum by (jail, kind) (increase(gaoler_connections_cut_total{$jails}[$__interval]))', '{{jail}} {{kind}}'),
+      g.query('sum by (reason) (increase(gaoler_cut_errors_total{$hosts}[$__interval])) > 0', 'could not: {{reason}}'),
     ],
     w=12,
   ),

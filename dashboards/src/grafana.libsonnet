@@ -37,8 +37,8 @@ local steps(pairs) = {
 
   // The buckets of a histogram, with the traces that fell into them.
   buckets(metric, selector, by=''):: self.query(
-    'sum by (le%s) (increase(%s_bucket{%s}[$__rate_interval]))' % [by, metric, selector], '{{le}}', true
-  ) + { format: 'heatmap' },
+    'sum by (le%s) (increase(%s_bucket{%s}[$__interval]))' % [by, metric, selector], '{{le}}', true
+  ) + { format: 'heatmap', interval: '1m' },
 
   // --- what may be wrong, in colours ---------------------------------------------------------------
 
@@ -111,9 +111,10 @@ local steps(pairs) = {
       },
     },
 
-  // Counts over time, as bars upon each other.
+  // Counts over time, as bars upon each other. Their queries count within `$__interval`: each bar what
+  // came since the one before, so that they add up.
   bars(title, description, queries, unit='short', w=12, h=8)::
-    self.lines(title, description, queries, unit, w, h) {
+    self.lines(title, description, [q { interval: '1m' } for q in queries], unit, w, h) {
       fieldConfig+: {
         defaults+: {
           custom+: { drawStyle: 'bars', fillOpacity: 80, lineWidth: 0, stacking: { group: 'A', mode: 'normal' } },
@@ -164,7 +165,7 @@ local steps(pairs) = {
   // Values beside each other.
   bargauge(title, description, query, unit='short', thresholds=self.plain, w=12, h=8)::
     panel('bargauge', title, description, [query], unit, w, h) {
-      fieldConfig+: { defaults+: { thresholds: thresholds, color: { mode: 'thresholds' }, min: 0 } },
+      fieldConfig+: { defaults+: { thresholds: thresholds, color: { mode: 'thresholds' }, min: 0, decimals: 0 } },
       options: {
         displayMode: 'basic',
         orientation: 'horizontal',

@@ -3,7 +3,7 @@
 local g = import 'grafana.libsonnet';
 
 local per(metric, by) =
-  'sum by (%s) (increase(%s{$jails}[$__rate_interval]))' % [by, metric];
+  'sum by (%s) (increase(%s{$jails}[$__interval]))' % [by, metric];
 local quantile(q, metric) =
   'histogram_quantile(%s, sum by (le) (rate(%s_bucket{$jails}[$__rate_interval])))' % [q, metric];
 

@@ -123,7 +123,7 @@ local attacks = g.row('Attacks', [
   g.bars(
     'Bans, by jail',
     'Bans that began, whoever decided.',
-    [g.query('sum by (jail) (increase(gaoler_bans_total{$jails}[$__rate_interval]))', '{{jail}}')],
+    [g.query('sum by (jail) (increase(gaoler_bans_total{$jails}[$__interval]))', '{{jail}}')],
   ),
   g.lines(
     'Bans in force, by jail',
@@ -151,7 +151,7 @@ local trust = g.row('Can it be trusted?', [
   g.bars(
     'Drift',
     'Rules found missing and put back, and rules that nobody asked for and were removed. A reload of firewalld is one bar; again and again is somebody. Alert: GaolerDriftPersists.',
-    [g.query('sum by (instance, kind) (increase(gaoler_drift_total{$hosts}[$__rate_interval]))', '{{instance}} {{kind}}')],
+    [g.query('sum by (instance, kind) (increase(gaoler_drift_total{$hosts}[$__interval]))', '{{instance}} {{kind}}')],
   ),
   g.states(
     'Firewalls',

@@ -91,19 +91,19 @@ local reading = g.row('Does it keep up?', [
   g.bars(
     'Lost, skipped, unreadable',
     'Times something of a source was lost, skipped or unreadable. Alert: GaolerSourceErrors.',
-    [g.query('sum by (instance, source, reason) (increase(gaoler_source_errors_total{$hosts}[$__rate_interval])) > 0', '{{instance}} {{source}}: {{reason}}')],
+    [g.query('sum by (instance, source, reason) (increase(gaoler_source_errors_total{$hosts}[$__interval])) > 0', '{{instance}} {{source}}: {{reason}}')],
   ),
   g.bars(
     'Dropped by journald',
     "Records that journald's rate limit dropped before anybody could read them. Alert: GaolerJournalDropsRecords.",
-    [g.query('sum by (instance, source) (increase(gaoler_source_suppressed_records_total{$hosts}[$__rate_interval]))', '{{instance}} {{source}}')],
+    [g.query('sum by (instance, source) (increase(gaoler_source_suppressed_records_total{$hosts}[$__interval]))', '{{instance}} {{source}}')],
   ),
   g.bars(
     'Rotations and readers opened anew',
     'Files rotated, each read to its last line; and readers that had to be opened again, and why.',
     [
-      g.query('sum by (source, reason) (increase(gaoler_source_rotations_total{$hosts}[$__rate_interval])) > 0', '{{source}} rotated: {{reason}}'),
-      g.query('sum by (source, reason) (increase(gaoler_source_restarts_total{$hosts}[$__rate_interval])) > 0', '{{source}} opened again: {{reason}}'),
+      g.query('sum by (source, reason) (increase(gaoler_source_rotations_total{$hosts}[$__interval])) > 0', '{{source}} rotated: {{reason}}'),
+      g.query('sum by (source, reason) (increase(gaoler_source_restarts_total{$hosts}[$__interval])) > 0', '{{source}} opened again: {{reason}}'),
     ],
     w=24,
   ),
@@ -156,7 +156,7 @@ local told = g.row('Does it tell?', [
   g.bars(
     'Telemetry dropped',
     'Spans, log records and metrics that were due to a collector and never reached one. Bans do not wait for it.',
-    [g.query('sum by (instance, signal) (increase(gaoler_otlp_dropped_total{$hosts}[$__rate_interval]))', '{{instance}} {{signal}}')],
+    [g.query('sum by (instance, signal) (increase(gaoler_otlp_dropped_total{$hosts}[$__interval]))', '{{instance}} {{signal}}')],
     w=24,
     h=6,
   ),

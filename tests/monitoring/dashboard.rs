@@ -92,7 +92,8 @@ impl Dashboard {
 impl Query {
     /// With a time where the zoom decides; variables as they stand.
     pub fn expr_with_ranges(&self) -> String {
-        self.expr.replace("$__rate_interval", "5m").replace("$__range", "6h")
+        let intervals = [("$__rate_interval", "5m"), ("$__interval", "1m"), ("$__range", "6h")];
+        intervals.iter().fold(self.expr.clone(), |expr, (name, time)| expr.replace(name, time))
     }
 
     /// As Prometheus gets it, everything chosen.

@@ -183,6 +183,28 @@ fn rates_follow_the_zoom() {
     }
 }
 
+/// Bars add up only if each counts what came since the one before, and if that is long enough for two
+/// samples.
+#[test]
+fn bars_add_up() {
+    let mut seen = 0;
+    for dashboard in dashboards() {
+        for panel in dashboard.panels() {
+            let bars = text(panel, "/fieldConfig/defaults/custom/drawStyle") == "bars";
+            for target in list(panel, "/targets").iter().filter(|_| bars) {
+                let place = format!("{}: {}", dashboard.file, text(panel, "/title"));
+                let expr = text(target, "/expr");
+                assert!(expr.contains("increase(") && expr.contains("[$__interval]"), "{place}");
+                assert_eq!(text(target, "/interval"), "1m", "{place}");
+                seen += 1;
+            }
+            let fixed = text(panel, "/targets/0/expr").contains("[$__interval]");
+            assert!(!fixed || text(panel, "/targets/0/interval") == "1m", "{}", dashboard.file);
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
 /// The parser of Prometheus itself, over all of them.
 #[test]
 fn prometheus_parses_every_query() {
