@@ -8,8 +8,8 @@
 //! It never replays orders: what should be and what is are two sets, and the next call is whatever
 //! brings them closer. So the latest order wins, whatever happened while firewalld was away.
 //!
-//! The order of work: a new ban, one call at a time in turn with a look that is under way; then
-//! releases; then what the last look found amiss.
+//! The order of work: while a look is under way, its calls and now and then a new ban; else new bans,
+//! releases and what the last look found amiss, each in its turn.
 
 mod agenda;
 mod change;

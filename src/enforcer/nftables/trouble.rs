@@ -5,9 +5,9 @@
 pub enum Trouble {
     /// We may not.
     #[error(
-        "gaoler may not change nftables: it needs the capability CAP_NET_ADMIN; install the \
-         drop-in 10-nftables.conf for gaoler.service, then `systemctl daemon-reload` and \
-         `systemctl restart gaoler`"
+        "gaoler may not change nftables: it needs the capability CAP_NET_ADMIN; copy \
+         /usr/share/gaoler/10-nftables.conf to /etc/systemd/system/gaoler.service.d/, then \
+         `systemctl daemon-reload` and `systemctl restart gaoler`"
     )]
     Forbidden,
     /// There is no such thing here.
