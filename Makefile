@@ -85,6 +85,11 @@ fmt: ## Format all Rust
 deps: ## Install the Debian packages that building, testing and the box need, if any are missing
 	@scripts/install-deps.sh
 
+.PHONY: dashboards
+dashboards: deps ## dashboards/*.json for Grafana, from their source in dashboards/src
+	jsonnetfmt -i -n 2 --max-blank-lines 2 --string-style s --comment-style s dashboards/src/*sonnet
+	jsonnet -m dashboards dashboards/src/dashboards.jsonnet
+
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
