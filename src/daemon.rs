@@ -6,11 +6,14 @@
 
 pub mod addresses;
 mod bans;
+mod breaking;
 mod calls;
 mod channels;
 pub mod clock;
 mod event;
 mod frozen;
+mod gateways;
+mod guards;
 mod judge;
 mod keeping;
 mod notify;
@@ -18,6 +21,7 @@ mod reload;
 mod report;
 mod restore;
 mod running;
+mod sessions;
 mod standing;
 pub mod start;
 mod stop;
@@ -27,7 +31,6 @@ mod turn;
 mod view;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -46,6 +49,8 @@ use crate::config::checked::Enforcement;
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Order};
 use crate::jail::ban::JailName;
+use crate::jail::breaker::{Rate, Recent};
+use crate::jail::guards::Guards;
 use crate::moment::{Boot, Moment};
 use crate::source::batch::{Message, Position, SourceName};
 use crate::store::Store;
@@ -75,7 +80,9 @@ struct Daemon {
     totals: BTreeMap<JailName, Totals>,
     /// Windows of jails that are gone, to be kept no longer.
     orphans: Vec<Window>,
-    own_addresses: Vec<IpAddr>,
+    guards: Guards,
+    /// New bans of all jails together; `None`: however many.
+    new_bans: Option<Recent>,
     standings: Standings,
     keeping: Keeping,
     waiting: Vec<Waiting>,
@@ -106,7 +113,8 @@ struct Setting<'a> {
     dry_run: bool,
     frozen: Frozen,
     enforcement: &'a Enforcement,
-    own_addresses: Vec<IpAddr>,
+    guards: Guards,
+    max_new_bans: Option<Rate>,
     store: Option<Store>,
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Sender<Event>,
@@ -129,7 +137,8 @@ impl Daemon {
             positions: BTreeMap::new(),
             totals: BTreeMap::new(),
             orphans: Vec::new(),
-            own_addresses: setting.own_addresses,
+            guards: setting.guards,
+            new_bans: setting.max_new_bans.map(Recent::new),
             standings: Standings::default(),
             keeping: Keeping::default(),
             waiting: Vec::new(),
@@ -159,7 +168,8 @@ impl Daemon {
             Event::Firewall(report) => self.on_report(report, now),
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
-            Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::Addresses { own, gateways } => self.on_addresses(own, gateways, now),
+            Event::Sessions(sessions) => self.on_sessions(sessions, now),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}
@@ -229,19 +239,10 @@ impl Daemon {
     fn sweep(&mut self, now: Moment) {
         for running in &mut self.jails {
             running.jail.sweep(now);
+            running.remind(now);
             running.metrics.tracking(running.jail.windows().len());
         }
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
-    }
-
-    fn on_own_addresses(&mut self, own: Vec<IpAddr>) {
-        if self.own_addresses == own {
-            return;
-        }
-        for running in &mut self.jails {
-            running.jail.set_own_addresses(&own);
-        }
-        self.own_addresses = own;
     }
 
     /// The pages are to be told; soon, not at each of many changes.

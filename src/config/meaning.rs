@@ -3,6 +3,7 @@
 //! Runs even where the check of single values found errors, so that everything is reported at
 //! once; what was refused there is passed over here.
 
+mod guards;
 mod jail;
 mod origin;
 mod scope;
@@ -46,8 +47,11 @@ impl Meaning<'_> {
                  whoever can reach it; there is no password"
             ));
         }
+        let max_new_bans = guards::rate(&file.section("enforcement"));
+        self.advise_of_floors(guards::floors(tree));
         let jails = self.jails(tree);
-        Config { jails, enforcement, state, socket, listen, warnings: Vec::new() }
+        let warnings = Vec::new();
+        Config { jails, enforcement, max_new_bans, state, socket, listen, warnings }
     }
 
     fn enforcement(&mut self, section: &View) -> Enforcement {

@@ -7,6 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::{Offset, TimeZone};
 
+use super::duration::{self, Length};
+use crate::jail::breaker::Rate;
+
 /// Anything but nothing.
 pub(super) fn some(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
@@ -147,6 +150,32 @@ fn unmapped(network: IpNet) -> IpNet {
 /// As [`network`], for the table.
 pub(super) fn network_form(text: &str) -> Result<(), String> {
     network(text).map(|_| ())
+}
+
+/// More would be kept for each jail than a breaker is worth.
+const MOST_NEW_BANS: usize = 100_000;
+
+/// How many new bans within how long; `None` for `off`.
+pub(super) fn rate(text: &str) -> Result<Option<Rate>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let form = "is not a number of bans within a time; write for example `200/1m`, or `off`";
+    let (most, within) = text.split_once('/').ok_or(form)?;
+    let most: usize = most.trim().parse().map_err(|_| form)?;
+    if !(1..=MOST_NEW_BANS).contains(&most) {
+        return Err(format!("is out of range: from 1 to {MOST_NEW_BANS} bans, or `off`"));
+    }
+    match duration::parse(within) {
+        Ok(Length::Of(within)) => Ok(Rate::new(most, within)),
+        Ok(Length::Permanent) => Err(form.to_owned()),
+        Err(error) => Err(format!("has a time that {error}")),
+    }
+}
+
+/// As [`rate`], for the table.
+pub(super) fn rate_form(text: &str) -> Result<(), String> {
+    rate(text).map(|_| ())
 }
 
 /// Where to listen; `None` for `off`.
@@ -314,6 +343,23 @@ mod tests {
     }
 
     #[test]
+    fn reads_rates() {
+        let check = |text, expected: Option<(usize, i64)>| {
+            let expected = expected.map(|(most, seconds)| {
+                Rate::new(most, jiff::SignedDuration::from_secs(seconds)).unwrap()
+            });
+            assert_eq!(rate(text), Ok(expected), "{text}");
+        };
+        check("200/1m", Some((200, 60)));
+        check("1 / 1d12h", Some((1, 36 * 3600)));
+        check("5/30", Some((5, 30)));
+        check("off", None);
+        for bad in ["", "200", "200/", "/1m", "0/1m", "-1/1m", "100001/1m", "1/permanent", "1/1x"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn reads_a_filter_with_its_mode() {
         assert_eq!(filter_spec("sshd"), Ok(("sshd", None)));
         assert_eq!(filter_spec("sshd[mode=ddos]"), Ok(("sshd", Some("ddos"))));
@@ -350,7 +396,7 @@ mod tests {
         fn any_text_is_read_or_refused(text in ".{0,40}") {
             let _ = (network(&text), listen(&text), time_zone(&text), filter_spec(&text));
             let _ = (jail_name(&text), log_path(&text), journalmatch(&text), status(&text));
-            let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text));
+            let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text), rate(&text));
         }
 
         #[test]

@@ -1,15 +1,8 @@
 //! The host's own addresses, which `ignoreself` keeps from being banned.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
-use tokio::sync::mpsc;
-
-use super::event::Event;
-
-/// How often they are looked up again.
-const INTERVAL: Duration = Duration::from_mins(1);
 
 /// Every address of every interface (`getifaddrs(3)`), sorted.
 ///
@@ -27,24 +20,6 @@ pub fn own() -> std::io::Result<Vec<IpAddr>> {
     own.sort_unstable();
     own.dedup();
     Ok(own)
-}
-
-/// Looks the host's addresses up again and again; an address may come with a link.
-pub(super) fn watch(events: mpsc::Sender<Event>) {
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(INTERVAL).await;
-            match tokio::task::spawn_blocking(own).await {
-                Ok(Ok(own)) => {
-                    if events.send(Event::OwnAddresses(own)).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(Err(error)) => tracing::warn!(%error, "cannot list the host's own addresses"),
-                Err(error) => tracing::error!(%error, "looking up the host's own addresses ended"),
-            }
-        }
-    });
 }
 
 #[cfg(test)]

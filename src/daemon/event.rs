@@ -20,8 +20,15 @@ pub(super) enum Event {
     Stored(Ack),
     /// A command asks.
     Call(Call),
-    /// The host's own addresses, looked up again.
-    OwnAddresses(Vec<IpAddr>),
+    /// The host's own addresses and its default gateways, looked up again.
+    Addresses {
+        /// Its own.
+        own: Vec<IpAddr>,
+        /// Its gateways'.
+        gateways: Vec<IpAddr>,
+    },
+    /// Where administrators are logged in from now.
+    Sessions(Vec<IpAddr>),
     /// `SIGHUP`: the configuration is to be read again.
     Reload,
     /// It has been read.

@@ -23,6 +23,8 @@ pub struct Change {
     pub windows: Vec<Window>,
     /// What to add to the lifetime totals.
     pub totals: Vec<(JailName, Totals)>,
+    /// Breakers that opened, and when; `None`: closed. The last of a jail counts.
+    pub breakers: Vec<(JailName, Option<Timestamp>)>,
 }
 
 /// The failures of one address that one jail counts.
@@ -67,4 +69,6 @@ pub struct Saved {
     pub windows: Vec<Window>,
     /// Counts since the store was made.
     pub totals: Vec<(JailName, Totals)>,
+    /// Breakers that are open, and since when.
+    pub breakers: Vec<(JailName, Timestamp)>,
 }

@@ -39,6 +39,32 @@ const ENFORCEMENT: Keys = &[&[
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new(
+        "max_new_bans",
+        Kind::Text(&RATE),
+        "The same breaker over all jails together, for many that each stay below their own limit: \
+         the jail that begins one ban too many trips, and the others go on. `off`: only each jail's \
+         own counts. Jails whose `max_new_bans` is `off` are left out.",
+    )
+    .or("1000/1m"),
+    Key::new("widest", Kind::Section(WIDEST), "The widest networks that may be banned."),
+]];
+
+const WIDEST: Keys = &[&[
+    Key::new(
+        "ipv4",
+        Kind::Count(4, 32),
+        "The shortest IPv4 prefix that may be banned, by whomever. Never shorter than /4, a \
+         sixteenth of the Internet.",
+    )
+    .or("8"),
+    Key::new(
+        "ipv6",
+        Kind::Count(16, 128),
+        "The shortest IPv6 prefix that may be banned, by whomever. A provider has a /32, a customer \
+         a /48 or less.",
+    )
+    .or("32"),
 ]];
 
 const FIREWALLD: Keys = &[&[
@@ -137,6 +163,15 @@ const SHARED: &[Key] = &[
     Key::new("ignoreself", Kind::Flag, "Whether the host's own addresses are never banned.")
         .or("true"),
     Key::new(
+        "ignoresessions",
+        Kind::Flag,
+        "Whether addresses from which an administrator is logged in now are never banned: root and \
+         members of `wheel`, `sudo` or `gaoler-admin`, with a remote session of systemd-logind. A \
+         ban that stands when such a session begins is lifted. An address that logind knows by name \
+         only does not count.",
+    )
+    .or("true"),
+    Key::new(
         "protocol",
         Kind::Texts(&PROTOCOL),
         "The transport protocols of `port`: `tcp`, `udp`, or both as a list.",
@@ -162,10 +197,19 @@ const SHARED: &[Key] = &[
     ),
     Key::new(
         "max_new_bans",
-        Kind::Text(&ANY),
-        "A breaker: past so many new bans a jail only watches.",
+        Kind::Text(&RATE),
+        "A breaker: past so many new bans within so long, such as `200/1m`, the jail only watches \
+         until `gaoler resume JAIL`; its bans stay and end as usual. Bans by hand pass and do not \
+         count. `off`: there is none.",
     )
-    .later(),
+    .or("200/1m"),
+    Key::new(
+        "dry_run",
+        Kind::Flag,
+        "Whether the jail does everything but ban: it says whom it would. Switched on, it lifts the \
+         bans it has; switched off, it enforces from the next ban on.",
+    )
+    .or("false"),
     Key::new("ipv6_prefix", Kind::Count(1, 128), "How much of an IPv6 network is banned.").later(),
     Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
     Key::new("trusted_proxies", Kind::Texts(&NETWORK), "Proxies, which are never banned.").later(),
@@ -260,6 +304,7 @@ static NETWORK: Text = Text {
     separators: BLANKS,
     ..text("an address or network", "192.0.2.0/24", values::network_form)
 };
+static RATE: Text = text("a number of bans within a time, or `off`", "200/1m", values::rate_form);
 static PROTOCOL: Text = Text { separators: BLANKS, ..text("`tcp` or `udp`", "tcp", protocol) };
 static LOGPATH: Text = Text {
     separators: &['\n'],

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Meaning;
+use super::{Meaning, guards};
 use crate::config::checked::JailSettings;
 use crate::config::error::{ConfigError, Place, Problem};
 use crate::config::filters::Found;
@@ -64,6 +64,7 @@ impl Meaning<'_> {
         let origin = self.origin(&draft, &found.definition.defaults);
         let scope = self.scope(&draft, &found.definition.defaults);
         self.advise(&draft);
+        self.advise_of_guards(&draft);
         let view = &draft.view;
         let ignoreip = view.texts("ignoreip");
         Some(JailSettings {
@@ -76,6 +77,10 @@ impl Meaning<'_> {
             scope: scope?,
             ignoreip: ignoreip.iter().filter_map(|item| values::network(&item.text).ok()).collect(),
             ignoreself: view.flag("ignoreself"),
+            ignoresessions: view.flag("ignoresessions"),
+            floors: guards::floors(tree),
+            max_new_bans: guards::rate(view),
+            dry_run: view.flag("dry_run"),
             max_addresses: view.count("max_addresses"),
         })
     }

@@ -25,6 +25,7 @@ impl Database {
                 positions: self.rows("SELECT source, position FROM positions", position)?,
                 windows: self.rows("SELECT jail, address, times FROM windows", window)?,
                 totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
+                breakers: self.rows("SELECT jail, since FROM breakers", breaker)?,
             })
         };
         load().map_err(|error| match error {
@@ -51,8 +52,7 @@ fn ban(row: &Row) -> rusqlite::Result<Ban> {
         "manual" => Some(BanOrigin::Manual),
         _ => None,
     })?;
-    let since: i64 = row.get(3)?;
-    let since = Timestamp::from_microsecond(since).ok().ok_or_else(|| unreadable(3, &since))?;
+    let since = instant(row, 3)?;
     let bantime = row.get::<_, Option<i64>>(4)?.map(SignedDuration::from_micros);
     Ok(Ban { key, origin, since, bantime, failures: row.get(5)? })
 }
@@ -71,6 +71,15 @@ fn window(row: &Row) -> rusqlite::Result<Window> {
 
 fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
     Ok((jail(row)?, Totals { failed: count(row, 1)?, banned: count(row, 2)? }))
+}
+
+fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
+    Ok((jail(row)?, instant(row, 1)?))
+}
+
+fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+    let micros: i64 = row.get(column)?;
+    Timestamp::from_microsecond(micros).map_err(|_| unreadable(column, &micros))
 }
 
 fn jail(row: &Row) -> rusqlite::Result<JailName> {
