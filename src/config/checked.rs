@@ -64,6 +64,8 @@ pub struct JailSettings {
     pub max_new_bans: Option<Rate>,
     /// Whether it only says whom it would ban.
     pub dry_run: bool,
+    /// Proxies: never banned, and believed on who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
 }

@@ -6,6 +6,7 @@
 mod guards;
 mod jail;
 mod origin;
+mod proxied;
 mod scope;
 
 use std::collections::BTreeSet;

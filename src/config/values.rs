@@ -8,6 +8,8 @@ use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::{Offset, TimeZone};
 
 use super::duration::{self, Length};
+use crate::filter::definition::HttpdFormat;
+use crate::filter::httpd::logformat::LogFormat;
 use crate::jail::breaker::Rate;
 
 /// Anything but nothing.
@@ -176,6 +178,21 @@ pub(super) fn rate(text: &str) -> Result<Option<Rate>, String> {
 /// As [`rate`], for the table.
 pub(super) fn rate_form(text: &str) -> Result<(), String> {
     rate(text).map(|_| ())
+}
+
+/// How an access log is written: a format's name, or httpd's own words.
+pub(super) fn logformat(text: &str) -> Result<(), String> {
+    match HttpdFormat::named(text) {
+        HttpdFormat::LogFormat(words) if !words.contains('%') => Err(
+            "is not a log format: `combined`, `common`, `vhost_combined`, `json`, or what httpd's \
+             LogFormat says between its quotes"
+                .to_owned(),
+        ),
+        HttpdFormat::LogFormat(words) => LogFormat::parse(&words)
+            .map(|_| ())
+            .map_err(|error| format!("is not a log format that can be read: {error}")),
+        _ => Ok(()),
+    }
 }
 
 /// Where to listen; `None` for `off`.
@@ -396,7 +413,8 @@ mod tests {
         fn any_text_is_read_or_refused(text in ".{0,40}") {
             let _ = (network(&text), listen(&text), time_zone(&text), filter_spec(&text));
             let _ = (jail_name(&text), log_path(&text), journalmatch(&text), status(&text));
-            let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text), rate(&text));
+            let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text));
+            let _ = (logformat(&text), rate(&text));
         }
 
         #[test]

@@ -63,7 +63,7 @@ fn policy(settings: &JailSettings) -> Policy {
         ignoreip: settings.ignoreip.clone(),
         ignoreself: settings.ignoreself,
         ignoresessions: settings.ignoresessions,
-        trusted_proxies: Vec::new(),
+        trusted_proxies: settings.trusted_proxies.clone(),
         floors: settings.floors,
         max_new_bans: settings.max_new_bans,
         max_addresses: settings.max_addresses,

@@ -212,7 +212,13 @@ const SHARED: &[Key] = &[
     .or("false"),
     Key::new("ipv6_prefix", Kind::Count(1, 128), "How much of an IPv6 network is banned.").later(),
     Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
-    Key::new("trusted_proxies", Kind::Texts(&NETWORK), "Proxies, which are never banned.").later(),
+    Key::new(
+        "trusted_proxies",
+        Kind::Texts(&NETWORK),
+        "Proxies that clients come through. They are never banned, and for a filter of access logs \
+         the client that they name counts instead of them; `logformat` says where it stands. What \
+         anybody else says of its client counts for nothing.",
+    ),
 ];
 
 /// The keys that stand in jails only.
@@ -256,6 +262,13 @@ const OWN: &[Key] = &[
          the usual forms.",
     ),
     Key::new(
+        "logformat",
+        Kind::Text(&LOGFORMAT),
+        "How the access log is written, for a filter of access logs: `combined` (which `common` is \
+         read by, too), `vhost_combined`, `json`, or httpd's own words, as its LogFormat has them. \
+         Not given: as the filter has it.",
+    ),
+    Key::new(
         "port",
         Kind::Texts(&PORT),
         "What a ban refuses: numbers, ranges, names of services, or `all`. Not given: as the \
@@ -296,6 +309,8 @@ static NAMESPACE: Text = text("the name of a namespace", "audit", values::word);
 static LISTEN: Text =
     text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);
 static TIME_ZONE: Text = text("a time zone", "Europe/Berlin", values::time_zone_form);
+static LOGFORMAT: Text =
+    text("a log format", r#"%{c}a %a %l %u %t "%r" %>s %O"#, values::logformat);
 static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
 static BUS: Text = text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
 static ZONE: Text =

@@ -81,6 +81,7 @@ impl Meaning<'_> {
             floors: guards::floors(tree),
             max_new_bans: guards::rate(view),
             dry_run: view.flag("dry_run"),
+            trusted_proxies: super::proxied::trusted(view),
             max_addresses: view.count("max_addresses"),
         })
     }
@@ -95,10 +96,11 @@ impl Meaning<'_> {
             }
         };
         self.known_mode(draft, &named, &found)?;
-        let datepattern = draft.own.text("datepattern").map(|item| item.text);
-        match self.filters.compile(&found, &named.mode, datepattern.as_deref()) {
+        let adapted = self.adapted(draft, &found)?;
+        match self.filters.compile(&found, &named.mode, &adapted) {
             Ok(filter) => {
                 self.advise_of_filter(&filter);
+                self.advise_of_proxies(draft.name, &filter);
                 Some((found, filter))
             }
             Err(why) => {

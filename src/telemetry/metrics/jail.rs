@@ -90,6 +90,7 @@ impl JailMetrics {
     pub fn observe_tally(&self, tally: &Tally, listener: usize) {
         let of = |counts: &[u64]| counts.get(listener).copied().unwrap_or_default();
         self.ignored.add(Ignored::Ignoreregex.word(), of(&tally.ignored));
+        self.ignored.add(Ignored::Unattributed.word(), of(&tally.unattributed));
         self.date_errors.inc_by(of(&tally.date_errors));
     }
 

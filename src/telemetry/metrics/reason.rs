@@ -39,6 +39,9 @@ words! {
         Special = "special",
         /// The address is a trusted proxy's.
         Proxy = "proxy",
+        /// It cannot be told whose it is: the log has no address, or the one that a trusted proxy
+        /// should name is none.
+        Unattributed = "unattributed",
         /// The address is a default gateway's.
         Gateway = "gateway",
         /// An administrator is logged in from the address.
