@@ -95,6 +95,13 @@ enum Verb {
     },
     /// Try a filter on a log: what matches, whom it yields, and what was missed.
     Test(test::TestArgs),
+    /// Have a jail ban again whose breaker has opened: it banned too many, too fast.
+    Resume {
+        /// The jail.
+        jail: String,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
     /// Have the daemon read its configuration again. Bans stay.
     Reload {
         #[command(flatten)]
@@ -184,6 +191,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Test(arguments) => test::run(&arguments),
+        Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),
         Verb::Completions { shell } => Ok(completions(shell)),

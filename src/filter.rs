@@ -123,6 +123,15 @@ impl Filter {
         patterns.iter().map(|pattern| pattern.source.as_str())
     }
 
+    /// Whether its log may tell of a client beside the peer; `None`: it is no filter of access logs.
+    #[must_use]
+    pub fn tells_of_clients(&self) -> Option<bool> {
+        match &self.recogniser {
+            Recogniser::Httpd(rule) => Some(rule.tells_of_clients()),
+            Recogniser::Patterns(_) => None,
+        }
+    }
+
     /// What a careful reader should know, such as a pattern in which the peer might choose the
     /// address.
     #[must_use]

@@ -11,6 +11,8 @@ use jiff::tz::TimeZone;
 use crate::filter::Filter;
 use crate::jail::ban::JailName;
 use crate::jail::bantime::Increment;
+use crate::jail::breaker::Rate;
+use crate::jail::guards::Floors;
 use crate::jail::scope::Scope;
 use crate::jail::widen::Widening;
 use crate::jail::window::Threshold;
@@ -23,6 +25,8 @@ pub struct Config {
     pub jails: Vec<JailSettings>,
     /// How bans are enforced.
     pub enforcement: Enforcement,
+    /// How many new bans of all jails together are too many; `None`: however many.
+    pub max_new_bans: Option<Rate>,
     /// The state database.
     pub state: PathBuf,
     /// The control socket.
@@ -54,6 +58,16 @@ pub struct JailSettings {
     pub ignoreip: Vec<IpNet>,
     /// Whether the host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Whether addresses that administrators are logged in from are never banned.
+    pub ignoresessions: bool,
+    /// How wide a ban may be; the same for all jails.
+    pub floors: Floors,
+    /// How many new bans are too many; `None`: there is no breaker.
+    pub max_new_bans: Option<Rate>,
+    /// Whether it only says whom it would ban.
+    pub dry_run: bool,
+    /// Proxies: never banned, and believed on who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
     /// How bans grow for whom was banned before; not at all when `None`.

@@ -86,7 +86,7 @@ mod tests {
     }
 
     fn guarding(guarded: &[&str]) -> IgnoreList {
-        IgnoreList::new(&guarded.iter().map(|text| net(text)).collect::<Vec<_>>())
+        IgnoreList::new(&guarded.iter().map(|text| net(text)).collect::<Vec<_>>(), &[])
     }
 
     #[track_caller]
@@ -129,7 +129,7 @@ mod tests {
         ) {
             let host = |bits: u16| IpNet::from(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, bits]));
             let networks: Vec<IpNet> = guarded.iter().map(|&bits| host(bits)).collect();
-            let sentence = Prefixes::new(length).sentence(&host(offender), &IgnoreList::new(&networks));
+            let sentence = Prefixes::new(length).sentence(&host(offender), &IgnoreList::new(&networks, &[]));
             let holds = |length: u8, bits: u16| {
                 let shift = 128 - u32::from(length);
                 bits >> shift == offender >> shift

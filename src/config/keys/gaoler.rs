@@ -1,5 +1,6 @@
 //! The keys of `gaoler.yaml` and of the files in `conf.d`.
 
+use super::policy::POLICY;
 use super::{Choice, Key, Keys, Kind, Text};
 use crate::config::values;
 
@@ -7,7 +8,7 @@ use crate::config::values;
 pub(in crate::config) const FILE: Keys = &[&[
     Key::new(
         "defaults",
-        Kind::Section(&[SHARED]),
+        Kind::Section(&[SHARED, POLICY]),
         "What every jail gets that does not say otherwise.",
     ),
     Key::new("enforcement", Kind::Section(ENFORCEMENT), "How bans are enforced."),
@@ -28,7 +29,7 @@ pub(in crate::config) const FILE: Keys = &[&[
 ]];
 
 /// The keys of one jail.
-pub(in crate::config) const JAIL: Keys = &[OWN, SHARED];
+pub(in crate::config) const JAIL: Keys = &[OWN, SHARED, POLICY];
 
 const ENFORCEMENT: Keys = &[&[
     Key::new(
@@ -39,6 +40,32 @@ const ENFORCEMENT: Keys = &[&[
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new(
+        "max_new_bans",
+        Kind::Text(&RATE),
+        "The same breaker over all jails together, for many that each stay below their own limit: \
+         the jail that begins one ban too many trips, and the others go on. `off`: only each jail's \
+         own counts. Jails whose `max_new_bans` is `off` are left out.",
+    )
+    .or("1000/1m"),
+    Key::new("widest", Kind::Section(WIDEST), "The widest networks that may be banned."),
+]];
+
+const WIDEST: Keys = &[&[
+    Key::new(
+        "ipv4",
+        Kind::Count(4, 32),
+        "The shortest IPv4 prefix that may be banned, by whomever. Never shorter than /4, a \
+         sixteenth of the Internet.",
+    )
+    .or("8"),
+    Key::new(
+        "ipv6",
+        Kind::Count(16, 128),
+        "The shortest IPv6 prefix that may be banned, by whomever. A provider has a /32, a customer \
+         a /48 or less.",
+    )
+    .or("32"),
 ]];
 
 const FIREWALLD: Keys = &[&[
@@ -137,64 +164,6 @@ const SHARED: &[Key] = &[
     )
     .or("10m"),
     Key::new(
-        "bantime.increment",
-        Kind::Flag,
-        "Whether a ban lasts longer for an address that was banned before: by `bantime.multipliers` \
-         where given, else by `bantime.formula`. `gaoler check` shows what the first bans come to.",
-    )
-    .or("false"),
-    Key::new(
-        "bantime.factor",
-        Kind::Text(&FACTOR),
-        "What multipliers are multiplied by; `banFactor` in a formula.",
-    )
-    .or("1"),
-    Key::new(
-        "bantime.formula",
-        Kind::Text(&FORMULA),
-        "How long a ban lasts, in seconds, never less than `bantime`: an expression of `ban.Time` \
-         (`bantime`), `ban.Count` (how many earlier bans), `banFactor`, numbers, `+ - * / % ** <<`, \
-         comparisons, `A if C else B`, `min`, `max`, `abs`, `int`, `float`, and `exp`, `log`, \
-         `sqrt`, `floor`, `ceil` of `math.`. What has no value is `bantime`.",
-    )
-    .or("'ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor'"),
-    Key::new(
-        "bantime.multipliers",
-        Kind::Texts(&FACTOR),
-        "Instead of a formula: how many times `bantime` the first ban lasts, the second, and so on; \
-         the last goes on.",
-    ),
-    Key::new(
-        "bantime.maxtime",
-        Kind::Duration { permanent: false },
-        "What no ban grows past. Not given: a hundred years.",
-    ),
-    Key::new(
-        "bantime.rndtime",
-        Kind::Duration { permanent: false },
-        "Up to so much is added to each ban by chance, so that nobody can tell when it ends. Past \
-         `bantime.maxtime` it is taken off instead.",
-    ),
-    Key::new(
-        "bantime.overalljails",
-        Kind::Flag,
-        "Whether bans of the address by other jails count as earlier bans, too.",
-    )
-    .or("false"),
-    Key::new(
-        "ipv6_prefix",
-        Kind::Count(32, 128),
-        "How much of an IPv6 address names the attacker. Failures count for the host and for its \
-         network of this length; a ban takes as much of that network as holds nothing that is never \
-         banned. On the host's own links an address is banned alone.",
-    )
-    .or("64"),
-    Key::new(
-        "widen",
-        Kind::Section(WIDEN),
-        "When enough of a network is banned, all of it is. `widen: {}` turns this off in a jail.",
-    ),
-    Key::new(
         "ignoreip",
         Kind::Texts(&NETWORK),
         "Addresses and networks that are never banned. A jail's own list replaces the one in \
@@ -203,6 +172,15 @@ const SHARED: &[Key] = &[
     .or("[127.0.0.0/8, \"::1\"]"),
     Key::new("ignoreself", Kind::Flag, "Whether the host's own addresses are never banned.")
         .or("true"),
+    Key::new(
+        "ignoresessions",
+        Kind::Flag,
+        "Whether addresses from which an administrator is logged in now are never banned: root and \
+         members of `wheel`, `sudo` or `gaoler-admin`, with a remote session of systemd-logind. A \
+         ban that stands when such a session begins is lifted. An address that logind knows by name \
+         only does not count.",
+    )
+    .or("true"),
     Key::new(
         "protocol",
         Kind::Texts(&PROTOCOL),
@@ -229,12 +207,27 @@ const SHARED: &[Key] = &[
     ),
     Key::new(
         "max_new_bans",
-        Kind::Text(&ANY),
-        "A breaker: past so many new bans a jail only watches.",
+        Kind::Text(&RATE),
+        "A breaker: past so many new bans within so long, such as `200/1m`, the jail only watches \
+         until `gaoler resume JAIL`; its bans stay and end as usual. Bans by hand pass and do not \
+         count. `off`: there is none.",
     )
-    .later(),
+    .or("200/1m"),
+    Key::new(
+        "dry_run",
+        Kind::Flag,
+        "Whether the jail does everything but ban: it says whom it would. Switched on, it lifts the \
+         bans it has; switched off, it enforces from the next ban on.",
+    )
+    .or("false"),
     Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
-    Key::new("trusted_proxies", Kind::Texts(&NETWORK), "Proxies, which are never banned.").later(),
+    Key::new(
+        "trusted_proxies",
+        Kind::Texts(&NETWORK),
+        "Proxies that clients come through. They are never banned, and for a filter of access logs \
+         the client that they name counts instead of them; `logformat` says where it stands. What \
+         anybody else says of its client counts for nothing.",
+    ),
 ];
 
 /// The keys that stand in jails only.
@@ -278,6 +271,13 @@ const OWN: &[Key] = &[
          the usual forms.",
     ),
     Key::new(
+        "logformat",
+        Kind::Text(&LOGFORMAT),
+        "How the access log is written, for a filter of access logs: `combined` (which `common` is \
+         read by, too), `vhost_combined`, `json`, or httpd's own words, as its LogFormat has them. \
+         Not given: as the filter has it.",
+    ),
+    Key::new(
         "port",
         Kind::Texts(&PORT),
         "What a ban refuses: numbers, ranges, names of services, or `all`. Not given: as the \
@@ -290,22 +290,6 @@ const OWN: &[Key] = &[
     ),
     Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
 ];
-
-const WIDEN: Keys = &[&[
-    Key::new(
-        "addresses",
-        Kind::Count(2, 65_536),
-        "How many distinct bans in one network, at the same time, have it banned as a whole. Not \
-         given: never.",
-    ),
-    Key::new("ipv4_prefix", Kind::Count(8, 31), "The length of such IPv4 networks.").or("24"),
-    Key::new(
-        "ipv6_prefix",
-        Kind::Count(32, 127),
-        "The length of such IPv6 networks; shorter than the jail's `ipv6_prefix`.",
-    )
-    .or("48"),
-]];
 
 const JOURNAL: Keys = &[&[
     Key::new(
@@ -334,17 +318,6 @@ static ANY: Text = text("a text", "…", values::any);
 static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
 static OTHER_JAIL: Text =
     Text { separators: BLANKS, ..text("a jail's name", "sshd", values::jail_name) };
-static FACTOR: Text = Text {
-    numbers: true,
-    fractions: true,
-    separators: BLANKS,
-    ..text("a number above 0", "1.5", values::factor_form)
-};
-static FORMULA: Text = Text {
-    numbers: true,
-    fractions: true,
-    ..text("a formula", "ban.Time * (ban.Count + 1)", values::formula_form)
-};
 static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
 static MODE: Text = text("a mode", "aggressive", values::word);
 static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);
@@ -352,6 +325,8 @@ static NAMESPACE: Text = text("the name of a namespace", "audit", values::word);
 static LISTEN: Text =
     text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);
 static TIME_ZONE: Text = text("a time zone", "Europe/Berlin", values::time_zone_form);
+static LOGFORMAT: Text =
+    text("a log format", r#"%{c}a %a %l %u %t "%r" %>s %O"#, values::logformat);
 static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
 static BUS: Text = text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
 static ZONE: Text =
@@ -360,6 +335,7 @@ static NETWORK: Text = Text {
     separators: BLANKS,
     ..text("an address or network", "192.0.2.0/24", values::network_form)
 };
+static RATE: Text = text("a number of bans within a time, or `off`", "200/1m", values::rate_form);
 static PROTOCOL: Text = Text { separators: BLANKS, ..text("`tcp` or `udp`", "tcp", protocol) };
 static LOGPATH: Text = Text {
     separators: &['\n'],

@@ -51,6 +51,7 @@ pub(super) struct JailFamilies {
     tracked: Family<Labels<1>, Gauge>,
     bans: Family<Labels<2>, Counter>,
     restored: Family<Labels<1>, Counter>,
+    breaker: Family<Labels<1>, Gauge>,
     withheld: Family<Labels<2>, Counter>,
     unbans: Family<Labels<2>, Counter>,
     desired: Family<Labels<2>, Gauge>,
@@ -75,6 +76,7 @@ pub struct JailMetrics {
     tracked: Gauge,
     bans: PerWord,
     restored: Counter,
+    breaker: Gauge,
     withheld: PerWord,
     unbans: PerWord,
     desired: PerWord<Gauge>,
@@ -88,6 +90,7 @@ impl JailMetrics {
     pub fn observe_tally(&self, tally: &Tally, listener: usize) {
         let of = |counts: &[u64]| counts.get(listener).copied().unwrap_or_default();
         self.ignored.add(Ignored::Ignoreregex.word(), of(&tally.ignored));
+        self.ignored.add(Ignored::Unattributed.word(), of(&tally.unattributed));
         self.date_errors.inc_by(of(&tally.date_errors));
     }
 
@@ -133,6 +136,11 @@ impl JailMetrics {
     /// A ban of an earlier run goes on.
     pub fn restored(&self) {
         self.restored.inc();
+    }
+
+    /// Whether its breaker is open.
+    pub fn breaker(&self, open: bool) {
+        self.breaker.set(open.into());
     }
 
     /// A ban was due and did not begin.
@@ -187,6 +195,11 @@ impl JailFamilies {
             bans: family(to, "bans", "Bans that began, by who decided"),
             restored: family(to, "bans_restored", "Bans of an earlier run that go on"),
             withheld: family(to, "bans_withheld", "Bans that were due and did not begin, and why"),
+            breaker: family(
+                to,
+                "breaker_open",
+                "Whether the jail only watches, having banned too many too fast, until resumed",
+            ),
             unbans: family(to, "unbans", "Bans that ended, and why"),
             desired: family(to, "bans_desired", "Bans that should be in force"),
             enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
@@ -239,6 +252,7 @@ impl JailFamilies {
             tracked: self.tracked.get_or_create_owned(&one),
             bans: per_word(&self.bans, first, "origin", &ORIGINS),
             restored: self.restored.get_or_create_owned(&one),
+            breaker: self.breaker.get_or_create_owned(&one),
             withheld: per_word(&self.withheld, first, "reason", Withheld::WORDS),
             unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
             desired: per_word(&self.desired, first, "family", &FAMILIES),
@@ -273,7 +287,7 @@ impl JailFamilies {
         for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
             counters.remove(&one);
         }
-        for gauges in [&self.tracked, &self.maxretry] {
+        for gauges in [&self.tracked, &self.maxretry, &self.breaker] {
             gauges.remove(&one);
         }
         for gauges in [&self.findtime, &self.bantime] {
