@@ -4,6 +4,7 @@ mod address;
 mod ask;
 mod check;
 mod daemon;
+mod provision;
 pub mod test;
 mod tree;
 mod value;
@@ -102,6 +103,8 @@ enum Verb {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Show, or with --apply make, the sets and policies that let firewalld hold many bans.
+    Provision(provision::ProvisionArgs),
     /// Have the daemon read its configuration again. Bans stay.
     Reload {
         #[command(flatten)]
@@ -192,6 +195,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
+        Verb::Provision(arguments) => provision::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),
         Verb::Completions { shell } => Ok(completions(shell)),

@@ -10,6 +10,7 @@ mod breaking;
 mod calls;
 mod channels;
 pub mod clock;
+mod cutting;
 mod event;
 mod frozen;
 mod gateways;
@@ -40,13 +41,14 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use self::calls::Waiting;
+use self::cutting::Cutting;
 use self::event::Event;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
-use crate::config::checked::Enforcement;
+use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Order};
 use crate::jail::ban::JailName;
@@ -88,10 +90,12 @@ struct Daemon {
     random: fastrand::Rng,
     standings: Standings,
     keeping: Keeping,
+    cutting: Cutting,
     waiting: Vec<Waiting>,
     condition: Condition,
     backend: &'static str,
     stopping: bool,
+    on_stop: OnStop,
     reloading: Vec<calls::Reply>,
     sweep_due: Boot,
     overview_due: Option<Boot>,
@@ -115,6 +119,7 @@ struct Setting<'a> {
     config_path: PathBuf,
     dry_run: bool,
     frozen: Frozen,
+    on_stop: OnStop,
     enforcement: &'a Enforcement,
     guards: Guards,
     max_new_bans: Option<Rate>,
@@ -146,10 +151,12 @@ impl Daemon {
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
+            cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
             condition: Condition::Absent,
             backend,
             stopping: false,
+            on_stop: setting.on_stop,
             reloading: Vec::new(),
             sweep_due: Boot::default(),
             overview_due: None,
@@ -175,6 +182,7 @@ impl Daemon {
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
+            Event::Cut(news) => self.on_cut(news),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}

@@ -1,5 +1,8 @@
 //! `gaoler check` and `gaoler schema`.
 
+mod behind;
+mod capability;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,6 +11,7 @@ use super::ask::print;
 use crate::config;
 use crate::config::checked::{Config, Enforcement, JailSettings};
 use crate::config::duration;
+use crate::jail::scope::Scope;
 use crate::record::origin::Origin;
 
 /// How many bans of an address are shown, where each is longer than the one before.
@@ -19,7 +23,10 @@ const SHOWN_BANS: u32 = 8;
 ///
 /// Fails with every mistake in the configuration at once.
 pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
-    let config = config::load(path)?;
+    let mut config = config::load(path)?;
+    let host = Path::new("/");
+    config.warnings.extend(behind::notes(&config, host));
+    config.warnings.extend(capability::note(&config, host));
     let broken = samples(&config);
     match format {
         Format::Human => print(&report(path, &config, &broken))?,
@@ -89,13 +96,7 @@ fn describe(jail: &JailSettings) -> Vec<String> {
     let threshold = jail.threshold;
     let bantime =
         jail.bantime.map_or_else(|| "for ever".to_owned(), |time| format!("for {time:#}"));
-    let ports: Vec<String> = jail.scope.ports.iter().map(ToString::to_string).collect();
-    let protocols: Vec<&str> = jail.scope.protocols.iter().map(|p| p.as_str()).collect();
-    let scope = if ports.is_empty() {
-        "every port".to_owned()
-    } else {
-        format!("{} port {}", protocols.join("/"), ports.join(", "))
-    };
+    let scope = scope(&jail.scope);
     let mut lines = vec![
         format!(
             "jail {}: filter {}, {} patterns",
@@ -127,4 +128,15 @@ fn growth(jail: &JailSettings) -> Option<String> {
         format!(", and by chance up to {rndtime} more")
     });
     Some(format!("  its next bans last {}, …{}", first.join(", "), random.unwrap_or_default()))
+}
+
+/// What a ban refuses, in words.
+pub(super) fn scope(scope: &Scope) -> String {
+    let ports: Vec<String> = scope.ports.iter().map(ToString::to_string).collect();
+    let protocols: Vec<&str> = scope.protocols.iter().map(|p| p.as_str()).collect();
+    if ports.is_empty() {
+        "every port".to_owned()
+    } else {
+        format!("{} port {}", protocols.join("/"), ports.join(", "))
+    }
 }

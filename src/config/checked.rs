@@ -27,6 +27,8 @@ pub struct Config {
     pub enforcement: Enforcement,
     /// How many new bans of all jails together are too many; `None`: however many.
     pub max_new_bans: Option<Rate>,
+    /// What a stop does to the bans in force.
+    pub on_stop: OnStop,
     /// The state database.
     pub state: PathBuf,
     /// The control socket.
@@ -68,6 +70,8 @@ pub struct JailSettings {
     pub dry_run: bool,
     /// Proxies: never banned, and believed on who their clients are.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether a ban closes the live connections of its address.
+    pub cut_established: bool,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
     /// How bans grow for whom was banned before; not at all when `None`.
@@ -89,6 +93,16 @@ pub enum Enforcement {
     Firewalld(Firewalld),
     /// By a table of our own in the kernel.
     Nftables(Nftables),
+}
+
+/// What a stop does to the bans in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStop {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are taken out of the firewall; a start puts them back.
+    Remove,
 }
 
 /// How firewalld is used.

@@ -67,6 +67,7 @@ impl Daemon {
         if self.new_bans.as_ref().map(Recent::rate) != config.max_new_bans {
             self.new_bans = config.max_new_bans.map(Recent::new);
         }
+        self.on_stop = config.on_stop;
         self.remove_jails(&config.jails, now);
         for settings in &config.jails {
             match self.index(&settings.name) {
@@ -75,6 +76,7 @@ impl Daemon {
             }
         }
         self.follow(&config.jails, now);
+        self.cutting.announce(&config.jails);
         for warning in &warnings {
             tracing::warn!("{warning}");
         }

@@ -80,6 +80,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         frozen: Frozen::of(&config),
         config_path: options.config_path,
         dry_run: options.dry_run,
+        on_stop: config.on_stop,
         enforcement: &enforcement,
         guards,
         max_new_bans: config.max_new_bans,
@@ -108,6 +109,7 @@ impl Daemon {
     /// Follows the sources, and says so.
     fn begin(&mut self, config: &Config, now: Moment) {
         self.follow(&config.jails, now);
+        self.cutting.announce(&config.jails);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

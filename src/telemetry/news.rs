@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::lines::Printable;
 use super::overview::words;
+use crate::enforcer::cut::Reason;
 use crate::enforcer::order::Condition;
 use crate::jail::ban::{BanKey, JailName, show};
 use crate::jail::breaker::Rate;
@@ -109,6 +110,36 @@ pub fn breaker_closed(jail: &JailName, withheld: u64) {
     );
 }
 
+/// Live connections of banned addresses were closed.
+pub fn cut(jail: &JailName, sockets: u64, flows: u64) {
+    let jail = jail.as_str();
+    tracing::info!(
+        jail,
+        sockets,
+        flows,
+        "[{jail}] closed the live connections of whom it banned: {sockets} of this host, {flows} \
+         that it forwards"
+    );
+}
+
+/// Live connections of banned addresses stay open.
+pub fn cannot_cut(reason: Reason, why: &str) {
+    let why = Printable(why.as_bytes());
+    let remedy = match reason {
+        Reason::Permission => {
+            "copy /usr/share/gaoler/11-cut-established.conf to \
+             /etc/systemd/system/gaoler.service.d/ (10-nftables.conf serves as well), then \
+             `systemctl daemon-reload` and `systemctl restart gaoler`"
+        }
+        Reason::Unsupported => "this kernel cannot; take cut_established out",
+        Reason::Overflow | Reason::Other => "gaoler_cut_errors_total counts how often",
+    };
+    tracing::error!(
+        reason = reason.word(),
+        "cut_established: banned addresses keep their live connections: {why}; {remedy}"
+    );
+}
+
 /// The firewall's state changed.
 pub fn condition(backend: &str, condition: &Condition) {
     let state = Printable(words(condition).as_bytes());
@@ -136,6 +167,16 @@ pub fn reconciled(trigger: &str, missing: u64, unexpected: u64) {
              {unexpected} removed"
         );
     }
+}
+
+/// Somebody made bans permanent in the firewall's own configuration.
+pub fn made_permanent(count: u64, remedy: &str) {
+    tracing::warn!(
+        count,
+        "{count} rules of gaoler's were made permanent (firewall-cmd --runtime-to-permanent?): they \
+         come back at each reload of firewalld, and gaoler removes them at run time only. Remove \
+         them for good, such as by: {remedy}"
+    );
 }
 
 /// The store works again, or does not.
