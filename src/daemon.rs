@@ -50,7 +50,7 @@ use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
-use crate::enforcer::order::{Condition, Order};
+use crate::enforcer::order::{Condition, Coverage, Order};
 use crate::jail::ban::JailName;
 use crate::jail::breaker::{Rate, Recent};
 use crate::jail::guards::Guards;
@@ -93,6 +93,8 @@ struct Daemon {
     cutting: Cutting,
     waiting: Vec<Waiting>,
     condition: Condition,
+    /// What a ban stops, once known.
+    coverage: Option<Coverage>,
     backend: &'static str,
     stopping: bool,
     on_stop: OnStop,
@@ -154,6 +156,7 @@ impl Daemon {
             cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
             condition: Condition::Absent,
+            coverage: None,
             backend,
             stopping: false,
             on_stop: setting.on_stop,

@@ -15,7 +15,9 @@ mod widen;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::checked::{Action, Config, Enforcement, Firewalld, JailSettings, Mode, OnStop};
+use super::checked::{
+    Action, Config, Enforcement, Firewalld, JailSettings, Mode, Nftables, OnStop,
+};
 use super::error::{ConfigError, Place, Problem};
 use super::filters::Filters;
 use super::keys::gaoler::FILE;
@@ -67,9 +69,17 @@ impl Meaning<'_> {
             self.warnings.push("enforcement.backend is `none`: nothing is refused".to_owned());
             return Enforcement::None;
         }
+        if is(section, "backend", "nftables") {
+            let table = section.section("nftables").text("table").map(|item| item.text);
+            return Enforcement::Nftables(Nftables { table: table.unwrap_or_default() });
+        }
         let firewalld = section.section("firewalld");
         Enforcement::Firewalld(Firewalld {
-            mode: if is(&firewalld, "mode", "rich-rule") { Mode::RichRule } else { Mode::Auto },
+            mode: match firewalld.text("mode").as_ref().map(|item| item.text.as_str()) {
+                Some("rich-rule") => Mode::RichRule,
+                Some("ipset") => Mode::Ipset,
+                _ => Mode::Auto,
+            },
             zones: self.zones(&firewalld),
             action: if is(&firewalld, "action", "drop") { Action::Drop } else { Action::Reject },
             bus: firewalld.text("bus").map(|item| item.text),

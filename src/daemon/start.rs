@@ -110,6 +110,7 @@ impl Daemon {
     fn begin(&mut self, config: &Config, now: Moment) {
         self.follow(&config.jails, now);
         self.cutting.announce(&config.jails);
+        self.tell_jails();
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

@@ -134,6 +134,7 @@ impl Stage {
                     format!("enforce {} {} {}", key.jail, key.address, ports.collect::<String>())
                 }
                 Order::Release(key) => format!("release {} {}", key.jail, key.address),
+                Order::Jails(_) => continue, // For what is said of the backend.
                 other => format!("{other:?}"),
             });
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::lines::Printable;
 use super::overview::words;
 use crate::enforcer::cut::Reason;
-use crate::enforcer::order::Condition;
+use crate::enforcer::order::{Condition, Coverage};
 use crate::jail::ban::{BanKey, JailName, show};
 use crate::jail::breaker::Rate;
 use crate::jail::ignore::IgnoreReason;
@@ -165,6 +165,21 @@ pub fn reconciled(trigger: &str, missing: u64, unexpected: u64) {
             unexpected,
             "the firewall was not as it should be ({trigger}): {missing} rules put back, \
              {unexpected} removed"
+        );
+    }
+}
+
+/// What a ban stops became known, or has changed.
+pub fn coverage(backend: &str, coverage: &Coverage) {
+    let mode = coverage.mode;
+    tracing::info!(backend, mode, "{backend}: {coverage}");
+    if !coverage.unprovisioned.is_empty() {
+        let jails: Vec<&str> = coverage.unprovisioned.iter().map(JailName::as_str).collect();
+        let jails = jails.join(", ");
+        tracing::warn!(
+            backend,
+            "no set of firewalld's holds the bans of {jails}: they take rich rules, good for some \
+             200; run `gaoler provision --apply`, or set `ban_ports: all`"
         );
     }
 }

@@ -3,8 +3,8 @@
 mod forms;
 
 use self::forms::{
-    ANY, BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE,
-    NAMESPACE, NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TIME_ZONE, ZONE,
+    BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE, NAMESPACE,
+    NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TABLE, TIME_ZONE, ZONE,
 };
 use super::policy::POLICY;
 use super::{Choice, Key, Keys, Kind};
@@ -39,12 +39,14 @@ pub(in crate::config) const JAIL: Keys = &[OWN, SHARED, POLICY];
 const ENFORCEMENT: Keys = &[&[
     Key::new(
         "backend",
-        Kind::Choice(&[Choice::now("firewalld"), Choice::later("nftables"), Choice::now("none")]),
-        "What makes bans so. `none` only watches: bans are decided and shown, and nothing is \
+        Kind::Choice(&[Choice::now("firewalld"), Choice::now("nftables"), Choice::now("none")]),
+        "What makes bans so. `nftables` is a table of our own in the kernel, for many bans, open \
+         connections and published ports; it needs the drop-in `10-nftables.conf`. `none` only watches: bans are decided and shown, and nothing is \
          refused.",
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new("nftables", Kind::Section(NFTABLES), "How nftables is used."),
     Key::new(
         "on_stop",
         Kind::Choice(&[Choice::now("keep"), Choice::now("remove")]),
@@ -81,13 +83,22 @@ const WIDEST: Keys = &[&[
     .or("32"),
 ]];
 
+const NFTABLES: Keys = &[&[Key::new(
+    "table",
+    Kind::Text(&TABLE),
+    "The name of our table, of family `inet`. It is ours alone: what else is in it is removed.",
+)
+.or("gaoler")]];
+
 const FIREWALLD: Keys = &[&[
     Key::new(
         "mode",
-        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::later("ipset")]),
+        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::now("ipset")]),
         "How a ban becomes a rule. `rich-rule`: one rule for each ban, zone and port, which needs \
-         no set-up and is good for some 200 rules. `auto` takes the best that is provisioned; in \
-         this version that is always `rich-rule`.",
+         no set-up and is good for some 200 rules. `ipset`: one entry of a set that `gaoler \
+         provision` made, which holds in every zone and is good for 32,000 bans a family. `auto`: \
+         an entry where a set is provisioned for the jail's ports, else rich rules. So does \
+         `ipset`, and complains of what is not provisioned.",
     )
     .or("auto"),
     Key::new(
@@ -308,7 +319,13 @@ const OWN: &[Key] = &[
         Kind::Texts(&OTHER_JAIL),
         "For `filter: recidive`: the jails whose bans count. Not given: all but this one.",
     ),
-    Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
+    Key::new(
+        "ban_ports",
+        Kind::Choice(&[Choice::now("own"), Choice::now("all")]),
+        "`all`: a ban refuses every port, so that it fits the sets that the package provisions. \
+         `own`: those of `port`.",
+    )
+    .or("own"),
 ];
 
 const JOURNAL: Keys = &[&[

@@ -18,7 +18,6 @@ mod leftovers;
 mod look;
 mod outcome;
 mod releases;
-mod setbacks;
 #[cfg(test)]
 mod simulation;
 
@@ -30,7 +29,6 @@ use self::agenda::Agenda;
 use self::leftovers::Leftovers;
 use self::look::Look;
 use self::releases::Releases;
-use self::setbacks::Setbacks;
 use super::call::{Answer, Call, Signal};
 use super::desired::Desired;
 use super::element::{Element, Holder, Zone};
@@ -40,6 +38,7 @@ use super::reconcile::{Drift, Placed};
 use super::rule::{Marked, Rule, address};
 use crate::config::checked::Firewalld;
 use crate::enforcer::order::{Condition, Coverage, Demand, Order, Report};
+use crate::enforcer::setbacks::Setbacks;
 use crate::enforcer::shard::SetName;
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::scope::Scope;
