@@ -17,6 +17,7 @@ mod guards;
 mod judge;
 mod keeping;
 mod notify;
+mod recidive;
 mod reload;
 mod report;
 mod restore;
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
@@ -83,6 +85,10 @@ struct Daemon {
     guards: Guards,
     /// New bans of all jails together; `None`: however many.
     new_bans: Option<Recent>,
+    /// The networks of the host's own links.
+    on_link: Vec<IpNet>,
+    /// Seeds the jails' dice.
+    random: fastrand::Rng,
     standings: Standings,
     keeping: Keeping,
     waiting: Vec<Waiting>,
@@ -115,6 +121,8 @@ struct Setting<'a> {
     enforcement: &'a Enforcement,
     guards: Guards,
     max_new_bans: Option<Rate>,
+    on_link: Vec<IpNet>,
+    seed: u64,
     store: Option<Store>,
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Sender<Event>,
@@ -139,6 +147,8 @@ impl Daemon {
             orphans: Vec::new(),
             guards: setting.guards,
             new_bans: setting.max_new_bans.map(Recent::new),
+            on_link: setting.on_link,
+            random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
             waiting: Vec::new(),
@@ -170,6 +180,7 @@ impl Daemon {
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses { own, gateways } => self.on_addresses(own, gateways, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
+            Event::OnLink(on_link) => self.on_links(on_link),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}
@@ -243,6 +254,13 @@ impl Daemon {
             running.metrics.tracking(running.jail.windows().len());
         }
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
+    }
+
+    fn on_links(&mut self, on_link: Vec<IpNet>) {
+        for running in &mut self.jails {
+            running.jail.set_on_link(&on_link);
+        }
+        self.on_link = on_link;
     }
 
     /// The pages are to be told; soon, not at each of many changes.

@@ -128,6 +128,9 @@ pub(super) fn reload(socket: &Path, format: Format) -> anyhow::Result<ExitCode> 
 fn change(socket: &Path, path: &str, body: Vec<u8>, format: Format) -> anyhow::Result<ExitCode> {
     let changed: Changed = ask(socket, Method::POST, path, body)?;
     show(format, &changed, || format!("{}\n", changed.changed))?;
+    if format == Format::Human {
+        warn(&changed.notes);
+    }
     warn(&changed.problems);
     Ok(if changed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -146,7 +149,7 @@ fn table(bans: &[BanStatus]) -> String {
     let mut rows =
         vec![["ADDRESS", "JAIL", "SINCE", "UNTIL", "FAILURES", "STATE"].map(String::from)];
     rows.extend(bans.iter().map(|ban| {
-        let until = ban.until.map_or_else(|| "permanent".to_owned(), local);
+        let until = ban.until.map_or_else(|| "never".to_owned(), local);
         let failures = ban.failures.to_string();
         let (address, jail) = (ban.address.clone(), ban.jail.clone());
         [address, jail, local(ban.since), until, failures, ban.state.clone()]

@@ -7,6 +7,11 @@ use super::Format;
 use super::ask::print;
 use crate::config;
 use crate::config::checked::{Config, Enforcement, JailSettings};
+use crate::config::duration;
+use crate::record::origin::Origin;
+
+/// How many bans of an address are shown, where each is longer than the one before.
+const SHOWN_BANS: u32 = 8;
 
 /// Checks everything a start would, and says what the start would do.
 ///
@@ -91,18 +96,35 @@ fn describe(jail: &JailSettings) -> Vec<String> {
     } else {
         format!("{} port {}", protocols.join("/"), ports.join(", "))
     };
-    vec![
+    let mut lines = vec![
         format!(
             "jail {}: filter {}, {} patterns",
             jail.name,
             jail.filter.definition.name,
             jail.filter.pattern_count()
         ),
-        format!("  follows {}", jail.origin),
+        match &jail.origin {
+            Origin::Bans(bans) => format!("  counts {bans}"),
+            origin => format!("  follows {origin}"),
+        },
         format!(
             "  {} failures within {:#} ban {bantime} from {scope}",
             threshold.maxretry(),
             threshold.findtime()
         ),
-    ]
+    ];
+    lines.extend(growth(jail));
+    lines
+}
+
+/// What the first bans of an address come to, where they grow.
+fn growth(jail: &JailSettings) -> Option<String> {
+    let increment = jail.increment.as_ref()?;
+    let first = increment.first(jail.bantime?, SHOWN_BANS).map(duration::show);
+    let first: Vec<String> = first.collect();
+    let random = increment.rndtime.map(|rndtime| {
+        let rndtime = duration::show(rndtime);
+        format!(", and by chance up to {rndtime} more")
+    });
+    Some(format!("  its next bans last {}, …{}", first.join(", "), random.unwrap_or_default()))
 }

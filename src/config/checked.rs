@@ -10,9 +10,11 @@ use jiff::tz::TimeZone;
 
 use crate::filter::Filter;
 use crate::jail::ban::JailName;
+use crate::jail::bantime::Increment;
 use crate::jail::breaker::Rate;
 use crate::jail::guards::Floors;
 use crate::jail::scope::Scope;
+use crate::jail::widen::Widening;
 use crate::jail::window::Threshold;
 use crate::record::origin::Origin;
 
@@ -68,6 +70,14 @@ pub struct JailSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
+    /// How bans grow for whom was banned before; not at all when `None`.
+    pub increment: Option<Increment>,
+    /// How long after its last ban an address counts as never banned.
+    pub dbpurgeage: SignedDuration,
+    /// How much of an IPv6 address names the attacker.
+    pub ipv6_prefix: u8,
+    /// When bans become wider; never when `None`.
+    pub widen: Option<Widening>,
 }
 
 /// How bans are enforced.

@@ -3,11 +3,14 @@
 //! Runs even where the check of single values found errors, so that everything is reported at
 //! once; what was refused there is passed over here.
 
+mod bantime;
 mod guards;
 mod jail;
 mod origin;
 mod proxied;
+mod recidive;
 mod scope;
+mod widen;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

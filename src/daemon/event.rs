@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::config::checked::Config;
 use crate::control::Call;
 use crate::control::api::Refused;
@@ -29,6 +31,8 @@ pub(super) enum Event {
     },
     /// Where administrators are logged in from now.
     Sessions(Vec<IpAddr>),
+    /// The networks of the host's links, looked up again.
+    OnLink(Vec<IpNet>),
     /// `SIGHUP`: the configuration is to be read again.
     Reload,
     /// It has been read.

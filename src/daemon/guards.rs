@@ -33,9 +33,12 @@ pub(super) fn watch(events: mpsc::Sender<Event>) {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(INTERVAL).await;
-            match tokio::task::spawn_blocking(look).await {
-                Ok(Ok(Guards { own, gateways, .. })) => {
-                    if events.send(Event::Addresses { own, gateways }).await.is_err() {
+            let all = || Ok::<_, std::io::Error>((look()?, addresses::on_link()?));
+            match tokio::task::spawn_blocking(all).await {
+                Ok(Ok((Guards { own, gateways, .. }, on_link))) => {
+                    if events.send(Event::Addresses { own, gateways }).await.is_err()
+                        || events.send(Event::OnLink(on_link)).await.is_err()
+                    {
                         return;
                     }
                 }

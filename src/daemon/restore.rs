@@ -1,12 +1,10 @@
 //! What an earlier run left, taken up at a start.
 
-use ipnet::IpNet;
-
 use super::Daemon;
 use super::running::RunningJail;
 use crate::config::checked::Config;
 use crate::enforcer::order::Demand;
-use crate::jail::ban::BanKey;
+use crate::jail::ban::{Ban, BanKey};
 use crate::moment::Moment;
 use crate::store::change::{Ended, Saved, Window};
 use crate::telemetry::lines;
@@ -23,6 +21,7 @@ impl Daemon {
         }
         self.take_up_windows(saved.windows);
         self.take_up_breakers(saved.breakers, now);
+        self.take_up_past(&saved.past, &saved.bans);
         let mut desired = Vec::new();
         for ban in saved.bans {
             let key = ban.key.clone();
@@ -32,7 +31,7 @@ impl Daemon {
             };
             let running = &mut self.jails[index];
             let over = ban.until().is_some_and(|until| until <= now.wall);
-            if let Some(reason) = withheld(running, &key.address).filter(|_| !over) {
+            if let Some(reason) = withheld(running, &ban).filter(|_| !over) {
                 running.metrics.withheld(reason);
                 self.forget(key, reason.word(), now);
                 continue;
@@ -69,10 +68,10 @@ impl Daemon {
 }
 
 /// Why a ban of an earlier run must not be taken up, if so.
-fn withheld(running: &RunningJail, address: &IpNet) -> Option<Withheld> {
+fn withheld(running: &RunningJail, ban: &Ban) -> Option<Withheld> {
     if running.settings.dry_run {
         return Some(Withheld::DryRun);
     }
-    let too_wide = !running.settings.floors.allow(address);
-    running.jail.ignores(address).map(Withheld::from).or(too_wide.then_some(Withheld::Guard))
+    let guarded = running.jail.forbids(ban).then_some(Withheld::Guard);
+    running.jail.ignores(&ban.key.address).map(Withheld::from).or(guarded)
 }

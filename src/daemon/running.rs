@@ -5,6 +5,7 @@ use crate::config::checked::JailSettings;
 use crate::enforcer::order::{Block, Demand};
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::{Jail, Policy};
+use crate::record::origin::Origin;
 use crate::source::Source;
 use crate::source::batch::Trouble;
 use crate::store::change::Totals;
@@ -34,6 +35,16 @@ impl RunningJail {
         let jail = Jail::new(settings.name.clone(), policy(&settings));
         let metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
         Self { jail, settings, metrics, totals, said: None }
+    }
+
+    /// Whether bans of another jail count in it as failures do.
+    pub(super) fn counts_bans_of(&self, jail: &JailName) -> bool {
+        matches!(&self.settings.origin, Origin::Bans(bans) if bans.counts(jail.as_str()))
+    }
+
+    /// Whether bans of other jails count when it decides how long one lasts.
+    pub(super) fn remembers_all_jails(&self) -> bool {
+        self.settings.increment.as_ref().is_some_and(|increment| increment.overalljails)
     }
 
     /// Its name.
@@ -67,6 +78,11 @@ fn policy(settings: &JailSettings) -> Policy {
         floors: settings.floors,
         max_new_bans: settings.max_new_bans,
         max_addresses: settings.max_addresses,
+        increment: settings.increment.clone(),
+        dbpurgeage: settings.dbpurgeage,
+        ipv6_prefix: settings.ipv6_prefix,
+        widen: settings.widen,
+        recidive: matches!(settings.origin, Origin::Bans(_)),
     }
 }
 

@@ -4,6 +4,8 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+mod policy;
+
 use super::frozen::Frozen;
 use super::*;
 use crate::config;
@@ -66,6 +68,8 @@ impl Stage {
                 sessions: Vec::new(),
             },
             max_new_bans: config.max_new_bans,
+            on_link: vec!["fd00:1::/64".parse().unwrap()],
+            seed: 0,
             store: Some(store),
             orders: order_sender,
             events: event_sender,

@@ -6,11 +6,11 @@ mod opened;
 mod trouble;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use gaoler::source::batch::{FilePosition, Position, SourceName};
 use gaoler::store::change::{Change, Ended, Saved, Totals, Window};
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -22,8 +22,8 @@ struct Oracle {
     bans: BTreeMap<BanKey, Ban>,
     positions: BTreeMap<SourceName, Position>,
     totals: BTreeMap<JailName, Totals>,
-    windows: BTreeMap<(JailName, IpAddr), Vec<Timestamp>>,
     breakers: BTreeMap<JailName, Timestamp>,
+    windows: BTreeMap<(JailName, IpNet), Vec<Timestamp>>,
 }
 
 impl Oracle {
@@ -133,7 +133,7 @@ fn any_change() -> impl Strategy<Value = Change> {
 }
 
 fn any_window() -> impl Strategy<Value = Window> {
-    let address = prop_oneof![Just("192.0.2.7"), Just("2001:db8::7")];
+    let address = prop_oneof![Just("192.0.2.7/32"), Just("2001:db8::7/128"), Just("2001:db8::/64")];
     let times = proptest::collection::vec(0i64..4_000_000_000_000_000, 0..4);
     ("[a-c]", address, times).prop_map(|(jail, address, mut times)| {
         times.sort_unstable();

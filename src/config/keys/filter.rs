@@ -100,7 +100,7 @@ const fn text(
     example: &'static str,
     check: fn(&str) -> Result<(), String>,
 ) -> Text {
-    Text { what, example, numbers: false, separators: &[], check }
+    Text { what, example, numbers: false, fractions: false, separators: &[], check }
 }
 
 static TEXT: Text = text("a text", "…", values::some);

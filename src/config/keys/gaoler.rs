@@ -97,13 +97,22 @@ const FIREWALLD: Keys = &[&[
     ),
 ]];
 
-const STATE: Keys = &[&[Key::new(
-    "path",
-    Kind::Text(&PATH),
-    "The SQLite database of bans, positions in logs, and totals. Its directory must be writable \
-     by the daemon.",
-)
-.or("/var/lib/gaoler/state.db")]];
+const STATE: Keys = &[&[
+    Key::new(
+        "path",
+        Kind::Text(&PATH),
+        "The SQLite database of bans, positions in logs, and totals. Its directory must be writable \
+         by the daemon.",
+    )
+    .or("/var/lib/gaoler/state.db"),
+    Key::new(
+        "dbpurgeage",
+        Kind::Duration { permanent: false },
+        "How long after its last ban has ended an address counts as never banned, for \
+         `bantime.increment`.",
+    )
+    .or("1d"),
+]];
 
 const CONTROL: Keys = &[&[Key::new(
     "socket",
@@ -153,6 +162,64 @@ const SHARED: &[Key] = &[
         "How long a ban lasts; `permanent` is for ever.",
     )
     .or("10m"),
+    Key::new(
+        "bantime.increment",
+        Kind::Flag,
+        "Whether a ban lasts longer for an address that was banned before: by `bantime.multipliers` \
+         where given, else by `bantime.formula`. `gaoler check` shows what the first bans come to.",
+    )
+    .or("false"),
+    Key::new(
+        "bantime.factor",
+        Kind::Text(&FACTOR),
+        "What multipliers are multiplied by; `banFactor` in a formula.",
+    )
+    .or("1"),
+    Key::new(
+        "bantime.formula",
+        Kind::Text(&FORMULA),
+        "How long a ban lasts, in seconds, never less than `bantime`: an expression of `ban.Time` \
+         (`bantime`), `ban.Count` (how many earlier bans), `banFactor`, numbers, `+ - * / % ** <<`, \
+         comparisons, `A if C else B`, `min`, `max`, `abs`, `int`, `float`, and `exp`, `log`, \
+         `sqrt`, `floor`, `ceil` of `math.`. What has no value is `bantime`.",
+    )
+    .or("'ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor'"),
+    Key::new(
+        "bantime.multipliers",
+        Kind::Texts(&FACTOR),
+        "Instead of a formula: how many times `bantime` the first ban lasts, the second, and so on; \
+         the last goes on.",
+    ),
+    Key::new(
+        "bantime.maxtime",
+        Kind::Duration { permanent: false },
+        "What no ban grows past. Not given: a hundred years.",
+    ),
+    Key::new(
+        "bantime.rndtime",
+        Kind::Duration { permanent: false },
+        "Up to so much is added to each ban by chance, so that nobody can tell when it ends. Past \
+         `bantime.maxtime` it is taken off instead.",
+    ),
+    Key::new(
+        "bantime.overalljails",
+        Kind::Flag,
+        "Whether bans of the address by other jails count as earlier bans, too.",
+    )
+    .or("false"),
+    Key::new(
+        "ipv6_prefix",
+        Kind::Count(32, 128),
+        "How much of an IPv6 address names the attacker. Failures count for the host and for its \
+         network of this length; a ban takes as much of that network as holds nothing that is never \
+         banned. On the host's own links an address is banned alone.",
+    )
+    .or("64"),
+    Key::new(
+        "widen",
+        Kind::Section(WIDEN),
+        "When enough of a network is banned, all of it is. `widen: {}` turns this off in a jail.",
+    ),
     Key::new(
         "ignoreip",
         Kind::Texts(&NETWORK),
@@ -210,7 +277,6 @@ const SHARED: &[Key] = &[
          bans it has; switched off, it enforces from the next ban on.",
     )
     .or("false"),
-    Key::new("ipv6_prefix", Kind::Count(1, 128), "How much of an IPv6 network is banned.").later(),
     Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
     Key::new(
         "trusted_proxies",
@@ -274,8 +340,29 @@ const OWN: &[Key] = &[
         "What a ban refuses: numbers, ranges, names of services, or `all`. Not given: as the \
          filter has it, or else `all`.",
     ),
+    Key::new(
+        "jails",
+        Kind::Texts(&OTHER_JAIL),
+        "For `filter: recidive`: the jails whose bans count. Not given: all but this one.",
+    ),
     Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
 ];
+
+const WIDEN: Keys = &[&[
+    Key::new(
+        "addresses",
+        Kind::Count(2, 65_536),
+        "How many distinct bans in one network, at the same time, have it banned as a whole. Not \
+         given: never.",
+    ),
+    Key::new("ipv4_prefix", Kind::Count(8, 31), "The length of such IPv4 networks.").or("24"),
+    Key::new(
+        "ipv6_prefix",
+        Kind::Count(32, 127),
+        "The length of such IPv6 networks; shorter than the jail's `ipv6_prefix`.",
+    )
+    .or("48"),
+]];
 
 const JOURNAL: Keys = &[&[
     Key::new(
@@ -295,13 +382,26 @@ const fn text(
     example: &'static str,
     check: fn(&str) -> Result<(), String>,
 ) -> Text {
-    Text { what, example, numbers: false, separators: &[], check }
+    Text { what, example, numbers: false, fractions: false, separators: &[], check }
 }
 
 const BLANKS: &[char] = &[',', ' ', '\t', '\n'];
 
 static ANY: Text = text("a text", "…", values::any);
 static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
+static OTHER_JAIL: Text =
+    Text { separators: BLANKS, ..text("a jail's name", "sshd", values::jail_name) };
+static FACTOR: Text = Text {
+    numbers: true,
+    fractions: true,
+    separators: BLANKS,
+    ..text("a number above 0", "1.5", values::factor_form)
+};
+static FORMULA: Text = Text {
+    numbers: true,
+    fractions: true,
+    ..text("a formula", "ban.Time * (ban.Count + 1)", values::formula_form)
+};
 static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
 static MODE: Text = text("a mode", "aggressive", values::word);
 static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Meaning, guards};
+use super::{Meaning, guards, recidive};
 use crate::config::checked::JailSettings;
 use crate::config::error::{ConfigError, Place, Problem};
 use crate::config::filters::Found;
-use crate::config::keys::gaoler::JAIL;
+use crate::config::keys::gaoler::{FILE, JAIL};
 use crate::config::tree::{Entry, Node};
 use crate::config::values;
 use crate::config::view::{self, View};
@@ -61,7 +61,13 @@ impl Meaning<'_> {
             view: View::new(layers, JAIL),
         };
         let (found, filter) = self.filter(&draft)?;
-        let origin = self.origin(&draft, &found.definition.defaults);
+        let origin = if recidive::is_asked_for(&found) {
+            Some(self.bans(&draft, tree))
+        } else {
+            self.origin(&draft, &found.definition.defaults)
+        };
+        let (increment, widen) = (self.increment(&draft), self.widen(&draft));
+        let state = View::new(vec![tree], FILE).section("state");
         let scope = self.scope(&draft, &found.definition.defaults);
         self.advise(&draft);
         self.advise_of_guards(&draft);
@@ -83,6 +89,10 @@ impl Meaning<'_> {
             dry_run: view.flag("dry_run"),
             trusted_proxies: super::proxied::trusted(view),
             max_addresses: view.count("max_addresses"),
+            increment,
+            dbpurgeage: state.duration("dbpurgeage")?,
+            ipv6_prefix: u8::try_from(view.count("ipv6_prefix")).ok()?,
+            widen,
         })
     }
 
