@@ -16,6 +16,8 @@ bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share
 unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir := $(DESTDIR)$(SYSCONFDIR)/gaoler
+# So does firewalld look for sets and policies.
+firewalldir := $(DESTDIR)$(if $(filter /usr,$(PREFIX)),/usr/lib,$(SYSCONFDIR))/firewalld
 # polkit looks for rules under /usr and /etc alone.
 polkitdir := $(if $(filter /usr,$(PREFIX)),$(datadir),$(DESTDIR)$(SYSCONFDIR))/polkit-1/rules.d
 
@@ -38,6 +40,9 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -D -m 0644 packaging/20-httpd-logs.conf $(unitdir)/gaoler.service.d/20-httpd-logs.conf
 	install -D -m 0644 packaging/gaoler.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf
 	install -D -m 0644 packaging/45-gaoler.rules $(polkitdir)/45-gaoler.rules
+	install -d -m 0755 $(firewalldir)/ipsets $(firewalldir)/policies
+	install -m 0644 packaging/firewalld/ipsets/*.xml $(firewalldir)/ipsets/
+	install -m 0644 packaging/firewalld/policies/*.xml $(firewalldir)/policies/
 	install -d -m 0755 $(confdir) $(confdir)/conf.d $(confdir)/filters
 	install -d -m 0755 $(datadir)/gaoler/filters
 	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
@@ -59,6 +64,7 @@ ifeq ($(DESTDIR),)
 endif
 	rm -f $(bindir)/gaoler $(unitdir)/gaoler.service $(unitdir)/gaoler.service.d/20-httpd-logs.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(polkitdir)/45-gaoler.rules
+	rm -f $(firewalldir)/ipsets/gaoler[46]-{[0-9][0-9],net}.xml $(firewalldir)/policies/gaoler-{in,fwd}.xml
 	rm -rf $(datadir)/gaoler
 	-rmdir $(unitdir)/gaoler.service.d 2>/dev/null
 ifeq ($(DESTDIR),)

@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod daemon;
+mod provision;
 pub mod test;
 mod tree;
 mod value;
@@ -99,6 +100,8 @@ enum Verb {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Show, or with --apply make, the sets and policies that let firewalld hold many bans.
+    Provision(provision::ProvisionArgs),
     /// Have the daemon read its configuration again. Bans stay.
     Reload {
         #[command(flatten)]
@@ -189,6 +192,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
+        Verb::Provision(arguments) => provision::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),
         Verb::Completions { shell } => Ok(completions(shell)),

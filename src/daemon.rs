@@ -35,7 +35,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
@@ -47,7 +46,7 @@ use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
-use crate::config::checked::Enforcement;
+use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Order};
 use crate::jail::ban::JailName;
@@ -85,8 +84,6 @@ struct Daemon {
     guards: Guards,
     /// New bans of all jails together; `None`: however many.
     new_bans: Option<Recent>,
-    /// The networks of the host's own links.
-    on_link: Vec<IpNet>,
     /// Seeds the jails' dice.
     random: fastrand::Rng,
     standings: Standings,
@@ -95,6 +92,7 @@ struct Daemon {
     condition: Condition,
     backend: &'static str,
     stopping: bool,
+    on_stop: OnStop,
     reloading: Vec<calls::Reply>,
     sweep_due: Boot,
     overview_due: Option<Boot>,
@@ -118,10 +116,10 @@ struct Setting<'a> {
     config_path: PathBuf,
     dry_run: bool,
     frozen: Frozen,
+    on_stop: OnStop,
     enforcement: &'a Enforcement,
     guards: Guards,
     max_new_bans: Option<Rate>,
-    on_link: Vec<IpNet>,
     seed: u64,
     store: Option<Store>,
     orders: mpsc::UnboundedSender<Order>,
@@ -147,7 +145,6 @@ impl Daemon {
             orphans: Vec::new(),
             guards: setting.guards,
             new_bans: setting.max_new_bans.map(Recent::new),
-            on_link: setting.on_link,
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
@@ -155,6 +152,7 @@ impl Daemon {
             condition: Condition::Absent,
             backend,
             stopping: false,
+            on_stop: setting.on_stop,
             reloading: Vec::new(),
             sweep_due: Boot::default(),
             overview_due: None,
@@ -178,9 +176,8 @@ impl Daemon {
             Event::Firewall(report) => self.on_report(report, now),
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
-            Event::Addresses { own, gateways } => self.on_addresses(own, gateways, now),
+            Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
-            Event::OnLink(on_link) => self.on_links(on_link),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}
@@ -254,13 +251,6 @@ impl Daemon {
             running.metrics.tracking(running.jail.windows().len());
         }
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
-    }
-
-    fn on_links(&mut self, on_link: Vec<IpNet>) {
-        for running in &mut self.jails {
-            running.jail.set_on_link(&on_link);
-        }
-        self.on_link = on_link;
     }
 
     /// The pages are to be told; soon, not at each of many changes.

@@ -3,19 +3,12 @@
 //! One task drives one firewall, one call at a time. The daemon sends it [`order::Order`]s and
 //! hears [`order::Report`]s; it never waits for it.
 //!
-//! [`plan`] decides and is pure, as are its parts: [`rule`] is one rule and its text, [`desired`]
-//! what should be, [`reconcile`] what is and the steps between, [`fault`] what an error means.
-//! [`firewalld`] makes the calls; [`watch`] stands in where nothing is enforced.
+//! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`watch`] stands in where nothing is
+//! enforced. [`order`] is what all of them are asked and answer.
 
-pub mod call;
-pub mod desired;
-pub mod fault;
-mod firewalld;
+pub mod firewalld;
 pub mod order;
-pub mod plan;
-mod proxy;
-pub mod reconcile;
-pub mod rule;
+pub mod shard;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -42,7 +35,7 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
 pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
         Enforcement::None => &[],
-        Enforcement::Firewalld(_) => &call::OPERATIONS,
+        Enforcement::Firewalld(_) => &firewalld::call::OPERATIONS,
         Enforcement::Nftables(_) => &[],
     }
 }

@@ -131,9 +131,9 @@ pub struct Jail {
     networks: Windows,
     prefixes: Prefixes,
     ledger: Ledger,
-    breaker: Breaker,
     book: Book,
     random: fastrand::Rng,
+    breaker: Breaker,
 }
 
 impl Jail {
@@ -146,10 +146,10 @@ impl Jail {
             ignore,
             windows: Windows::new(policy.max_addresses),
             networks: Windows::new(policy.max_addresses),
-            prefixes: Prefixes::new(policy.ipv6_prefix.max(policy.floors.ipv6)),
+            prefixes: Prefixes::new(ipv6_prefix(&policy)),
             ledger: Ledger::default(),
-            breaker: Breaker::new(policy.max_new_bans),
             book: Book::new(policy.max_addresses),
+            breaker: Breaker::new(policy.max_new_bans),
             random: fastrand::Rng::with_seed(0),
             policy,
         }
@@ -168,7 +168,7 @@ impl Jail {
         self.windows.set_cap(policy.max_addresses);
         self.networks.set_cap(policy.max_addresses);
         self.book.set_cap(policy.max_addresses);
-        self.prefixes.set_ipv6(policy.ipv6_prefix.max(policy.floors.ipv6));
+        self.prefixes.set_ipv6(ipv6_prefix(&policy));
         self.policy = policy;
     }
 
@@ -182,12 +182,9 @@ impl Jail {
             own: if_asked(self.policy.ignoreself, &guards.own),
             gateways: guards.gateways.clone(),
             sessions: if_asked(self.policy.ignoresessions, &guards.sessions),
+            on_link: guards.on_link.clone(),
         });
-    }
-
-    /// Learns the networks of the host's own links, where an IPv6 host is banned alone.
-    pub fn set_on_link(&mut self, on_link: &[IpNet]) {
-        self.prefixes.set_on_link(on_link);
+        self.prefixes.set_on_link(&guards.on_link);
     }
 
     /// Bans on an operator's word. `bantime` replaces the jail's own. A network that holds bans
@@ -219,6 +216,24 @@ impl Jail {
         !self.forbids(&ban) && self.ledger.restore(ban, now)
     }
 
+    /// Whether a ban must not be: it would hit an address that is never banned, it is too wide, or
+    /// the jail banned a network by itself that is one of our own links now.
+    #[must_use]
+    pub fn forbids(&self, ban: &Ban) -> bool {
+        let address = &ban.key.address;
+        self.ignore.overlap(address).is_some()
+            || !self.policy.floors.allow(address)
+            || self.is_of_link(ban)
+    }
+
+    /// Whether the jail banned a network by itself that is one of our own links now.
+    #[must_use]
+    pub fn is_of_link(&self, ban: &Ban) -> bool {
+        let address = &ban.key.address;
+        let by_itself = ban.origin == BanOrigin::Detected && !is_host(address);
+        by_itself && self.prefixes.meets_link(address)
+    }
+
     /// Only watches from now on, if it has a breaker at all; says whether it does.
     pub fn trip(&mut self, since: Timestamp) -> bool {
         self.breaker.trip(since)
@@ -227,17 +242,6 @@ impl Jail {
     /// Bans again. Returns how its breaker was open; `None` if it was not.
     pub fn resume(&mut self) -> Option<Open> {
         self.breaker.resume()
-    }
-
-    /// Whether a ban must not be: it would hit an address that is never banned, it is too wide, or
-    /// the jail banned a network by itself that is one of our own links now.
-    #[must_use]
-    pub fn forbids(&self, ban: &Ban) -> bool {
-        let address = &ban.key.address;
-        let by_itself = ban.origin == BanOrigin::Detected && !is_host(address);
-        self.ignore.overlap(address).is_some()
-            || !self.policy.floors.allow(address)
-            || (by_itself && self.prefixes.meets_link(address))
     }
 
     /// Takes up the failures that an earlier run counted; those that can no longer count go with
@@ -339,6 +343,11 @@ impl Jail {
     }
 }
 
+/// How much of an IPv6 address names the attacker, where no ban may be wider than the floor.
+fn ipv6_prefix(policy: &Policy) -> u8 {
+    policy.ipv6_prefix.max(policy.floors.ipv6)
+}
+
 fn is_host(address: &IpNet) -> bool {
     address.prefix_len() == address.max_prefix_len()
 }
@@ -380,6 +389,7 @@ mod tests {
             own: vec!["192.0.2.16".parse().unwrap()],
             gateways: vec!["192.0.2.1".parse().unwrap()],
             sessions: vec!["192.0.2.99".parse().unwrap()],
+            on_link: Vec::new(),
         });
         jail
     }
@@ -457,6 +467,7 @@ mod tests {
             own: vec!["192.0.2.16".parse().unwrap()],
             gateways: vec!["192.0.2.1".parse().unwrap()],
             sessions: vec!["192.0.2.99".parse().unwrap()],
+            on_link: Vec::new(),
         });
         check(&mut jail, "192.0.2.16", &[(0, 0)], &["counted"]);
         check(&mut jail, "192.0.2.99", &[(0, 0)], &["counted"]);

@@ -8,6 +8,7 @@ use super::ask::print;
 use crate::config;
 use crate::config::checked::{Config, Enforcement, JailSettings};
 use crate::config::duration;
+use crate::jail::scope::Scope;
 use crate::record::origin::Origin;
 
 /// How many bans of an address are shown, where each is longer than the one before.
@@ -89,13 +90,7 @@ fn describe(jail: &JailSettings) -> Vec<String> {
     let threshold = jail.threshold;
     let bantime =
         jail.bantime.map_or_else(|| "for ever".to_owned(), |time| format!("for {time:#}"));
-    let ports: Vec<String> = jail.scope.ports.iter().map(ToString::to_string).collect();
-    let protocols: Vec<&str> = jail.scope.protocols.iter().map(|p| p.as_str()).collect();
-    let scope = if ports.is_empty() {
-        "every port".to_owned()
-    } else {
-        format!("{} port {}", protocols.join("/"), ports.join(", "))
-    };
+    let scope = scope(&jail.scope);
     let mut lines = vec![
         format!(
             "jail {}: filter {}, {} patterns",
@@ -127,4 +122,15 @@ fn growth(jail: &JailSettings) -> Option<String> {
         format!(", and by chance up to {rndtime} more")
     });
     Some(format!("  its next bans last {}, …{}", first.join(", "), random.unwrap_or_default()))
+}
+
+/// What a ban refuses, in words.
+pub(super) fn scope(scope: &Scope) -> String {
+    let ports: Vec<String> = scope.ports.iter().map(ToString::to_string).collect();
+    let protocols: Vec<&str> = scope.protocols.iter().map(|p| p.as_str()).collect();
+    if ports.is_empty() {
+        "every port".to_owned()
+    } else {
+        format!("{} port {}", protocols.join("/"), ports.join(", "))
+    }
 }

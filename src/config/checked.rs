@@ -27,6 +27,8 @@ pub struct Config {
     pub enforcement: Enforcement,
     /// How many new bans of all jails together are too many; `None`: however many.
     pub max_new_bans: Option<Rate>,
+    /// What a stop does to the bans in force.
+    pub on_stop: OnStop,
     /// The state database.
     pub state: PathBuf,
     /// The control socket.
@@ -89,6 +91,16 @@ pub enum Enforcement {
     Firewalld(Firewalld),
     /// By a table of our own in the kernel.
     Nftables(Nftables),
+}
+
+/// What a stop does to the bans in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStop {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are taken out of the firewall; a start puts them back.
+    Remove,
 }
 
 /// How firewalld is used.

@@ -19,13 +19,18 @@ use crate::telemetry::news;
 /// How often addresses and gateways are looked up again.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// The host's own addresses and its gateways; who is logged in is asked elsewhere.
+/// The host's own addresses, its links and its gateways; who is logged in is asked elsewhere.
 ///
 /// # Errors
 ///
 /// Fails if the kernel cannot be asked; the unit must allow `AF_NETLINK`.
 pub(super) fn look() -> std::io::Result<Guards> {
-    Ok(Guards { own: addresses::own()?, gateways: gateways::default()?, sessions: Vec::new() })
+    Ok(Guards {
+        own: addresses::own()?,
+        gateways: gateways::default()?,
+        sessions: Vec::new(),
+        on_link: addresses::on_link()?,
+    })
 }
 
 /// Looks them up again and again; an address may come with a link.
@@ -33,12 +38,9 @@ pub(super) fn watch(events: mpsc::Sender<Event>) {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(INTERVAL).await;
-            let all = || Ok::<_, std::io::Error>((look()?, addresses::on_link()?));
-            match tokio::task::spawn_blocking(all).await {
-                Ok(Ok((Guards { own, gateways, .. }, on_link))) => {
-                    if events.send(Event::Addresses { own, gateways }).await.is_err()
-                        || events.send(Event::OnLink(on_link)).await.is_err()
-                    {
+            match tokio::task::spawn_blocking(look).await {
+                Ok(Ok(guards)) => {
+                    if events.send(Event::Addresses(guards)).await.is_err() {
                         return;
                     }
                 }
@@ -52,10 +54,10 @@ pub(super) fn watch(events: mpsc::Sender<Event>) {
 }
 
 impl Daemon {
-    /// The host's own addresses and gateways, looked up again.
-    pub(super) fn on_addresses(&mut self, own: Vec<IpAddr>, gateways: Vec<IpAddr>, now: Moment) {
+    /// The host's own addresses, links and gateways, looked up again.
+    pub(super) fn on_addresses(&mut self, guards: Guards, now: Moment) {
         let sessions = self.guards.sessions.clone();
-        self.guard(Guards { own, gateways, sessions }, now);
+        self.guard(Guards { sessions, ..guards }, now);
     }
 
     /// Where administrators are logged in from now.
@@ -75,7 +77,8 @@ impl Daemon {
                 if let Some(reason) = reason {
                     news::guarded(key, reason);
                 }
-                reason.is_some()
+                let ban = jail.ledger().get(&key.address);
+                reason.is_some() || ban.is_some_and(|ban| jail.is_of_link(ban))
             });
         }
     }

@@ -67,6 +67,7 @@ impl Daemon {
         if self.new_bans.as_ref().map(Recent::rate) != config.max_new_bans {
             self.new_bans = config.max_new_bans.map(Recent::new);
         }
+        self.on_stop = config.on_stop;
         self.remove_jails(&config.jails, now);
         for settings in &config.jails {
             match self.index(&settings.name) {
@@ -108,7 +109,6 @@ impl Daemon {
         let totals = self.totals.get(&settings.name).copied().unwrap_or_default();
         let mut running = RunningJail::new(settings, totals, self.backend, &self.metrics);
         running.jail.set_guards(&self.guards);
-        running.jail.set_on_link(&self.on_link);
         running.jail.seed(self.random.u64(..));
         let place = self.jails.partition_point(|other| other.name() < running.name());
         self.jails.insert(place, running);

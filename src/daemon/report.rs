@@ -30,6 +30,7 @@ impl Daemon {
                 news::reconciled(trigger, missing, unexpected);
             }
             Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),
+            Report::MadePermanent { count, remedy } => news::made_permanent(count, &remedy),
             Report::Coverage(coverage) => tracing::info!(?coverage, "what a ban stops"),
             Report::Refused { jail, ipv6, packets, bytes } => {
                 tracing::debug!(%jail, ipv6, packets, bytes, "refused");

@@ -20,8 +20,8 @@ impl Daemon {
             self.add_jail(settings.clone());
         }
         self.take_up_windows(saved.windows);
-        self.take_up_breakers(saved.breakers, now);
         self.take_up_past(&saved.past, &saved.bans);
+        self.take_up_breakers(saved.breakers, now);
         let mut desired = Vec::new();
         for ban in saved.bans {
             let key = ban.key.clone();
@@ -72,6 +72,6 @@ fn withheld(running: &RunningJail, ban: &Ban) -> Option<Withheld> {
     if running.settings.dry_run {
         return Some(Withheld::DryRun);
     }
-    let guarded = running.jail.forbids(ban).then_some(Withheld::Guard);
-    running.jail.ignores(&ban.key.address).map(Withheld::from).or(guarded)
+    let ignored = running.jail.ignores(&ban.key.address).map(Withheld::from);
+    ignored.or(running.jail.forbids(ban).then_some(Withheld::Guard))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::frozen::Frozen;
-use super::{Daemon, Setting, addresses, channels, clock, guards, notify, sessions};
+use super::{Daemon, Setting, channels, clock, guards, notify, sessions};
 use crate::config::checked::{Config, Enforcement};
 use crate::control::access::{ADMIN_GROUP, Access};
 use crate::control::server;
@@ -80,10 +80,10 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         frozen: Frozen::of(&config),
         config_path: options.config_path,
         dry_run: options.dry_run,
+        on_stop: config.on_stop,
         enforcement: &enforcement,
         guards,
         max_new_bans: config.max_new_bans,
-        on_link: addresses::on_link().map_err(StartError::Addresses)?,
         seed: fastrand::u64(..),
         store,
         orders,

@@ -1,6 +1,6 @@
 //! What the daemon asks of the firewall, and what it hears back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -37,6 +37,8 @@ pub enum Order {
     Enforce(Demand),
     /// This ban must not be in force. Other bans may still need its rule.
     Release(BanKey),
+    /// These are the jails, and what a ban of each refuses: for what is said of the backend.
+    Jails(BTreeMap<JailName, Scope>),
     /// Look now whether all is as it should be.
     Look,
     /// Do what was asked so far, then end; bans stay.
@@ -86,8 +88,8 @@ pub enum Report {
     Condition(Condition),
     /// A comparison of what is with what should be has ended well.
     Reconciled {
-        /// What started it: `start`, `owner`, `reloaded`, `panic_off`, `zones`, `rule_removed`,
-        /// `retry`, `asked`, `periodic`.
+        /// What started it: `start`, `owner`, `reloaded`, `panic_off`, `zones`, `policies`,
+        /// `rule_removed`, `entry_removed`, `retry`, `asked`, `periodic`.
         trigger: &'static str,
         /// Rules that were missing and have been put back.
         missing: u64,
@@ -100,6 +102,13 @@ pub enum Report {
         used: u64,
         /// At most.
         limit: u64,
+    },
+    /// Somebody made rules or entries of ours permanent; they outlive their bans at each reload.
+    MadePermanent {
+        /// How many came back.
+        count: u64,
+        /// The command that removes the first of them for good.
+        remedy: String,
     },
     /// What a ban stops, as the backend works now; said when it is known and when it changes.
     Coverage(Coverage),

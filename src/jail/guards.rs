@@ -17,6 +17,8 @@ pub struct Guards {
     pub gateways: Vec<IpAddr>,
     /// Those that administrators are logged in from, which matter to jails with `ignoresessions`.
     pub sessions: Vec<IpAddr>,
+    /// The networks of its own links, in which an IPv6 host is banned alone and no ban is widened.
+    pub on_link: Vec<IpNet>,
 }
 
 /// The shortest prefixes that may be banned.

@@ -141,6 +141,7 @@ mod tests {
             own: vec!["192.0.2.16".parse().unwrap()],
             gateways: vec!["192.0.2.1".parse().unwrap()],
             sessions: vec!["2001:db8:3::9".parse().unwrap()],
+            on_link: Vec::new(),
         });
         assert_eq!(list.overlap(&network.parse().unwrap()), expected, "{network}");
     }

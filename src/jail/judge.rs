@@ -107,7 +107,7 @@ mod tests {
     use crate::jail::ban::JailName;
     use crate::jail::bantime::formula::Formula;
     use crate::jail::bantime::{Growth, Increment};
-    use crate::jail::guards::Floors;
+    use crate::jail::guards::{Floors, Guards};
     use crate::jail::widen::Widening;
     use crate::jail::window::Threshold;
     use crate::moment::Boot;
@@ -148,7 +148,8 @@ mod tests {
 
     fn jail(policy: Policy) -> Jail {
         let mut jail = Jail::new(JailName::new("sshd"), policy);
-        jail.set_on_link(&[net("2001:db8:0:2::/64"), net("198.51.100.0/24")]);
+        let on_link = vec![net("2001:db8:0:2::/64"), net("198.51.100.0/24")];
+        jail.set_guards(&Guards { on_link, ..Guards::default() });
         jail
     }
 
@@ -162,8 +163,8 @@ mod tests {
                 Verdict::Stale => "stale".to_owned(),
                 Verdict::Counted => "counted".to_owned(),
                 Verdict::AlreadyBanned => "already".to_owned(),
-                Verdict::Withheld { .. } => "withheld".to_owned(),
                 Verdict::Banned(ban) => ban.key.address.to_string(),
+                Verdict::Withheld { .. } => "withheld".to_owned(),
             }
         });
         assert_eq!(verdicts.collect::<Vec<_>>(), expected);

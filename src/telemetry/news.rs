@@ -138,6 +138,16 @@ pub fn reconciled(trigger: &str, missing: u64, unexpected: u64) {
     }
 }
 
+/// Somebody made bans permanent in the firewall's own configuration.
+pub fn made_permanent(count: u64, remedy: &str) {
+    tracing::warn!(
+        count,
+        "{count} rules of gaoler's were made permanent (firewall-cmd --runtime-to-permanent?): they \
+         come back at each reload of firewalld, and gaoler removes them at run time only. Remove \
+         them for good, such as by: {remedy}"
+    );
+}
+
 /// The store works again, or does not.
 pub fn store(trouble: Option<&str>) {
     match trouble {

@@ -62,6 +62,7 @@ const TESTS: &[Test] = &[
     ("restart::kill_9_keeps_bans", restart::kill_9_keeps_bans),
     ("restart::failures_before_it_count", restart::failures_before_it_count),
     ("restart::removes_what_expired_while_down", restart::expired_while_down),
+    ("restart::leaves_nothing_where_told_to", restart::leaves_nothing_where_told_to),
     ("firewall::reload_is_healed", firewall::reload_is_healed),
     ("firewall::restart_is_healed", firewall::restart_is_healed),
     ("firewall::absence_is_waited_out", firewall::absence_is_waited_out),

@@ -48,6 +48,14 @@ const ENFORCEMENT: Keys = &[&[
     )
     .or("1000/1m"),
     Key::new("widest", Kind::Section(WIDEST), "The widest networks that may be banned."),
+    Key::new(
+        "on_stop",
+        Kind::Choice(&[Choice::now("keep"), Choice::now("remove")]),
+        "What a stop does to the bans in force. `keep`: they stay, and a restart leaves no gap. \
+         `remove`: nothing of gaoler's is left in the firewall; the next start puts back what has \
+         not ended by then.",
+    )
+    .or("keep"),
 ]];
 
 const WIDEST: Keys = &[&[

@@ -48,7 +48,8 @@ async fn an_address_or_gateway_that_comes_lifts_its_ban_unless_told_not_to() {
     stage.kept().await;
     stage.ordered();
     let (own, gateways) = (addresses(&["203.0.113.5"]), addresses(&["203.0.113.6"]));
-    stage.turn(Event::Addresses { own, gateways }).kept().await;
+    let guards = Guards { own, gateways, ..Guards::default() };
+    stage.turn(Event::Addresses(guards)).kept().await;
     let mut ordered = stage.ordered();
     ordered.sort();
     let expected = [

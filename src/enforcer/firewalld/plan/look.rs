@@ -1,0 +1,304 @@
+//! A look: whether firewalld works, which zones and sets there are, and what of ours each holds.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::{Found, Plan};
+use crate::enforcer::firewalld::call::{Answer, Call};
+use crate::enforcer::firewalld::element::{Holder, Zone};
+use crate::enforcer::firewalld::fault::Fault;
+use crate::enforcer::firewalld::provided::Provided;
+use crate::enforcer::firewalld::provision::Policy;
+use crate::enforcer::firewalld::reconcile::Drift;
+use crate::enforcer::shard::SetName;
+use crate::moment::Moment;
+
+/// What is to be said of a firewalld whose reload failed half way: it answers, claims to run, has
+/// lost its zones, and drops every new connection.
+const HALF_DEAD: &str = "firewalld answers and its default zone is gone, as after a reload that \
+failed half way; new connections may be dropped. Run `firewall-cmd --reload` until it prints \
+success, or restart firewalld";
+
+/// How the names of our policies begin.
+const OURS: &str = "gaoler";
+
+/// A look under way.
+#[derive(Debug)]
+pub(super) struct Look {
+    stage: Stage,
+    default: Zone,
+    active: Vec<Zone>,
+    pub(super) zones: Vec<Zone>,
+    /// Every set's name.
+    pub(super) sets: Vec<String>,
+    /// Our policies that are still to be read.
+    unread: VecDeque<String>,
+    policies: Vec<Policy>,
+    /// The zones and sets that are still to be listed.
+    unlisted: VecDeque<Holder>,
+    /// Whether something may have gone since it began.
+    pub(super) outdated: bool,
+}
+
+/// What to ask next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Default,
+    Panic,
+    Active,
+    Zones,
+    Canary,
+    CanaryGone,
+    Sets,
+    Policies,
+    Policy,
+    List,
+}
+
+impl Look {
+    fn new() -> Self {
+        Self {
+            stage: Stage::Default,
+            default: "".into(),
+            active: Vec::new(),
+            zones: Vec::new(),
+            sets: Vec::new(),
+            unread: VecDeque::new(),
+            policies: Vec::new(),
+            unlisted: VecDeque::new(),
+            outdated: false,
+        }
+    }
+
+    /// The next call.
+    pub(super) fn call(&self) -> Call {
+        match self.stage {
+            Stage::Default => Call::DefaultZone,
+            Stage::Panic => Call::PanicMode,
+            Stage::Active => Call::ActiveZones,
+            Stage::Zones => Call::Zones,
+            Stage::Canary => Call::Canary(self.default.clone()),
+            Stage::CanaryGone => Call::CanaryGone(self.default.clone()),
+            Stage::Sets => Call::Sets,
+            Stage::Policies => Call::Policies,
+            Stage::Policy => {
+                Call::Policy(self.unread.front().expect("the last one ends the stage").clone())
+            }
+            Stage::List => {
+                Call::List(self.unlisted.front().expect("a look ends with the last").clone())
+            }
+        }
+    }
+
+    /// The zones in which bans must be in force.
+    fn zones_in_use(&self, configured: Option<&[Zone]>) -> Vec<Zone> {
+        let zones: BTreeSet<Zone> = match configured {
+            Some(zones) => zones.iter().filter(|z| self.zones.contains(z)).cloned().collect(),
+            // Some versions leave the default zone out when nothing is bound to it.
+            None => self.active.iter().chain([&self.default]).cloned().collect(),
+        };
+        zones.into_iter().collect()
+    }
+}
+
+impl Plan {
+    pub(super) fn begin_look(&mut self, trigger: &'static str) {
+        self.due = None;
+        self.setbacks.begin();
+        self.one_by_one.clear();
+        self.look = Some(Look::new());
+        // What an abandoned look found is still to be reported, under its own name.
+        let nothing = Found { trigger, drift: Drift::default() };
+        self.found.get_or_insert(nothing);
+    }
+
+    /// Takes what came of a look's call.
+    pub(super) fn looked(&mut self, call: &Call, result: Result<Answer, Fault>, now: Moment) {
+        if self.look.as_ref().is_none_or(|look| look.call() != *call) {
+            return; // Of a look that was abandoned.
+        }
+        match result {
+            Ok(answer) => self.answered(call, answer, now),
+            // An earlier canary was left there, or somebody was faster.
+            Err(Fault::AlreadySo) => self.answered(call, Answer::Done, now),
+            Err(fault) => self.look_failed(call, &fault, now),
+        }
+    }
+
+    fn answered(&mut self, call: &Call, answer: Answer, now: Moment) {
+        match (call, answer) {
+            (Call::DefaultZone, Answer::Zone(zone)) => self.advance(Stage::Panic, |look| {
+                look.default = zone;
+            }),
+            (Call::PanicMode, Answer::Panic(false)) => self.advance(Stage::Active, |_| {}),
+            (Call::PanicMode, Answer::Panic(true)) => self.suffer(&Fault::Panic, now.boot),
+            (Call::ActiveZones, Answer::Zones(zones)) => self.advance(Stage::Zones, |look| {
+                look.active = zones;
+            }),
+            (Call::Zones, Answer::Zones(zones)) => self.zones_are(zones, now),
+            (Call::Canary(_), Answer::Done) => self.advance(Stage::CanaryGone, |_| {}),
+            (Call::CanaryGone(_), Answer::Done) => self.advance(Stage::Sets, |_| {}),
+            (Call::Sets, Answer::Names(sets)) => self.sets_are(sets, now),
+            (Call::Policies, Answer::Names(names)) => self.policies_are(names, now),
+            (Call::Policy(_), Answer::Policy(policy)) => self.policy_is(Some(policy), now),
+            (Call::List(holder), Answer::Texts(texts)) => self.listed(holder, &texts, now),
+            (call, answer) => unreachable!("{call:?} answered {answer:?}"),
+        }
+    }
+
+    fn advance(&mut self, stage: Stage, learn: impl FnOnce(&mut Look)) {
+        if let Some(look) = &mut self.look {
+            learn(look);
+            look.stage = stage;
+        }
+    }
+
+    fn zones_are(&mut self, zones: Vec<Zone>, now: Moment) {
+        let default = self.look.as_ref().map(|look| &look.default);
+        if default.is_none_or(|default| !zones.contains(default)) {
+            return self.break_down_bare(HALF_DEAD, now.boot);
+        }
+        self.advance(Stage::Canary, |look| look.zones = zones);
+    }
+
+    fn sets_are(&mut self, sets: Vec<String>, now: Moment) {
+        let sets: Vec<String> =
+            sets.into_iter().filter(|name| SetName::ours(name).is_some()).collect();
+        let serving = self.means.wants_sets() && !sets.is_empty();
+        self.advance(Stage::Policies, |look| look.sets = sets);
+        if !serving {
+            self.settle(now);
+        }
+    }
+
+    fn policies_are(&mut self, names: Vec<String>, now: Moment) {
+        let unread: VecDeque<String> =
+            names.into_iter().filter(|name| name.starts_with(OURS)).collect();
+        let none = unread.is_empty();
+        self.advance(Stage::Policy, |look| look.unread = unread);
+        if none {
+            self.settle(now);
+        }
+    }
+
+    /// Takes a policy; `None`: it is gone since.
+    fn policy_is(&mut self, policy: Option<Policy>, now: Moment) {
+        let Some(look) = &mut self.look else { return };
+        look.unread.pop_front();
+        look.policies.extend(policy);
+        if look.unread.is_empty() {
+            self.settle(now);
+        }
+    }
+
+    /// Decides where and how bans must be in force, and what to list.
+    fn settle(&mut self, now: Moment) {
+        let Some(look) = &mut self.look else { return };
+        let zones = look.zones_in_use(self.configured.as_deref());
+        let provided = Provided::of(&look.sets, &look.policies);
+        let names = look.sets.iter().filter_map(|name| SetName::ours(name)).map(Holder::Set);
+        let exist: BTreeSet<Holder> =
+            look.zones.iter().cloned().map(Holder::Zone).chain(names).collect();
+        self.placed.forget_except(|holder| exist.contains(holder));
+        if zones.is_empty() {
+            let why = self.no_such_zones();
+            return self.break_down(why, now.boot);
+        }
+        let moved = zones != self.zones;
+        if moved {
+            self.warn_of_missing_zones();
+            self.zones = zones;
+        }
+        // Both must be taken: no `||`.
+        if self.means.learn(provided) | moved {
+            self.rework();
+        }
+        let unlisted = exist.into_iter().filter(|holder| self.is_to_be_listed(holder)).collect();
+        self.advance(Stage::List, |look| look.unlisted = unlisted);
+    }
+
+    /// All at first, since an earlier run may have left something anywhere, and after a reload.
+    /// Later the sets, and the zones that hold something or should.
+    fn is_to_be_listed(&self, holder: &Holder) -> bool {
+        let used = match holder {
+            Holder::Zone(zone) => {
+                let holds = self.placed.knows(holder) && !self.placed.is_empty(holder);
+                holds || self.zones.contains(zone)
+            }
+            Holder::Set(_) => true,
+        };
+        used || !self.adopted || self.leftovers.is_fresh()
+    }
+
+    /// A misspelt zone is enforced nowhere, and the others still are.
+    fn warn_of_missing_zones(&self) {
+        let zones = self.look.iter().flat_map(|look| &look.zones).collect::<Vec<_>>();
+        let configured = self.configured.iter().flatten();
+        for zone in configured.filter(|zone| !zones.contains(zone)) {
+            tracing::warn!(
+                zone = &**zone,
+                "firewalld has no such zone: see enforcement.firewalld.zones"
+            );
+        }
+    }
+
+    fn no_such_zones(&self) -> String {
+        let configured = self.configured.as_deref().unwrap_or_default().join(", ");
+        let all = self.look.as_ref().map(|look| look.zones.join(", ")).unwrap_or_default();
+        format!(
+            "firewalld has none of the zones in enforcement.firewalld.zones ({configured}); it has {all}"
+        )
+    }
+
+    fn listed(&mut self, holder: &Holder, texts: &[String], now: Moment) {
+        let expected = !self.adopted;
+        let before: Vec<_> = if self.leftovers.is_fresh() {
+            self.placed.elements(holder).collect()
+        } else {
+            Vec::new()
+        };
+        let drift = self.placed.see(holder, texts, &self.desired, &self.zones, expected);
+        if let Some(found) = &mut self.found {
+            found.drift.missing += drift.missing;
+            found.drift.unexpected += drift.unexpected;
+        }
+        if self.leftovers.is_fresh() {
+            let before: std::collections::HashMap<_, _> = before.into_iter().collect();
+            for (element, _) in self.placed.elements(holder) {
+                self.leftovers.found(holder, element, before.get(&element).copied());
+            }
+        }
+        self.listing_done(now);
+    }
+
+    /// Goes on to the next, or to what is to be done.
+    fn listing_done(&mut self, now: Moment) {
+        let Some(look) = &mut self.look else { return };
+        look.unlisted.pop_front();
+        if look.unlisted.is_empty() {
+            self.in_doubt &= look.outdated;
+            self.look = None;
+            self.adopted = true;
+            self.compare(now);
+        }
+    }
+
+    fn look_failed(&mut self, call: &Call, fault: &Fault, now: Moment) {
+        match (call, fault) {
+            (Call::List(holder), Fault::Missing(_)) => {
+                // It went away since; what needs it is enforced otherwise after another look.
+                self.placed.forget(holder);
+                self.falter(now.boot);
+                self.listing_done(now);
+            }
+            (Call::Policy(_), Fault::Missing(_)) => self.policy_is(None, now),
+            (_, Fault::Panic | Fault::Unauthorized(_) | Fault::Silent | Fault::Flushed(_)) => {
+                self.suffer(fault, now.boot);
+            }
+            // The kernel takes nothing, whatever firewalld holds.
+            (Call::Canary(_) | Call::CanaryGone(_), Fault::Unknown(_)) => {
+                self.break_down_bare(&fault.to_string(), now.boot);
+            }
+            (_, fault) => self.break_down(fault.to_string(), now.boot),
+        }
+    }
+}
