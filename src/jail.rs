@@ -233,7 +233,6 @@ impl Jail {
         let by_itself = ban.origin == BanOrigin::Detected && !is_host(address);
         by_itself && self.prefixes.meets_link(address)
     }
-
     /// Only watches from now on, if it has a breaker at all; says whether it does.
     pub fn trip(&mut self, since: Timestamp) -> bool {
         self.breaker.trip(since)

@@ -86,6 +86,18 @@ fn described(jail: &JailSettings) -> String {
     )
 }
 
+/// How long and how wide the jail bans, where that is out of the ordinary.
+fn policy(jail: &JailSettings) -> String {
+    let mut out = String::new();
+    if let Some(increment) = &jail.increment {
+        let _ = writeln!(out, "  {increment:?}, purged after {}", jail.dbpurgeage);
+    }
+    if jail.ipv6_prefix != 64 || jail.widen.is_some() {
+        let _ = writeln!(out, "  IPv6 /{}, {:?}", jail.ipv6_prefix, jail.widen);
+    }
+    out
+}
+
 /// What guards against banning too many: what differs from the defaults.
 fn guarded(config: &Config) -> String {
     let shown = |rate: Option<Rate>| rate.map_or("off".to_owned(), |rate| rate.to_string());
@@ -106,18 +118,6 @@ fn guarded(config: &Config) -> String {
         if jail.floors != Floors::default() {
             let _ = writeln!(out, "jail {} {:?}", jail.name, jail.floors);
         }
-    }
-    out
-}
-
-/// How long and how wide the jail bans, where that is out of the ordinary.
-fn policy(jail: &JailSettings) -> String {
-    let mut out = String::new();
-    if let Some(increment) = &jail.increment {
-        let _ = writeln!(out, "  {increment:?}, purged after {}", jail.dbpurgeage);
-    }
-    if jail.ipv6_prefix != 64 || jail.widen.is_some() {
-        let _ = writeln!(out, "  IPv6 /{}, {:?}", jail.ipv6_prefix, jail.widen);
     }
     out
 }

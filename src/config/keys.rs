@@ -7,6 +7,7 @@
 pub(super) mod filter;
 pub(super) mod foreign;
 pub(super) mod gaoler;
+mod policy;
 
 /// One key.
 #[derive(Debug)]

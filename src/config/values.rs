@@ -155,6 +155,24 @@ pub(super) fn network_form(text: &str) -> Result<(), String> {
     network(text).map(|_| ())
 }
 
+/// A number that something is multiplied by.
+pub(super) fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        _ => Err("is not a number above 0; write for example `2` or `1.5`".to_owned()),
+    }
+}
+
+/// As [`factor`], for the table.
+pub(super) fn factor_form(text: &str) -> Result<(), String> {
+    factor(text).map(|_| ())
+}
+
+/// A formula of [`crate::jail::bantime`], for the table.
+pub(super) fn formula_form(text: &str) -> Result<(), String> {
+    text.parse::<Formula>().map(|_| ()).map_err(|error| error.to_string())
+}
+
 /// More would be kept for each jail than a breaker is worth.
 const MOST_NEW_BANS: usize = 100_000;
 
@@ -194,24 +212,6 @@ pub(super) fn logformat(text: &str) -> Result<(), String> {
             .map_err(|error| format!("is not a log format that can be read: {error}")),
         _ => Ok(()),
     }
-}
-
-/// A number that something is multiplied by.
-pub(super) fn factor(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
-        _ => Err("is not a number above 0; write for example `2` or `1.5`".to_owned()),
-    }
-}
-
-/// As [`factor`], for the table.
-pub(super) fn factor_form(text: &str) -> Result<(), String> {
-    factor(text).map(|_| ())
-}
-
-/// A formula of [`crate::jail::bantime`], for the table.
-pub(super) fn formula_form(text: &str) -> Result<(), String> {
-    text.parse::<Formula>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Where to listen; `None` for `off`.

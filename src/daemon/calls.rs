@@ -158,7 +158,7 @@ impl Daemon {
         };
         let mut keys = HashSet::new();
         let mut changed = Changed::default();
-        for index in jails {
+        for &index in &jails {
             let addresses =
                 if request.all { self.all_of(index, now) } else { request.addresses.clone() };
             for address in addresses {
@@ -167,7 +167,12 @@ impl Daemon {
                     changed.notes.extend(lifted_for(&address, &ban.key));
                     keys.insert(ban.key);
                 }
-                changed.problems.extend(wider(jail, &address));
+            }
+        }
+        // Only now: one of the addresses may have been the network that holds another.
+        for address in &request.addresses {
+            for running in jails.iter().map(|&index| &self.jails[index]) {
+                changed.problems.extend(wider(&running.jail, address));
             }
         }
         changed.changed = keys.len() as u64;

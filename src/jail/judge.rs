@@ -220,6 +220,15 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_led_to_a_ban_of_the_network_is_spent() {
+        let mut jail = jail(Policy { bantime: Some(seconds(5)), ..policy() });
+        check(&mut jail, &["2001:db8::1", "2001:db8::2"], &["counted", "2001:db8::/64"]);
+        assert_eq!(jail.release_expired(at(6)).len(), 1);
+        let failure = Failure { address: "2001:db8::2".parse().unwrap(), time: at(7).wall };
+        assert_eq!(jail.on_failure(failure, at(7)), Verdict::Counted);
+    }
+
+    #[test]
     fn an_unban_of_a_host_ends_the_ban_of_its_network() {
         let mut jail = jail(policy());
         check(&mut jail, &["2001:db8::1", "2001:db8::1"], &["counted", "2001:db8::/64"]);

@@ -1,5 +1,6 @@
 //! The keys of `gaoler.yaml` and of the files in `conf.d`.
 
+use super::policy::POLICY;
 use super::{Choice, Key, Keys, Kind, Text};
 use crate::config::values;
 
@@ -7,7 +8,7 @@ use crate::config::values;
 pub(in crate::config) const FILE: Keys = &[&[
     Key::new(
         "defaults",
-        Kind::Section(&[SHARED]),
+        Kind::Section(&[SHARED, POLICY]),
         "What every jail gets that does not say otherwise.",
     ),
     Key::new("enforcement", Kind::Section(ENFORCEMENT), "How bans are enforced."),
@@ -28,7 +29,7 @@ pub(in crate::config) const FILE: Keys = &[&[
 ]];
 
 /// The keys of one jail.
-pub(in crate::config) const JAIL: Keys = &[OWN, SHARED];
+pub(in crate::config) const JAIL: Keys = &[OWN, SHARED, POLICY];
 
 const ENFORCEMENT: Keys = &[&[
     Key::new(
@@ -171,64 +172,6 @@ const SHARED: &[Key] = &[
     )
     .or("10m"),
     Key::new(
-        "bantime.increment",
-        Kind::Flag,
-        "Whether a ban lasts longer for an address that was banned before: by `bantime.multipliers` \
-         where given, else by `bantime.formula`. `gaoler check` shows what the first bans come to.",
-    )
-    .or("false"),
-    Key::new(
-        "bantime.factor",
-        Kind::Text(&FACTOR),
-        "What multipliers are multiplied by; `banFactor` in a formula.",
-    )
-    .or("1"),
-    Key::new(
-        "bantime.formula",
-        Kind::Text(&FORMULA),
-        "How long a ban lasts, in seconds, never less than `bantime`: an expression of `ban.Time` \
-         (`bantime`), `ban.Count` (how many earlier bans), `banFactor`, numbers, `+ - * / % ** <<`, \
-         comparisons, `A if C else B`, `min`, `max`, `abs`, `int`, `float`, and `exp`, `log`, \
-         `sqrt`, `floor`, `ceil` of `math.`. What has no value is `bantime`.",
-    )
-    .or("'ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor'"),
-    Key::new(
-        "bantime.multipliers",
-        Kind::Texts(&FACTOR),
-        "Instead of a formula: how many times `bantime` the first ban lasts, the second, and so on; \
-         the last goes on.",
-    ),
-    Key::new(
-        "bantime.maxtime",
-        Kind::Duration { permanent: false },
-        "What no ban grows past. Not given: a hundred years.",
-    ),
-    Key::new(
-        "bantime.rndtime",
-        Kind::Duration { permanent: false },
-        "Up to so much is added to each ban by chance, so that nobody can tell when it ends. Past \
-         `bantime.maxtime` it is taken off instead.",
-    ),
-    Key::new(
-        "bantime.overalljails",
-        Kind::Flag,
-        "Whether bans of the address by other jails count as earlier bans, too.",
-    )
-    .or("false"),
-    Key::new(
-        "ipv6_prefix",
-        Kind::Count(32, 128),
-        "How much of an IPv6 address names the attacker. Failures count for the host and for its \
-         network of this length; a ban takes as much of that network as holds nothing that is never \
-         banned. On the host's own links an address is banned alone.",
-    )
-    .or("64"),
-    Key::new(
-        "widen",
-        Kind::Section(WIDEN),
-        "When enough of a network is banned, all of it is. `widen: {}` turns this off in a jail.",
-    ),
-    Key::new(
         "ignoreip",
         Kind::Texts(&NETWORK),
         "Addresses and networks that are never banned. A jail's own list replaces the one in \
@@ -356,22 +299,6 @@ const OWN: &[Key] = &[
     Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
 ];
 
-const WIDEN: Keys = &[&[
-    Key::new(
-        "addresses",
-        Kind::Count(2, 65_536),
-        "How many distinct bans in one network, at the same time, have it banned as a whole. Not \
-         given: never.",
-    ),
-    Key::new("ipv4_prefix", Kind::Count(8, 31), "The length of such IPv4 networks.").or("24"),
-    Key::new(
-        "ipv6_prefix",
-        Kind::Count(32, 127),
-        "The length of such IPv6 networks; shorter than the jail's `ipv6_prefix`.",
-    )
-    .or("48"),
-]];
-
 const JOURNAL: Keys = &[&[
     Key::new(
         "directory",
@@ -399,17 +326,6 @@ static ANY: Text = text("a text", "…", values::any);
 static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
 static OTHER_JAIL: Text =
     Text { separators: BLANKS, ..text("a jail's name", "sshd", values::jail_name) };
-static FACTOR: Text = Text {
-    numbers: true,
-    fractions: true,
-    separators: BLANKS,
-    ..text("a number above 0", "1.5", values::factor_form)
-};
-static FORMULA: Text = Text {
-    numbers: true,
-    fractions: true,
-    ..text("a formula", "ban.Time * (ban.Count + 1)", values::formula_form)
-};
 static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
 static MODE: Text = text("a mode", "aggressive", values::word);
 static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);

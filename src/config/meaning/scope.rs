@@ -22,7 +22,10 @@ impl Meaning<'_> {
             return None;
         }
         let scope = Scope { ports: ports.unwrap_or_default(), protocols };
-        self.advise_of_scope(draft.name, &scope);
+        // Where the filter says `all`, its author meant it.
+        if draft.own.entry("port").is_some() || defaults.port.is_empty() {
+            self.advise_of_scope(draft.name, &scope);
+        }
         Some(scope)
     }
 

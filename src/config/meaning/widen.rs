@@ -28,7 +28,9 @@ impl Meaning<'_> {
 
     fn must_be_wider(&mut self, draft: &Draft, widening: &Widening) {
         let ipv6_prefix = draft.view.count("ipv6_prefix");
-        if usize::from(widening.ipv6_prefix) < ipv6_prefix || ipv6_prefix == 0 {
+        // One that is out of range has been reported.
+        let in_range = (32..=128).contains(&ipv6_prefix) && widening.ipv6_prefix < 128;
+        if usize::from(widening.ipv6_prefix) < ipv6_prefix || !in_range {
             return;
         }
         let place = draft.view.entry("widen").map_or(draft.place, |entry| &entry.place);

@@ -36,8 +36,8 @@ impl Database {
                 positions: self.rows("SELECT source, position FROM positions", position)?,
                 windows: self.rows("SELECT jail, address, times FROM windows", window)?,
                 totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
-                breakers: self.rows("SELECT jail, since FROM breakers", breaker)?,
                 past: self.rows(PAST, past)?,
+                breakers: self.rows("SELECT jail, since FROM breakers", breaker)?,
             })
         };
         load().map_err(|error| match error {
@@ -85,6 +85,12 @@ fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
     Ok((jail(row)?, Totals { failed: count(row, 1)?, banned: count(row, 2)? }))
 }
 
+fn past(row: &Row) -> rusqlite::Result<Past> {
+    let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
+    let bans = u32::try_from(count(row, 2)?).unwrap_or(u32::MAX);
+    Ok(Past { key, bans, until: instant(row, 3)? })
+}
+
 fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
     Ok((jail(row)?, instant(row, 1)?))
 }
@@ -92,12 +98,6 @@ fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
 fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
     let micros: i64 = row.get(column)?;
     Timestamp::from_microsecond(micros).map_err(|_| unreadable(column, &micros))
-}
-
-fn past(row: &Row) -> rusqlite::Result<Past> {
-    let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
-    let bans = u32::try_from(count(row, 2)?).unwrap_or(u32::MAX);
-    Ok(Past { key, bans, until: instant(row, 3)? })
 }
 
 fn jail(row: &Row) -> rusqlite::Result<JailName> {
