@@ -10,6 +10,7 @@ mod breaking;
 mod calls;
 mod channels;
 pub mod clock;
+mod cutting;
 mod event;
 mod frozen;
 mod gateways;
@@ -40,6 +41,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use self::calls::Waiting;
+use self::cutting::Cutting;
 use self::event::Event;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
@@ -48,7 +50,7 @@ use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
-use crate::enforcer::order::{Condition, Order};
+use crate::enforcer::order::{Condition, Coverage, Order};
 use crate::jail::ban::JailName;
 use crate::jail::breaker::{Rate, Recent};
 use crate::jail::guards::Guards;
@@ -88,8 +90,11 @@ struct Daemon {
     random: fastrand::Rng,
     standings: Standings,
     keeping: Keeping,
+    cutting: Cutting,
     waiting: Vec<Waiting>,
     condition: Condition,
+    /// What a ban stops, once known.
+    coverage: Option<Coverage>,
     backend: &'static str,
     stopping: bool,
     on_stop: OnStop,
@@ -148,8 +153,10 @@ impl Daemon {
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
+            cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
             condition: Condition::Absent,
+            coverage: None,
             backend,
             stopping: false,
             on_stop: setting.on_stop,
@@ -178,6 +185,7 @@ impl Daemon {
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
+            Event::Cut(news) => self.on_cut(news),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}

@@ -6,6 +6,7 @@
 //! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`watch`] stands in where nothing is
 //! enforced. [`order`] is what all of them are asked and answer.
 
+pub mod cut;
 pub mod firewalld;
 pub mod order;
 pub mod shard;
@@ -34,9 +35,8 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
 #[must_use]
 pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
-        Enforcement::None => &[],
         Enforcement::Firewalld(_) => &firewalld::call::OPERATIONS,
-        Enforcement::Nftables(_) => &[],
+        Enforcement::None | Enforcement::Nftables(_) => &[],
     }
 }
 

@@ -22,6 +22,7 @@ mod session;
 pub mod tags;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
@@ -130,6 +131,13 @@ impl Filter {
             Recogniser::Httpd(rule) => Some(rule.tells_of_clients()),
             Recogniser::Patterns(_) => None,
         }
+    }
+
+    /// Who connected, of a line of an access log.
+    #[must_use]
+    pub fn peer(&self, line: &[u8]) -> Option<IpAddr> {
+        let Recogniser::Httpd(rule) = &self.recogniser else { return None };
+        rule.parse(line)?.peer()
     }
 
     /// What a careful reader should know, such as a pattern in which the peer might choose the

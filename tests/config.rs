@@ -69,9 +69,18 @@ fn accepted(config: &Config) -> String {
 
 fn described(jail: &JailSettings) -> String {
     let shown = |items: Vec<String>| items.join(" ");
+    let mut rare = String::new();
+    if !jail.trusted_proxies.is_empty() {
+        let proxies = jail.trusted_proxies.iter().map(ToString::to_string).collect();
+        let clients = jail.filter.tells_of_clients();
+        let _ = writeln!(rare, "  proxies [{}], tells of clients {clients:?}", shown(proxies));
+    }
+    if jail.cut_established {
+        rare.push_str("  cuts\n");
+    }
     format!(
         "jail {}\n  {}\n  {:?}, bantime {:?}\n  ports [{}] {}\n  ignoreip [{}] self {}\n  \
-         zone {}, addresses {}\n{}",
+         zone {}, addresses {}\n{rare}{}",
         jail.name,
         jail.origin,
         jail.threshold,

@@ -1,5 +1,8 @@
 //! `gaoler check` and `gaoler schema`.
 
+mod behind;
+mod capability;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -20,7 +23,10 @@ const SHOWN_BANS: u32 = 8;
 ///
 /// Fails with every mistake in the configuration at once.
 pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
-    let config = config::load(path)?;
+    let mut config = config::load(path)?;
+    let host = Path::new("/");
+    config.warnings.extend(behind::notes(&config, host));
+    config.warnings.extend(capability::note(&config, host));
     let broken = samples(&config);
     match format {
         Format::Human => print(&report(path, &config, &broken))?,

@@ -12,9 +12,12 @@ use crate::control::api::{BreakerStatus, JailStatus, OriginStatus, Status};
 #[must_use]
 pub(super) fn overview(status: &Status) -> String {
     let names: Vec<&str> = status.jails.iter().map(|jail| jail.name.as_str()).collect();
+    let coverage = status.enforcement.coverage.as_ref();
+    let coverage = coverage.map(|coverage| format!("|- Enforcement:\t{}\n", coverage.summary));
     format!(
-        "Status\n|- Number of jail:\t{}\n`- Jail list:\t{}\n",
+        "Status\n|- Number of jail:\t{}\n{}`- Jail list:\t{}\n",
         status.jails.len(),
+        coverage.unwrap_or_default(),
         names.join(", ")
     )
 }
@@ -62,7 +65,19 @@ pub(super) fn troubles(status: &Status) -> Vec<String> {
         let trouble = source.trouble.as_deref().unwrap_or("not yet opened");
         format!("{} is not read: {trouble}", source.name)
     });
-    firewall.into_iter().chain(sources).chain(status.jails.iter().flat_map(watching)).collect()
+    let coverage = enforcement.coverage.iter();
+    let unprovisioned = coverage.filter(|coverage| !coverage.unprovisioned.is_empty()).map(|c| {
+        let jails = c.unprovisioned.join(", ");
+        format!(
+            "no set is provisioned for {jails}: rich rules enforce the bans; `gaoler provision`"
+        )
+    });
+    firewall
+        .into_iter()
+        .chain(sources)
+        .chain(unprovisioned)
+        .chain(status.jails.iter().flat_map(watching))
+        .collect()
 }
 
 /// Why a jail bans nobody new, and what to do about it.
@@ -118,6 +133,7 @@ mod tests {
                 backend: "firewalld".into(),
                 up: true,
                 condition: "ready".into(),
+                coverage: None,
             },
             sources: vec![SourceStatus {
                 name: "/var/log/httpd/access_log".into(),

@@ -41,6 +41,7 @@ pub struct Config {
 
 /// One jail.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key that is on or off")]
 pub struct JailSettings {
     /// Its name.
     pub name: JailName,
@@ -70,6 +71,8 @@ pub struct JailSettings {
     pub dry_run: bool,
     /// Proxies: never banned, and believed on who their clients are.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether a ban closes the live connections of its address.
+    pub cut_established: bool,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
     /// How bans grow for whom was banned before; not at all when `None`.

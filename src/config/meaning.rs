@@ -69,7 +69,11 @@ impl Meaning<'_> {
         }
         let firewalld = section.section("firewalld");
         Enforcement::Firewalld(Firewalld {
-            mode: if is(&firewalld, "mode", "rich-rule") { Mode::RichRule } else { Mode::Auto },
+            mode: match firewalld.text("mode").as_ref().map(|item| item.text.as_str()) {
+                Some("rich-rule") => Mode::RichRule,
+                Some("ipset") => Mode::Ipset,
+                _ => Mode::Auto,
+            },
             zones: self.zones(&firewalld),
             action: if is(&firewalld, "action", "drop") { Action::Drop } else { Action::Reject },
             bus: firewalld.text("bus").map(|item| item.text),

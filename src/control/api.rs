@@ -118,6 +118,26 @@ pub struct EnforcementStatus {
     pub up: bool,
     /// How it is, in words.
     pub condition: String,
+    /// What a ban stops, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageStatus>,
+}
+
+/// Which packets of a banned address are stopped, besides those that open a connection to the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageStatus {
+    /// How bans become rules: `rich-rule`, `ipset`, `nftables`.
+    pub mode: String,
+    /// Whether those of connections that were open before the ban.
+    pub established: bool,
+    /// Whether those that the host forwards.
+    pub forwarded: bool,
+    /// Whether those to ports that are forwarded elsewhere, such as a container's published ones.
+    pub published: bool,
+    /// The jails whose bans take rich rules, since no set is provisioned for their ports.
+    pub unprovisioned: Vec<String>,
+    /// All of that in words.
+    pub summary: String,
 }
 
 /// How a source is.

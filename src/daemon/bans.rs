@@ -28,6 +28,9 @@ impl Daemon {
         }
         lines::banned(&ban.key.jail, &ban.key.address);
         let order = Order::Enforce(running.demand(&ban.key));
+        if running.settings.cut_established {
+            self.cutting.begin(&ban.key);
+        }
         let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
         self.standings.want(ban.key.clone(), decided);
         self.show_bans(&ban.key);
@@ -57,6 +60,7 @@ impl Daemon {
             return;
         }
         self.standings.drop(key);
+        self.cutting.end(key);
         self.show_bans(key);
         if let Some(index) = self.index(&key.jail) {
             self.jails[index].metrics.unbanned(reason);

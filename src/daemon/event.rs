@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::config::checked::Config;
 use crate::control::Call;
 use crate::control::api::Refused;
+use crate::enforcer::cut;
 use crate::enforcer::order::Report;
 use crate::jail::guards::Guards;
 use crate::source::batch::Message;
@@ -26,6 +27,8 @@ pub(super) enum Event {
     Addresses(Guards),
     /// Where administrators are logged in from now.
     Sessions(Vec<IpAddr>),
+    /// Live connections were closed, or could not be.
+    Cut(cut::News),
     /// `SIGHUP`: the configuration is to be read again.
     Reload,
     /// It has been read.

@@ -76,10 +76,20 @@ impl Daemon {
             }
         }
         self.follow(&config.jails, now);
+        self.cutting.announce(&config.jails);
+        self.tell_jails();
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
         Reloaded { jails: self.jails.len(), warnings }
+    }
+
+    /// Tells the enforcer what the jails' bans refuse.
+    pub(super) fn tell_jails(&mut self) {
+        let jails = self.jails.iter();
+        let scopes = jails.map(|jail| (jail.name().clone(), jail.settings.scope.clone()));
+        let scopes = scopes.collect();
+        self.send(vec![Order::Jails(scopes)]);
     }
 
     /// Jails that are gone lift their bans: nothing would show them any more.

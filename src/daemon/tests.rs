@@ -134,6 +134,7 @@ impl Stage {
                     format!("enforce {} {} {}", key.jail, key.address, ports.collect::<String>())
                 }
                 Order::Release(key) => format!("release {} {}", key.jail, key.address),
+                Order::Jails(_) => continue, // For what is said of the backend.
                 other => format!("{other:?}"),
             });
         }
@@ -371,3 +372,23 @@ async fn a_ban_that_the_firewall_lost_or_refuses_does_not_count_as_enforced() {
 mod breaker;
 mod dry_run;
 mod guards;
+#[tokio::test]
+async fn only_new_bans_cut_and_only_once_confirmed() {
+    let cutting = JAILS.replace("port: [22]", "port: [22], cut_established: true");
+    let mut stage = Stage::new(&cutting, false);
+    let due = |stage: &Stage, address| stage.daemon.cutting.is_due(&key("sshd", address));
+    stage.failures("sshd", "203.0.113.7", 2).failures("sshd", "203.0.113.8", 2).kept().await;
+    stage.failures("web", "203.0.113.9", 2).kept().await;
+    assert!(due(&stage, "203.0.113.7"), "not before the firewall has it");
+    assert!(!stage.daemon.cutting.is_due(&key("web", "203.0.113.9")), "who does not ask for it");
+    stage.enforced("sshd", "203.0.113.7");
+    assert!(!due(&stage, "203.0.113.7") && due(&stage, "203.0.113.8"));
+    stage.after(60_000);
+    assert!(!due(&stage, "203.0.113.8"), "a ban that ended before it was confirmed");
+
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    let mut stage = Stage::resumed(stage.end(), &cutting, false);
+    assert_eq!(stage.numbers("sshd")[2], 1, "a ban of an earlier run");
+    stage.enforced("sshd", "203.0.113.7");
+    assert!(!due(&stage, "203.0.113.7"));
+}

@@ -3,10 +3,10 @@
 use super::Daemon;
 use super::running::RunningJail;
 use crate::control::api::{
-    ActionsStatus, BanStatus, Banned, BreakerStatus, EnforcementStatus, FilterStatus, JailStatus,
-    OriginStatus, Refused, SourceStatus, Status,
+    ActionsStatus, BanStatus, Banned, BreakerStatus, CoverageStatus, EnforcementStatus,
+    FilterStatus, JailStatus, OriginStatus, Refused, SourceStatus, Status,
 };
-use crate::enforcer::order::Condition;
+use crate::enforcer::order::{Condition, Coverage};
 use crate::jail::ban::{BanKey, show};
 use crate::jail::breaker::Open;
 use crate::moment::Moment;
@@ -23,6 +23,7 @@ impl Daemon {
                 backend: self.backend.to_owned(),
                 up: self.condition == Condition::Ready,
                 condition: self.condition_in_words().to_owned(),
+                coverage: self.coverage.as_ref().map(coverage),
             },
             sources: self
                 .sources
@@ -160,5 +161,16 @@ impl Daemon {
             state: self.state_of(&ban.key).to_owned(),
         })
         .collect()
+    }
+}
+
+fn coverage(coverage: &Coverage) -> CoverageStatus {
+    CoverageStatus {
+        mode: coverage.mode.to_owned(),
+        established: coverage.established,
+        forwarded: coverage.forwarded,
+        published: coverage.published,
+        unprovisioned: coverage.unprovisioned.iter().map(ToString::to_string).collect(),
+        summary: coverage.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! What the daemon asks of the firewall, and what it hears back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -139,6 +140,34 @@ pub struct Coverage {
     /// The jails whose bans fall back to rich rules, because what the mode needs is not provisioned
     /// for their ports.
     pub unprovisioned: BTreeSet<JailName>,
+}
+
+impl Coverage {
+    /// Each kind of traffic by its word in metrics, and whether a ban stops it.
+    #[must_use]
+    pub fn traffic(&self) -> [(&'static str, bool); 3] {
+        [
+            ("established", self.established),
+            ("forwarded", self.forwarded),
+            ("published", self.published),
+        ]
+    }
+}
+
+impl fmt::Display for Coverage {
+    /// `ipset: stops new connections and forwarded packets; not connections that are open, nor …`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            (self.forwarded, "forwarded packets"),
+            (self.established, "connections that are open already"),
+            (self.published, "published (DNAT) ports"),
+        ];
+        let of = |stopped| kinds.iter().filter(move |kind| kind.0 == stopped).map(|kind| kind.1);
+        let stopped: Vec<&str> = ["new connections"].into_iter().chain(of(true)).collect();
+        write!(f, "{}: stops {}", self.mode, stopped.join(", "))?;
+        let rest: Vec<&str> = of(false).collect();
+        if rest.is_empty() { Ok(()) } else { write!(f, "; not {}", rest.join(", ")) }
+    }
 }
 
 /// How a call to the firewall went.

@@ -10,6 +10,10 @@ pub mod json;
 pub mod logformat;
 pub mod rule;
 
+use std::net::IpAddr;
+
+use super::pattern;
+
 /// One request, as an access log has it. Fields borrow from the line, escapes and all; one that
 /// the log does not have is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +41,12 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Who connected; `None` if that is no address.
+    #[must_use]
+    pub fn peer(&self) -> Option<IpAddr> {
+        pattern::parse(if self.peer.is_empty() { self.client } else { self.peer })
+    }
+
     /// Its fields by name, for reports.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
         let fields = [

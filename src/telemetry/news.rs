@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::lines::Printable;
 use super::overview::words;
-use crate::enforcer::order::Condition;
+use crate::enforcer::cut::Reason;
+use crate::enforcer::order::{Condition, Coverage};
 use crate::jail::ban::{BanKey, JailName, show};
 use crate::jail::breaker::Rate;
 use crate::jail::ignore::IgnoreReason;
@@ -109,6 +110,36 @@ pub fn breaker_closed(jail: &JailName, withheld: u64) {
     );
 }
 
+/// Live connections of banned addresses were closed.
+pub fn cut(jail: &JailName, sockets: u64, flows: u64) {
+    let jail = jail.as_str();
+    tracing::info!(
+        jail,
+        sockets,
+        flows,
+        "[{jail}] closed the live connections of whom it banned: {sockets} of this host, {flows} \
+         that it forwards"
+    );
+}
+
+/// Live connections of banned addresses stay open.
+pub fn cannot_cut(reason: Reason, why: &str) {
+    let why = Printable(why.as_bytes());
+    let remedy = match reason {
+        Reason::Permission => {
+            "copy /usr/share/gaoler/11-cut-established.conf to \
+             /etc/systemd/system/gaoler.service.d/ (10-nftables.conf serves as well), then \
+             `systemctl daemon-reload` and `systemctl restart gaoler`"
+        }
+        Reason::Unsupported => "this kernel cannot; take cut_established out",
+        Reason::Overflow | Reason::Other => "gaoler_cut_errors_total counts how often",
+    };
+    tracing::error!(
+        reason = reason.word(),
+        "cut_established: banned addresses keep their live connections: {why}; {remedy}"
+    );
+}
+
 /// The firewall's state changed.
 pub fn condition(backend: &str, condition: &Condition) {
     let state = Printable(words(condition).as_bytes());
@@ -134,6 +165,21 @@ pub fn reconciled(trigger: &str, missing: u64, unexpected: u64) {
             unexpected,
             "the firewall was not as it should be ({trigger}): {missing} rules put back, \
              {unexpected} removed"
+        );
+    }
+}
+
+/// What a ban stops became known, or has changed.
+pub fn coverage(backend: &str, coverage: &Coverage) {
+    let mode = coverage.mode;
+    tracing::info!(backend, mode, "{backend}: {coverage}");
+    if !coverage.unprovisioned.is_empty() {
+        let jails: Vec<&str> = coverage.unprovisioned.iter().map(JailName::as_str).collect();
+        let jails = jails.join(", ");
+        tracing::warn!(
+            backend,
+            "no set of firewalld's holds the bans of {jails}: they take rich rules, good for some \
+             200; run `gaoler provision --apply`, or set `ban_ports: all`"
         );
     }
 }

@@ -11,10 +11,13 @@ mod observe;
 
 mod addresses;
 mod control;
+mod cut;
 mod firewall;
+mod guards;
 mod hostile;
 mod journal;
 mod metrics;
+mod proxied;
 mod reload;
 mod restart;
 mod rotation;
@@ -56,6 +59,15 @@ const TESTS: &[Test] = &[
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
     ("reload::keeps_bans_and_misses_no_line", reload::keeps_bans_and_misses_no_line),
     ("reload::broken_configuration_keeps_the_old", reload::broken_configuration),
+    ("proxied::by_header", proxied::by_header),
+    ("proxied::by_mod_remoteip", proxied::by_mod_remoteip),
+    ("cut::without_the_key_a_session_lives_on", cut::without_the_key),
+    ("cut::without_the_capability_it_says_so", cut::without_the_capability),
+    ("cut::a_live_session_ends_with_the_ban", cut::a_live_session_ends),
+    ("guards::a_breaker_holds_back_until_resumed", guards::breaker),
+    ("guards::a_gateway_is_never_banned", guards::gateway),
+    ("guards::an_administrator_is_never_banned", guards::session),
+    ("guards::a_dry_jail_refuses_nobody", guards::dry_run),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
     ("restart::keeps_bans", restart::keeps_bans),

@@ -1,8 +1,13 @@
 //! The keys of `gaoler.yaml` and of the files in `conf.d`.
 
+mod forms;
+
+use self::forms::{
+    BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE, NAMESPACE,
+    NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TIME_ZONE, ZONE,
+};
 use super::policy::POLICY;
-use super::{Choice, Key, Keys, Kind, Text};
-use crate::config::values;
+use super::{Choice, Key, Keys, Kind};
 
 /// The whole file.
 pub(in crate::config) const FILE: Keys = &[&[
@@ -79,10 +84,12 @@ const WIDEST: Keys = &[&[
 const FIREWALLD: Keys = &[&[
     Key::new(
         "mode",
-        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::later("ipset")]),
+        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::now("ipset")]),
         "How a ban becomes a rule. `rich-rule`: one rule for each ban, zone and port, which needs \
-         no set-up and is good for some 200 rules. `auto` takes the best that is provisioned; in \
-         this version that is always `rich-rule`.",
+         no set-up and is good for some 200 rules. `ipset`: one entry of a set that `gaoler \
+         provision` made, which holds in every zone and is good for 32,000 bans a family. `auto`: \
+         an entry where a set is provisioned for the jail's ports, else rich rules. So does \
+         `ipset`, and complains of what is not provisioned.",
     )
     .or("auto"),
     Key::new(
@@ -228,7 +235,14 @@ const SHARED: &[Key] = &[
          bans it has; switched off, it enforces from the next ban on.",
     )
     .or("false"),
-    Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
+    Key::new(
+        "cut_established",
+        Kind::Flag,
+        "Whether a ban, once the firewall has it, closes the address's live connections to the \
+         jail's ports: the host's own sockets are destroyed, and the flows it forwards forgotten. \
+         Needs `CAP_NET_ADMIN`, which the unit's drop-in `11-cut-established.conf` gives.",
+    )
+    .or("false"),
     Key::new(
         "trusted_proxies",
         Kind::Texts(&NETWORK),
@@ -296,7 +310,13 @@ const OWN: &[Key] = &[
         Kind::Texts(&OTHER_JAIL),
         "For `filter: recidive`: the jails whose bans count. Not given: all but this one.",
     ),
-    Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
+    Key::new(
+        "ban_ports",
+        Kind::Choice(&[Choice::now("own"), Choice::now("all")]),
+        "`all`: a ban refuses every port, so that it fits the sets that the package provisions. \
+         `own`: those of `port`.",
+    )
+    .or("own"),
 ];
 
 const JOURNAL: Keys = &[&[
@@ -311,57 +331,3 @@ const JOURNAL: Keys = &[&[
         "A journal namespace (systemd-journald.service(8)).",
     ),
 ]];
-
-const fn text(
-    what: &'static str,
-    example: &'static str,
-    check: fn(&str) -> Result<(), String>,
-) -> Text {
-    Text { what, example, numbers: false, fractions: false, separators: &[], check }
-}
-
-const BLANKS: &[char] = &[',', ' ', '\t', '\n'];
-
-static ANY: Text = text("a text", "…", values::any);
-static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
-static OTHER_JAIL: Text =
-    Text { separators: BLANKS, ..text("a jail's name", "sshd", values::jail_name) };
-static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
-static MODE: Text = text("a mode", "aggressive", values::word);
-static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);
-static NAMESPACE: Text = text("the name of a namespace", "audit", values::word);
-static LISTEN: Text =
-    text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);
-static TIME_ZONE: Text = text("a time zone", "Europe/Berlin", values::time_zone_form);
-static LOGFORMAT: Text =
-    text("a log format", r#"%{c}a %a %l %u %t "%r" %>s %O"#, values::logformat);
-static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
-static BUS: Text = text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
-static ZONE: Text =
-    Text { separators: BLANKS, ..text("the name of a zone, or `active`", "public", values::zone) };
-static NETWORK: Text = Text {
-    separators: BLANKS,
-    ..text("an address or network", "192.0.2.0/24", values::network_form)
-};
-static RATE: Text = text("a number of bans within a time, or `off`", "200/1m", values::rate_form);
-static PROTOCOL: Text = Text { separators: BLANKS, ..text("`tcp` or `udp`", "tcp", protocol) };
-static LOGPATH: Text = Text {
-    separators: &['\n'],
-    ..text("an absolute path or glob", "/var/log/httpd/*access_log", values::log_path)
-};
-static JOURNALMATCH: Text = Text {
-    separators: &['\n'],
-    ..text("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch)
-};
-static PORT: Text = Text {
-    numbers: true,
-    separators: BLANKS,
-    ..text("a port, a range, a service, or `all`", "ssh", values::port_form)
-};
-
-fn protocol(text: &str) -> Result<(), String> {
-    if matches!(text, "tcp" | "udp") {
-        return Ok(());
-    }
-    Err("is not `tcp` or `udp`".to_owned())
-}

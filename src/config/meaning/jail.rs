@@ -88,6 +88,7 @@ impl Meaning<'_> {
             max_new_bans: guards::rate(view),
             dry_run: view.flag("dry_run"),
             trusted_proxies: super::proxied::trusted(view),
+            cut_established: view.flag("cut_established"),
             max_addresses: view.count("max_addresses"),
             increment,
             dbpurgeage: state.duration("dbpurgeage")?,

@@ -17,8 +17,7 @@ use crate::filter::pattern;
 /// answered for what it asks itself.
 pub(super) fn offender(request: &Request<'_>, proxies: &[IpNet]) -> Option<IpAddr> {
     let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
-    let peer = if request.peer.is_empty() { request.client } else { request.peer };
-    let peer = pattern::parse(peer)?;
+    let peer = request.peer()?;
     if !trusted(peer) {
         return Some(peer);
     }

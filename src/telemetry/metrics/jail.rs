@@ -39,6 +39,7 @@ pub struct PerFamily {
 
 const ORIGINS: [&str; 2] = ["detected", "manual"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+const CUT: [&str; 2] = ["socket", "flow"];
 
 /// The families with a `jail` label.
 #[derive(Debug)]
@@ -54,8 +55,10 @@ pub(super) struct JailFamilies {
     breaker: Family<Labels<1>, Gauge>,
     withheld: Family<Labels<2>, Counter>,
     unbans: Family<Labels<2>, Counter>,
+    cut: Family<Labels<2>, Counter>,
     desired: Family<Labels<2>, Gauge>,
     enforced: Family<Labels<2>, Gauge>,
+    unprovisioned: Family<Labels<1>, Gauge>,
     detection: Family<Labels<1>, Histogram>,
     enforcement: Family<Labels<2>, Histogram>,
     findtime: Family<Labels<1>, FloatGauge>,
@@ -79,8 +82,10 @@ pub struct JailMetrics {
     breaker: Gauge,
     withheld: PerWord,
     unbans: PerWord,
+    cut: PerWord,
     desired: PerWord<Gauge>,
     enforced: PerWord<Gauge>,
+    unprovisioned: Gauge,
     detection: Histogram,
     enforcement: Histogram,
 }
@@ -153,6 +158,13 @@ impl JailMetrics {
         self.unbans.add(reason.word(), 1);
     }
 
+    /// Live connections of banned addresses were closed: sockets of this host, and flows that it
+    /// forwards.
+    pub fn cut(&self, sockets: u64, flows: u64) {
+        self.cut.add("socket", sockets);
+        self.cut.add("flow", flows);
+    }
+
     /// How many bans should be in force, and how many the firewall was seen to have.
     pub fn set_bans(&self, desired: PerFamily, enforced: PerFamily) {
         for (gauges, bans) in [(&self.desired, desired), (&self.enforced, enforced)] {
@@ -162,6 +174,11 @@ impl JailMetrics {
                 }
             }
         }
+    }
+
+    /// Whether its bans take rich rules, since no set is provisioned for its ports.
+    pub fn unprovisioned(&self, unprovisioned: bool) {
+        self.unprovisioned.set(unprovisioned.into());
     }
 
     /// A ban is in force, so long after the record that decided it was read.
@@ -201,8 +218,18 @@ impl JailFamilies {
                 "Whether the jail only watches, having banned too many too fast, until resumed",
             ),
             unbans: family(to, "unbans", "Bans that ended, and why"),
+            cut: family(
+                to,
+                "connections_cut",
+                "Live connections of banned addresses closed: sockets of this host, flows it forwards",
+            ),
             desired: family(to, "bans_desired", "Bans that should be in force"),
             enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
+            unprovisioned: family(
+                to,
+                "enforcement_unprovisioned",
+                "Whether the jail's bans take rich rules since no set is provisioned for its ports",
+            ),
             detection: family_of(
                 to,
                 "detection_delay",
@@ -255,8 +282,10 @@ impl JailFamilies {
             breaker: self.breaker.get_or_create_owned(&one),
             withheld: per_word(&self.withheld, first, "reason", Withheld::WORDS),
             unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
+            cut: per_word(&self.cut, first, "kind", &CUT),
             desired: per_word(&self.desired, first, "family", &FAMILIES),
             enforced: per_word(&self.enforced, first, "family", &FAMILIES),
+            unprovisioned: self.unprovisioned.get_or_create_owned(&one),
             detection: self.detection.get_or_create_owned(&one),
             enforcement: self.enforcement.get_or_create_owned(&with_backend),
         }
@@ -287,7 +316,7 @@ impl JailFamilies {
         for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
             counters.remove(&one);
         }
-        for gauges in [&self.tracked, &self.maxretry, &self.breaker] {
+        for gauges in [&self.tracked, &self.maxretry, &self.breaker, &self.unprovisioned] {
             gauges.remove(&one);
         }
         for gauges in [&self.findtime, &self.bantime] {
@@ -301,6 +330,7 @@ impl JailFamilies {
         forget_words(&self.bans, first, "origin", &ORIGINS);
         forget_words(&self.withheld, first, "reason", Withheld::WORDS);
         forget_words(&self.unbans, first, "reason", Unbanned::WORDS);
+        forget_words(&self.cut, first, "kind", &CUT);
         for gauges in [&self.desired, &self.enforced] {
             forget_words(gauges, first, "family", &FAMILIES);
         }

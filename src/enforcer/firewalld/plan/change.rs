@@ -34,7 +34,9 @@ impl Plan {
             self.ask_for(&need);
         }
         if self.releases.begin(key, traces.clone()) {
-            traces.iter().for_each(|trace| self.report_released(trace));
+            for trace in &traces {
+                self.report_released(trace);
+            }
         } else {
             self.reports.push(Report::Released { key: key.clone() });
         }
@@ -165,7 +167,9 @@ impl Plan {
             Step::Add(holder, element) => self.begin_adding(holder, *element),
             Step::Fill(set, nets) => {
                 let holder = Holder::Set(set.clone());
-                nets.iter().for_each(|net| self.begin_adding(&holder, Element::Entry(*net)));
+                for net in nets {
+                    self.begin_adding(&holder, Element::Entry(*net));
+                }
             }
             Step::Remove(holder, element) => {
                 self.placed.note(holder, *element, Some(Hold::Doubtful));

@@ -1,6 +1,6 @@
 //! A look: whether firewalld works, which zones and sets there are, and what of ours each holds.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::{Found, Plan};
 use crate::enforcer::firewalld::call::{Answer, Call};
@@ -262,7 +262,7 @@ impl Plan {
             found.drift.unexpected += drift.unexpected;
         }
         if self.leftovers.is_fresh() {
-            let before: std::collections::HashMap<_, _> = before.into_iter().collect();
+            let before: HashMap<_, _> = before.into_iter().collect();
             for (element, _) in self.placed.elements(holder) {
                 self.leftovers.found(holder, element, before.get(&element).copied());
             }

@@ -1,5 +1,7 @@
 //! What came of a step, and what to do about a fault.
 
+use ipnet::IpNet;
+
 use super::{PERIOD, Plan};
 use crate::enforcer::firewalld::call::Answer;
 use crate::enforcer::firewalld::element::{Element, Holder};
@@ -8,7 +10,6 @@ use crate::enforcer::firewalld::reconcile::{Hold, Step};
 use crate::enforcer::order::{Condition, Report};
 use crate::enforcer::shard::SetName;
 use crate::moment::{Boot, Moment};
-use ipnet::IpNet;
 
 /// What an operator can do when polkit, or firewalld's lockdown, says no.
 const UNAUTHORIZED: &str = "put 45-gaoler.rules into /etc/polkit-1/rules.d, or run gaoler as root";
@@ -78,7 +79,9 @@ impl Plan {
             Step::Add(holder, element) => self.added(&holder, element, now),
             Step::Fill(set, nets) => {
                 let holder = Holder::Set(set);
-                nets.into_iter().for_each(|net| self.added(&holder, Element::Entry(net), now));
+                for net in nets {
+                    self.added(&holder, Element::Entry(net), now);
+                }
             }
             Step::Remove(holder, element) => {
                 self.placed.note(&holder, element, None);
@@ -104,7 +107,9 @@ impl Plan {
             Step::Add(holder, element) => self.not_added(&holder, element, fault),
             Step::Fill(set, nets) => {
                 let holder = Holder::Set(set);
-                nets.into_iter().for_each(|n| self.not_added(&holder, Element::Entry(n), fault));
+                for net in nets {
+                    self.not_added(&holder, Element::Entry(net), fault);
+                }
             }
             Step::Remove(holder, element) if is_undone(fault) => {
                 self.placed.note(&holder, element, Some(Hold::Held));

@@ -19,7 +19,7 @@ use crate::enforcer::order::Condition;
 use crate::enforcer::testing::{block, net_block};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn whatever_happens_what_is_comes_to_be_what_should_be(
         restored in proptest::collection::btree_map(0u8..6, proptest::collection::vec(1u16..4, 1..3), 0..4),
