@@ -19,6 +19,7 @@ mod look;
 mod outcome;
 mod releases;
 mod setbacks;
+mod settling;
 #[cfg(test)]
 mod simulation;
 
@@ -31,6 +32,7 @@ use self::leftovers::Leftovers;
 use self::look::Look;
 use self::releases::Releases;
 use self::setbacks::Setbacks;
+use self::settling::Settling;
 use super::call::{Answer, Call, Signal};
 use super::desired::Desired;
 use super::element::{Element, Holder, Zone};
@@ -84,6 +86,7 @@ pub struct Plan {
     leftovers: Leftovers,
     /// The sets that refused to be filled at once, since the last look.
     one_by_one: HashSet<SetName>,
+    settling: Settling,
     /// What the jails' bans refuse.
     jails: BTreeMap<JailName, Scope>,
     /// As last reported.
@@ -131,6 +134,7 @@ impl Plan {
             adopted: false,
             leftovers: Leftovers::default(),
             one_by_one: HashSet::new(),
+            settling: Settling::default(),
             jails: BTreeMap::new(),
             coverage: None,
             setbacks: Setbacks::default(),
@@ -193,6 +197,7 @@ impl Plan {
             Signal::Reloaded => {
                 self.doubt();
                 self.leftovers.reloaded();
+                self.settling.forget();
                 self.look_at(now.boot, "reloaded");
             }
             Signal::PanicOff => self.look_at(now.boot, "panic_off"),
@@ -213,10 +218,12 @@ impl Plan {
 
     /// The next call to make, if there is one to make now. The caller makes it and brings what
     /// came of it to [`finished`](Self::finished) before it asks again.
-    pub fn next_call(&mut self, now: Boot) -> Option<Call> {
+    pub fn next_call(&mut self, now: Moment) -> Option<Call> {
         if !self.is_present() {
             return None;
         }
+        self.settle_sets(now);
+        let now = now.boot;
         let look_again = self.look.as_ref().is_none_or(|look| look.outdated);
         if let Some(due) = self.due.filter(|due| due.at <= now && look_again) {
             self.begin_look(due.trigger);
@@ -239,7 +246,9 @@ impl Plan {
     /// When to ask for the next call although nothing happened.
     #[must_use]
     pub fn wake_at(&self) -> Option<Boot> {
-        self.due.filter(|_| self.is_present()).map(|due| due.at)
+        let due = self.due.map(|due| due.at);
+        let wakes = [due, self.settling.wake_at()];
+        wakes.into_iter().flatten().min().filter(|_| self.is_present())
     }
 
     /// Adds a report of the driver's own, in its place among the others.
@@ -300,6 +309,7 @@ impl Plan {
     fn lose_all(&mut self) {
         self.look = None;
         self.due = None;
+        self.settling.forget();
         self.lose_bans();
     }
 

@@ -43,6 +43,7 @@ pub(super) struct Look {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Default,
+    Version,
     Panic,
     Active,
     Zones,
@@ -73,6 +74,7 @@ impl Look {
     pub(super) fn call(&self) -> Call {
         match self.stage {
             Stage::Default => Call::DefaultZone,
+            Stage::Version => Call::Version,
             Stage::Panic => Call::PanicMode,
             Stage::Active => Call::ActiveZones,
             Stage::Zones => Call::Zones,
@@ -126,9 +128,13 @@ impl Plan {
 
     fn answered(&mut self, call: &Call, answer: Answer, now: Moment) {
         match (call, answer) {
-            (Call::DefaultZone, Answer::Zone(zone)) => self.advance(Stage::Panic, |look| {
+            (Call::DefaultZone, Answer::Zone(zone)) => self.advance(Stage::Version, |look| {
                 look.default = zone;
             }),
+            (Call::Version, Answer::Version(version)) => {
+                self.settling.learn(&version);
+                self.advance(Stage::Panic, |_| {});
+            }
             (Call::PanicMode, Answer::Panic(false)) => self.advance(Stage::Active, |_| {}),
             (Call::PanicMode, Answer::Panic(true)) => self.suffer(&Fault::Panic, now.boot),
             (Call::ActiveZones, Answer::Zones(zones)) => self.advance(Stage::Zones, |look| {

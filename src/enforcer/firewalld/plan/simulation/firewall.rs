@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
+use jiff::SignedDuration;
 
 use crate::enforcer::firewalld::call::{Answer, Call};
 use crate::enforcer::firewalld::element::{Element, Holder, Zone};
@@ -13,6 +14,7 @@ use crate::enforcer::firewalld::rule::Rule;
 use crate::enforcer::shard::Group;
 use crate::enforcer::testing::net_block;
 use crate::jail::ban::show;
+use crate::moment::Boot;
 
 type Zones = BTreeMap<&'static str, BTreeSet<String>>;
 type Sets = BTreeMap<String, BTreeSet<String>>;
@@ -27,6 +29,13 @@ pub(super) struct Firewall {
     pub(super) panic: bool,
     /// Whether the kernel has lost it all.
     pub(super) flushed: bool,
+    /// Whether sets may hold what the plan cannot know of.
+    pub(super) meddled: bool,
+    /// Whether it is one of those that fill sets after they have answered.
+    pub(super) late: bool,
+    /// The sets that it still fills.
+    pub(super) filling: BTreeMap<String, Boot>,
+    pub(super) now: Boot,
     /// Calls that changed something.
     pub(super) calls: usize,
 }
@@ -57,9 +66,11 @@ impl Firewall {
             rules.retain(|rule| !rule.contains("-31007"));
         }
         self.sets.values_mut().for_each(BTreeSet::clear);
+        self.filling.clear();
     }
 
     pub(super) fn make_permanent(&mut self) {
+        self.meddled = true;
         let ours = |rules: &BTreeSet<String>| {
             rules.iter().filter(|r| r.contains("-31007")).cloned().collect()
         };
@@ -85,6 +96,7 @@ impl Firewall {
 
     /// Somebody else adds an entry, if firewalld takes it.
     pub(super) fn meddle(&mut self, tidy: bool) {
+        self.meddled = true;
         let text = if tidy { "192.0.2.0/28" } else { "192.0.2.0/32" };
         if let Some(set) = self.sets.values_mut().next() {
             let net: IpNet = text.parse().unwrap();
@@ -98,6 +110,7 @@ impl Firewall {
         let zones = |names: Vec<&&'static str>| names.into_iter().map(|z| Zone::from(*z)).collect();
         Ok(match call {
             Call::DefaultZone => Answer::Zone("public".into()),
+            Call::Version => Answer::Version(if self.late { "2.4.4" } else { "1.3.3" }.into()),
             Call::PanicMode => Answer::Panic(self.panic),
             Call::ActiveZones => {
                 let active = self.active.iter().filter(|zone| self.zones.contains_key(*zone));
@@ -138,6 +151,11 @@ impl Firewall {
 
     fn change(&mut self, step: &Step) -> Result<Answer, Fault> {
         self.calls += 1;
+        let (holder, now) = (step.holder(), self.now);
+        if let Holder::Set(set) = &holder {
+            let filling = self.filling.get(set.as_str()).is_some_and(|until| *until > now);
+            assert!(!filling || self.meddled, "{set} is still being filled: {step:?}");
+        }
         let changed = match step {
             Step::Add(holder, element) => {
                 let held = self.held(holder)?;
@@ -156,7 +174,14 @@ impl Firewall {
                 let overlaps =
                     |(n, net): (usize, &IpNet)| nets[..n].iter().any(|o| overlap(o, net));
                 assert!(!nets.iter().enumerate().any(overlaps), "{nets:?}");
-                *self.held(&Holder::Set(set.clone()))? = nets.iter().map(show).collect();
+                let meddled = self.meddled;
+                let held = self.held(&holder)?;
+                assert!(held.is_empty() || meddled, "{set} holds {held:?}");
+                *held = nets.iter().map(show).collect();
+                if self.late {
+                    let until = now.after(SignedDuration::from_secs(1));
+                    self.filling.insert(set.to_string(), until);
+                }
                 true
             }
         };
@@ -173,7 +198,9 @@ impl Firewall {
 
     /// Whether a set stops everything from the address.
     pub(super) fn blocks(&self, address: &IpNet) -> bool {
-        self.sets.values().flatten().any(|entry| parse(entry).contains(address))
+        let filled = |set: &&String| self.filling.get(*set).is_none_or(|until| *until <= self.now);
+        let mut sets = self.sets.iter().filter(|(set, _)| filled(set)).flat_map(|(_, held)| held);
+        sets.any(|entry| parse(entry).contains(address))
     }
 }
 

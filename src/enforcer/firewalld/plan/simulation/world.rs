@@ -46,6 +46,7 @@ impl World {
         let bans: BTreeMap<_, _> = restored.iter().cloned().collect();
         let restored: Vec<Demand> = restored.into_iter().map(|(k, b)| demand(k, b)).collect();
         let mut firewall = Firewall::new(shards);
+        firewall.meddled = !left.is_empty();
         for &host in left {
             let rule = Rule::all(&block(host, &[1]), Action::Reject).unwrap()[0].to_string();
             let zone = ["dmz", "public"][usize::from(host % 2)];
@@ -71,6 +72,12 @@ impl World {
         world
     }
 
+    /// A firewalld of the kind that fills sets after it has answered.
+    pub(super) fn late(mut self) -> Self {
+        self.firewall.late = true;
+        self
+    }
+
     fn moment(&self) -> Moment {
         Moment { wall: Timestamp::UNIX_EPOCH, boot: self.now }
     }
@@ -85,6 +92,9 @@ impl World {
             Event::Enforce(ban, ports) => self.enforce(*ban, block(ban % 3, ports)),
             Event::Net(ban) => self.enforce(*ban, net_block(ban - 6)),
             Event::Host(ban) => self.enforce(*ban, block(*ban, &[])),
+            Event::Crowd(first) => {
+                (*first..first + 12).for_each(|ban| self.enforce(ban, block(ban, &[])));
+            }
             Event::Release(ban) => self.release(*ban),
             Event::Reload => {
                 self.firewall.reload();
@@ -104,6 +114,7 @@ impl World {
                 self.shards = *shards;
                 self.firewall.provision(*shards);
                 if *kept {
+                    self.firewall.meddled = true;
                     self.firewall.flushed = false;
                 } else {
                     self.firewall.reload();
@@ -177,6 +188,7 @@ impl World {
             return;
         };
         self.now = self.now.after(SignedDuration::from_millis(7));
+        self.firewall.now = self.now;
         let result = match bad {
             None => answer.unwrap_or_else(|| self.firewall.answer(&call)),
             Some((bad, done)) => {
@@ -195,8 +207,9 @@ impl World {
     }
 
     fn begin(&mut self, at_once: bool) {
+        self.firewall.now = self.now;
         if self.under_way.is_none() {
-            let call = self.plan.next_call(self.now);
+            let call = self.plan.next_call(self.moment());
             self.under_way = call.map(|call| {
                 let answer = at_once.then(|| self.firewall.answer(&call));
                 (call, answer)
