@@ -1,5 +1,6 @@
 //! The commands. Each does little: it asks the daemon, or is one.
 
+mod address;
 mod ask;
 mod check;
 mod daemon;
@@ -50,9 +51,10 @@ enum Verb {
     Run(RunArgs),
     /// Check everything a start would: the configuration, the filters, the filters' own samples.
     Check(CheckArgs),
-    /// Show the jails, or one jail's numbers, as fail2ban-client does.
+    /// Show the jails, or one jail's numbers, as fail2ban-client does; or how an address stands.
     Status {
-        /// Show this jail.
+        /// Show this jail, or this address or network.
+        #[arg(value_name = "JAIL|ADDRESS")]
         jail: Option<String>,
         #[command(flatten)]
         ask: AskArgs,
@@ -86,7 +88,8 @@ enum Verb {
     },
     /// Show who is banned, since when, until when, and whether the firewall has it.
     Banned {
-        /// Only by this jail.
+        /// Only by this jail; or only bans of this address or network, or of what holds it.
+        #[arg(value_name = "JAIL|ADDRESS")]
         jail: Option<String>,
         #[command(flatten)]
         ask: AskArgs,

@@ -9,11 +9,13 @@ mod bans;
 mod calls;
 mod channels;
 pub mod clock;
+mod cutting;
 mod event;
 mod frozen;
 mod judge;
 mod keeping;
 mod notify;
+mod recidive;
 mod reload;
 mod report;
 mod restore;
@@ -31,18 +33,20 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use self::calls::Waiting;
+use self::cutting::Cutting;
 use self::event::Event;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
-use crate::config::checked::Enforcement;
+use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Coverage, Order};
 use crate::jail::ban::JailName;
@@ -76,14 +80,20 @@ struct Daemon {
     /// Windows of jails that are gone, to be kept no longer.
     orphans: Vec<Window>,
     own_addresses: Vec<IpAddr>,
+    /// The networks of the host's own links.
+    on_link: Vec<IpNet>,
+    /// Seeds the jails' dice.
+    random: fastrand::Rng,
     standings: Standings,
     keeping: Keeping,
+    cutting: Cutting,
     waiting: Vec<Waiting>,
     condition: Condition,
     /// What a ban stops, once known.
     coverage: Option<Coverage>,
     backend: &'static str,
     stopping: bool,
+    on_stop: OnStop,
     reloading: Vec<calls::Reply>,
     sweep_due: Boot,
     overview_due: Option<Boot>,
@@ -107,8 +117,11 @@ struct Setting<'a> {
     config_path: PathBuf,
     dry_run: bool,
     frozen: Frozen,
+    on_stop: OnStop,
     enforcement: &'a Enforcement,
     own_addresses: Vec<IpAddr>,
+    on_link: Vec<IpNet>,
+    seed: u64,
     store: Option<Store>,
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Sender<Event>,
@@ -132,13 +145,17 @@ impl Daemon {
             totals: BTreeMap::new(),
             orphans: Vec::new(),
             own_addresses: setting.own_addresses,
+            on_link: setting.on_link,
+            random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
+            cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
             condition: Condition::Absent,
             coverage: None,
             backend,
             stopping: false,
+            on_stop: setting.on_stop,
             reloading: Vec::new(),
             sweep_due: Boot::default(),
             overview_due: None,
@@ -163,6 +180,8 @@ impl Daemon {
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
             Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::Cut(news) => self.on_cut(news),
+            Event::OnLink(on_link) => self.on_links(on_link),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}
@@ -245,6 +264,13 @@ impl Daemon {
             running.jail.set_own_addresses(&own);
         }
         self.own_addresses = own;
+    }
+
+    fn on_links(&mut self, on_link: Vec<IpNet>) {
+        for running in &mut self.jails {
+            running.jail.set_on_link(&on_link);
+        }
+        self.on_link = on_link;
     }
 
     /// The pages are to be told; soon, not at each of many changes.

@@ -6,6 +6,7 @@
 //! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`watch`] stands in where nothing is
 //! enforced. [`order`] is what all of them are asked and answer.
 
+pub mod cut;
 pub mod firewalld;
 pub mod order;
 pub mod shard;

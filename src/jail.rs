@@ -4,9 +4,14 @@
 //! firewall and no clock; what follows from a [`Verdict`] is the daemon's business.
 
 pub mod ban;
+pub mod bantime;
 pub mod ignore;
+mod judge;
 pub mod ledger;
+pub mod offences;
+pub mod prefix;
 pub mod scope;
+pub mod widen;
 pub mod window;
 pub mod windows;
 
@@ -16,11 +21,14 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
 use self::ban::{Ban, BanKey, BanOrigin, JailName};
+use self::bantime::Increment;
 use self::ignore::{IgnoreList, IgnoreReason};
 use self::ledger::Ledger;
+use self::offences::Book;
+use self::prefix::Prefixes;
+use self::widen::Widening;
 use self::window::Threshold;
 use self::windows::Windows;
-use crate::failure::Failure;
 use crate::moment::Moment;
 
 /// What a jail goes by.
@@ -34,8 +42,20 @@ pub struct Policy {
     pub ignoreip: Vec<IpNet>,
     /// Whether the host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Proxies, which are never banned.
+    pub trusted_proxies: Vec<IpNet>,
     /// How many addresses are counted at most at a time.
     pub max_addresses: usize,
+    /// How bans grow for whom was banned before; not at all when `None`.
+    pub increment: Option<Increment>,
+    /// How long after its last ban an address counts as never banned (`dbpurgeage`).
+    pub dbpurgeage: SignedDuration,
+    /// How much of an IPv6 address names the attacker.
+    pub ipv6_prefix: u8,
+    /// When bans become wider; never when `None`.
+    pub widen: Option<Widening>,
+    /// Whether it counts the bans of other jails, and no failures of hosts.
+    pub recidive: bool,
 }
 
 /// All that a jail can say of a failure.
@@ -61,6 +81,7 @@ pub enum Refusal {
         IgnoreReason::IgnoreIp => "is in the jail's ignoreip, or holds an address that is",
         IgnoreReason::IgnoreSelf => "is, or holds, one of this host's own addresses",
         IgnoreReason::Special => "is, or holds, a loopback, link-local, multicast or unspecified address",
+        IgnoreReason::Proxy => "is in the jail's trusted_proxies, or holds an address that is",
     })]
     Ignored(IpNet, IgnoreReason),
     /// A prefix this short is most of the Internet.
@@ -75,51 +96,56 @@ pub struct Jail {
     policy: Policy,
     ignore: IgnoreList,
     windows: Windows,
+    /// The failures of IPv6 networks, beside those of their hosts.
+    networks: Windows,
+    prefixes: Prefixes,
     ledger: Ledger,
+    book: Book,
+    random: fastrand::Rng,
 }
 
 impl Jail {
     /// A jail with nobody in it.
     #[must_use]
     pub fn new(name: JailName, policy: Policy) -> Self {
-        let ignore = IgnoreList::new(&policy.ignoreip);
-        let windows = Windows::new(policy.max_addresses);
-        Self { name, policy, ignore, windows, ledger: Ledger::default() }
+        let ignore = IgnoreList::new(&policy.ignoreip, &policy.trusted_proxies);
+        Self {
+            name,
+            ignore,
+            windows: Windows::new(policy.max_addresses),
+            networks: Windows::new(policy.max_addresses),
+            prefixes: Prefixes::new(policy.ipv6_prefix),
+            ledger: Ledger::default(),
+            book: Book::new(policy.max_addresses),
+            random: fastrand::Rng::with_seed(0),
+            policy,
+        }
+    }
+
+    /// Seeds what `bantime.rndtime` draws from. The same seed leads to the same bans.
+    pub fn seed(&mut self, seed: u64) {
+        self.random = fastrand::Rng::with_seed(seed);
     }
 
     /// Goes by another policy from now on. Windows and bans stay as they are.
     pub fn set_policy(&mut self, policy: Policy) {
-        self.ignore = IgnoreList::new(&policy.ignoreip);
+        self.ignore = IgnoreList::new(&policy.ignoreip, &policy.trusted_proxies);
         self.windows.set_cap(policy.max_addresses);
+        self.networks.set_cap(policy.max_addresses);
+        self.book.set_cap(policy.max_addresses);
+        self.prefixes.set_ipv6(policy.ipv6_prefix);
         self.policy = policy;
+    }
+
+    /// Learns the networks of the host's own links, where an IPv6 host is banned alone.
+    pub fn set_on_link(&mut self, on_link: &[IpNet]) {
+        self.prefixes.set_on_link(on_link);
     }
 
     /// Learns which addresses are the host's own; they matter if `ignoreself` is on. Call it after
     /// [`Jail::set_policy`] too.
     pub fn set_own_addresses(&mut self, own: &[IpAddr]) {
         self.ignore.set_own(if self.policy.ignoreself { own } else { &[] });
-    }
-
-    /// Decides what a failure means.
-    ///
-    /// A failure counts at the time its log states, and never later than `now`: a clock ahead of
-    /// ours must not hold a window open.
-    pub fn on_failure(&mut self, failure: Failure, now: Moment) -> Verdict {
-        let Failure { address, time } = failure;
-        if let Some(reason) = self.ignore.reason(address) {
-            return Verdict::Ignored(reason);
-        }
-        if self.policy.threshold.findtime() < now.wall.duration_since(time) {
-            return Verdict::Stale;
-        }
-        if self.ledger.covering(address).is_some() {
-            return Verdict::AlreadyBanned;
-        }
-        let counted = self.windows.record(self.policy.threshold, address, time.min(now.wall));
-        let Some(failures) = counted else { return Verdict::Counted };
-        let ban =
-            self.imprison(address.into(), BanOrigin::Detected, self.policy.bantime, failures, now);
-        Verdict::Banned(ban)
     }
 
     /// Bans on an operator's word. `bantime` replaces the jail's own. A network that holds bans
@@ -149,27 +175,51 @@ impl Jail {
     /// Takes up a ban of an earlier run. Returns whether it is still to be enforced: it is not if
     /// it has expired meanwhile, or its address must not be banned any more.
     pub fn restore(&mut self, ban: Ban, now: Moment) -> bool {
-        self.ignore.overlap(&ban.key.address).is_none() && self.ledger.restore(ban, now)
+        !self.forbids(&ban) && self.ledger.restore(ban, now)
+    }
+
+    /// Whether a ban must not be: it would hit an address that is never banned, or the jail banned
+    /// a network by itself that is one of our own links now.
+    #[must_use]
+    pub fn forbids(&self, ban: &Ban) -> bool {
+        let address = &ban.key.address;
+        let by_itself = ban.origin == BanOrigin::Detected && !is_host(address);
+        self.ignore.overlap(address).is_some() || (by_itself && self.prefixes.meets_link(address))
     }
 
     /// Takes up the failures that an earlier run counted; those that can no longer count go with
     /// the next sweep.
-    pub fn restore_window(&mut self, host: IpAddr, times: &[Timestamp]) {
-        self.windows.restore(self.policy.threshold, host, times);
+    pub fn restore_window(&mut self, address: IpNet, times: &[Timestamp]) {
+        let of_host = self.policy.recidive || is_host(&address);
+        let windows = if of_host { &mut self.windows } else { &mut self.networks };
+        windows.restore(self.policy.threshold, address, times);
     }
 
     /// The failure windows that have changed since the last time; none for one that is gone.
-    pub fn take_changed_windows(&mut self) -> Vec<(IpAddr, Vec<Timestamp>)> {
-        self.windows.take_changed()
+    pub fn take_changed_windows(&mut self) -> Vec<(IpNet, Vec<Timestamp>)> {
+        let mut changed = self.windows.take_changed();
+        changed.extend(self.networks.take_changed());
+        changed
     }
 
     /// Ends a ban on an operator's word, and forgets the failures of its address.
+    ///
+    /// An address stands for the IPv6 network that the jail banned for it: that ban ends, too. A
+    /// network that an operator banned, or that [`Jail::widen`] did, ends only by its own name.
     pub fn unban(&mut self, address: &IpNet) -> Option<Ban> {
         let address = address.trunc();
-        if address.prefix_len() == address.max_prefix_len() {
-            self.windows.forget(address.addr());
+        let network = self.prefixes.of(&address);
+        for windows in [&mut self.windows, &mut self.networks] {
+            windows.forget(&address);
+            windows.forget(&network);
         }
-        self.ledger.remove(&address)
+        let covering = self.ledger.covering(address)?;
+        let banned = covering.key.address;
+        let stands_for_it = covering.origin == BanOrigin::Detected && network.contains(&banned);
+        if banned != address && !stands_for_it {
+            return None;
+        }
+        self.ledger.remove(&banned)
     }
 
     /// Ends the bans that have run their time.
@@ -181,6 +231,8 @@ impl Jail {
     /// Drops windows that can no longer count.
     pub fn sweep(&mut self, now: Moment) {
         self.windows.sweep(self.policy.threshold.findtime(), now.wall);
+        self.networks.sweep(self.policy.threshold.findtime(), now.wall);
+        self.book.purge(self.policy.dbpurgeage, now.wall);
     }
 
     /// Why this address or network is never banned, if so.
@@ -207,7 +259,7 @@ impl Jail {
         &self.ledger
     }
 
-    /// The addresses it counts.
+    /// The addresses it counts; the networks around them are not among these.
     #[must_use]
     pub fn windows(&self) -> &Windows {
         &self.windows
@@ -228,9 +280,14 @@ impl Jail {
     }
 }
 
+fn is_host(address: &IpNet) -> bool {
+    address.prefix_len() == address.max_prefix_len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Failure;
     use crate::moment::Boot;
 
     fn at(second: i64) -> Moment {
@@ -248,7 +305,13 @@ mod tests {
                 bantime: Some(SignedDuration::from_secs(60)),
                 ignoreip: vec!["198.51.100.0/24".parse().unwrap()],
                 ignoreself: true,
+                trusted_proxies: Vec::new(),
                 max_addresses: 100,
+                increment: None,
+                dbpurgeage: SignedDuration::from_hours(24),
+                ipv6_prefix: 64,
+                widen: None,
+                recidive: false,
             },
         );
         jail.set_own_addresses(&["192.0.2.16".parse().unwrap()]);

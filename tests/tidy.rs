@@ -78,6 +78,25 @@ fn decisions_stay_pure() {
     }
 }
 
+/// The daemon never reloads firewalld and never changes its permanent configuration; `gaoler
+/// provision` does the latter, at an operator's word.
+#[test]
+fn only_an_operator_changes_firewalld_for_good() {
+    let mut files = Vec::new();
+    for module in LAYERS.concat() {
+        files.extend(files_of(module));
+    }
+    for file in files {
+        let text = code(&file);
+        for method in ["reload", "completeReload", "runtimeToPermanent"] {
+            let named = format!(r#"name = "{method}")]"#);
+            assert!(!text.contains(&named), "{}: {method} is the operator's", file.display());
+        }
+        let connects = text.contains("Permanent::connect");
+        assert!(!connects || file.ends_with("cli/provision.rs"), "{}", file.display());
+    }
+}
+
 #[test]
 fn main_stays_thin() {
     let main = fs::read_to_string(src().join("main.rs")).unwrap();

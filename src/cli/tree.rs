@@ -28,6 +28,7 @@ pub(super) fn jail(jail: &JailStatus) -> String {
     let origin = match &filter.origin {
         OriginStatus::JournalMatches(matches) => format!("Journal matches:\t{matches}"),
         OriginStatus::FileList(files) => format!("File list:\t{}", files.join(" ")),
+        OriginStatus::Bans(bans) => format!("Counts:\t{bans}"),
     };
     let mut tree = format!("Status for the jail: {}\n", jail.name);
     let lines = [

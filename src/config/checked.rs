@@ -10,7 +10,9 @@ use jiff::tz::TimeZone;
 
 use crate::filter::Filter;
 use crate::jail::ban::JailName;
+use crate::jail::bantime::Increment;
 use crate::jail::scope::Scope;
+use crate::jail::widen::Widening;
 use crate::jail::window::Threshold;
 use crate::record::origin::Origin;
 
@@ -21,6 +23,8 @@ pub struct Config {
     pub jails: Vec<JailSettings>,
     /// How bans are enforced.
     pub enforcement: Enforcement,
+    /// What a stop does to the bans in force.
+    pub on_stop: OnStop,
     /// The state database.
     pub state: PathBuf,
     /// The control socket.
@@ -52,8 +56,20 @@ pub struct JailSettings {
     pub ignoreip: Vec<IpNet>,
     /// Whether the host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Proxies: never banned, and believed on who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether a ban closes the live connections of its address.
+    pub cut_established: bool,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
+    /// How bans grow for whom was banned before; not at all when `None`.
+    pub increment: Option<Increment>,
+    /// How long after its last ban an address counts as never banned.
+    pub dbpurgeage: SignedDuration,
+    /// How much of an IPv6 address names the attacker.
+    pub ipv6_prefix: u8,
+    /// When bans become wider; never when `None`.
+    pub widen: Option<Widening>,
 }
 
 /// How bans are enforced.
@@ -65,6 +81,16 @@ pub enum Enforcement {
     Firewalld(Firewalld),
     /// By a table of our own in the kernel.
     Nftables(Nftables),
+}
+
+/// What a stop does to the bans in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStop {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are taken out of the firewall; a start puts them back.
+    Remove,
 }
 
 /// How firewalld is used.

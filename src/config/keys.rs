@@ -63,6 +63,8 @@ pub(super) struct Text {
     pub(super) example: &'static str,
     /// Whether a number may stand for its digits: `port: 22`.
     pub(super) numbers: bool,
+    /// Whether such a number may have a fraction: `bantime.factor: 1.5`.
+    pub(super) fractions: bool,
     /// Where one text becomes several in a list, as in fail2ban: `http,https`.
     pub(super) separators: &'static [char],
     /// What is wrong with a text, to be read after it.

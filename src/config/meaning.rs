@@ -3,14 +3,18 @@
 //! Runs even where the check of single values found errors, so that everything is reported at
 //! once; what was refused there is passed over here.
 
+mod bantime;
 mod jail;
 mod origin;
+mod proxied;
+mod recidive;
 mod scope;
+mod widen;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::checked::{Action, Config, Enforcement, Firewalld, JailSettings, Mode};
+use super::checked::{Action, Config, Enforcement, Firewalld, JailSettings, Mode, OnStop};
 use super::error::{ConfigError, Place, Problem};
 use super::filters::Filters;
 use super::keys::gaoler::FILE;
@@ -37,7 +41,10 @@ impl Meaning<'_> {
             PathBuf::from(file.section(section).text(key).map(|item| item.text).unwrap_or_default())
         };
         let (state, socket) = (path("state", "path"), path("control", "socket"));
-        let enforcement = self.enforcement(&file.section("enforcement"));
+        let section = file.section("enforcement");
+        let removes = section.text("on_stop").is_some_and(|item| item.text == "remove");
+        let on_stop = if removes { OnStop::Remove } else { OnStop::Keep };
+        let enforcement = self.enforcement(&section);
         let listen = file.section("telemetry").text("listen");
         let listen = listen.and_then(|item| values::listen(&item.text).ok().flatten());
         if let Some(address) = listen.filter(|address| !address.ip().is_loopback()) {
@@ -47,7 +54,7 @@ impl Meaning<'_> {
             ));
         }
         let jails = self.jails(tree);
-        Config { jails, enforcement, state, socket, listen, warnings: Vec::new() }
+        Config { jails, enforcement, on_stop, state, socket, listen, warnings: Vec::new() }
     }
 
     fn enforcement(&mut self, section: &View) -> Enforcement {

@@ -36,7 +36,6 @@ the remedy:
 
 | key | instead |
 |---|---|
-| `bantime.*` | every ban lasts `bantime` in this version |
 ";
 
 /// The page: `gaoler.yaml`, filters' files, and what became of fail2ban's other keys.

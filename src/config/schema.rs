@@ -88,7 +88,8 @@ fn words(choices: &[Choice]) -> Vec<&'static str> {
 fn text(form: &Text) -> Value {
     let mut schema = json!({"type": "string"});
     if form.numbers {
-        schema["type"] = json!(["string", "integer"]);
+        let number = if form.fractions { "number" } else { "integer" };
+        schema["type"] = json!(["string", number]);
     }
     if form.example != "…" {
         schema["examples"] = json!([form.example]);

@@ -7,6 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::{Offset, TimeZone};
 
+use crate::filter::definition::HttpdFormat;
+use crate::filter::httpd::logformat::LogFormat;
+use crate::jail::bantime::formula::Formula;
+
 /// Anything but nothing.
 pub(super) fn some(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
@@ -147,6 +151,39 @@ fn unmapped(network: IpNet) -> IpNet {
 /// As [`network`], for the table.
 pub(super) fn network_form(text: &str) -> Result<(), String> {
     network(text).map(|_| ())
+}
+
+/// How an access log is written: a format's name, or httpd's own words.
+pub(super) fn logformat(text: &str) -> Result<(), String> {
+    match HttpdFormat::named(text) {
+        HttpdFormat::LogFormat(words) if !words.contains('%') => Err(
+            "is not a log format: `combined`, `common`, `vhost_combined`, `json`, or what httpd's \
+             LogFormat says between its quotes"
+                .to_owned(),
+        ),
+        HttpdFormat::LogFormat(words) => LogFormat::parse(&words)
+            .map(|_| ())
+            .map_err(|error| format!("is not a log format that can be read: {error}")),
+        _ => Ok(()),
+    }
+}
+
+/// A number that something is multiplied by.
+pub(super) fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        _ => Err("is not a number above 0; write for example `2` or `1.5`".to_owned()),
+    }
+}
+
+/// As [`factor`], for the table.
+pub(super) fn factor_form(text: &str) -> Result<(), String> {
+    factor(text).map(|_| ())
+}
+
+/// A formula of [`crate::jail::bantime`], for the table.
+pub(super) fn formula_form(text: &str) -> Result<(), String> {
+    text.parse::<Formula>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Where to listen; `None` for `off`.
@@ -351,6 +388,7 @@ mod tests {
             let _ = (network(&text), listen(&text), time_zone(&text), filter_spec(&text));
             let _ = (jail_name(&text), log_path(&text), journalmatch(&text), status(&text));
             let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text));
+            let _ = logformat(&text);
         }
 
         #[test]

@@ -190,6 +190,7 @@ fn in_text(node: &Node, text: &Text) -> Result<(), Problem> {
     let written = match &node.value {
         Value::Text(written) => written.clone(),
         Value::Int(number) if text.numbers => number.to_string(),
+        Value::Float(_) if text.fractions => node.scalar().unwrap_or_default(),
         _ => return Err(Problem::Value(not_a_text(node, text))),
     };
     let parts = text.split(&written);

@@ -173,6 +173,8 @@ pub enum OriginStatus {
     JournalMatches(String),
     /// `File list`: the configured patterns.
     FileList(Vec<String>),
+    /// Bans of which other jails count, in words.
+    Bans(String),
 }
 
 /// The lower half of a jail's tree.
@@ -227,6 +229,9 @@ pub struct Changed {
     /// What was refused, or could not be done, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// What was done otherwise than it was asked for: a wider ban was lifted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What a reload came to.

@@ -11,7 +11,7 @@ use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 
 impl Daemon {
     /// A jail has banned. `decided` is when the record that decided was read.
-    pub(super) fn begin_ban(&mut self, ban: Ban, decided: Option<Moment>, now: Moment) {
+    pub(super) fn begin_ban(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         let running = &mut self.jails[index];
         if self.dry_run {
@@ -20,23 +20,43 @@ impl Daemon {
             return;
         }
         // Banned by hand once more: the ban has another end, and is none the more.
-        if self.standings.state(&ban.key).is_none() {
+        let is_new = self.standings.state(&ban.key).is_none();
+        if is_new {
             running.metrics.banned(ban.origin);
             running.totals.banned += 1;
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
         lines::banned(&ban.key.jail, &ban.key.address);
         let order = Order::Enforce(running.demand(&ban.key));
+        if running.settings.cut_established {
+            self.cutting.begin(&ban.key);
+        }
         let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
         self.standings.want(ban.key.clone(), decided);
         self.show_bans(&ban.key);
-        self.keeping.began(ban, order);
+        self.keeping.began(ban.clone(), order);
         self.changed(now);
+        if is_new {
+            self.remember(ban);
+            self.widen(ban, decided, now);
+            self.count_ban(ban, now);
+        }
+    }
+
+    /// Bans the network around a ban as well, if enough of it is banned now.
+    fn widen(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
+        let Some(index) = self.index(&ban.key.jail) else { return };
+        if ban.origin == BanOrigin::Detected
+            && let Some(wide) = self.jails[index].jail.widen(&ban.key.address, now)
+        {
+            self.begin_ban(&wide, decided, now);
+        }
     }
 
     /// A ban has left its jail's ledger.
     pub(super) fn end_ban(&mut self, key: &BanKey, reason: Unbanned, now: Moment) {
         self.standings.drop(key);
+        self.cutting.end(key);
         self.show_bans(key);
         if let Some(index) = self.index(&key.jail) {
             self.jails[index].metrics.unbanned(reason);

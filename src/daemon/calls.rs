@@ -119,7 +119,7 @@ impl Daemon {
                 Ok(ban) => {
                     keys.insert(ban.key.clone());
                     changed.changed += 1;
-                    self.begin_ban(ban, None, now);
+                    self.begin_ban(&ban, None, now);
                 }
                 Err(refusal) => changed.problems.push(refusal.to_string()),
             }
@@ -146,14 +146,16 @@ impl Daemon {
                 if request.all { self.all_of(index, now) } else { request.addresses.clone() };
             for address in addresses {
                 let jail = &mut self.jails[index].jail;
-                match jail.unban(&address) {
-                    Some(ban) => drop(keys.insert(ban.key)),
-                    None => changed.problems.extend(wider(jail, &address)),
+                while let Some(ban) = jail.unban(&address) {
+                    changed.notes.extend(lifted_for(&address, &ban.key));
+                    keys.insert(ban.key);
                 }
+                changed.problems.extend(wider(jail, &address));
             }
         }
         changed.changed = keys.len() as u64;
         for key in &keys {
+            self.forgive(key);
             self.end_ban(key, Unbanned::Manual, now);
         }
         Ok((self.awaited(keys), changed))
@@ -181,9 +183,18 @@ impl Daemon {
     }
 }
 
+/// That a wider ban was lifted for the address, if so.
+fn lifted_for(address: &IpNet, key: &BanKey) -> Option<String> {
+    let banned = &key.address;
+    (*banned != address.trunc()).then(|| {
+        let (address, network, jail) = (show(address), show(banned), &key.jail);
+        format!("{address} was banned in {jail} as {network}: all of that is released")
+    })
+}
+
 /// That a wider ban still covers the address, if so: the caller surely meant to let it in.
 fn wider(jail: &Jail, address: &IpNet) -> Option<String> {
-    let ban = jail.ledger().covering(address.addr())?;
+    let ban = jail.ledger().covering(*address)?;
     let (jail, network) = (jail.name(), show(&ban.key.address));
     Some(format!("{} is still banned in {jail}, as part of {network}: unban that", show(address)))
 }

@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::config::checked::Config;
 use crate::control::Call;
 use crate::control::api::Refused;
+use crate::enforcer::cut;
 use crate::enforcer::order::Report;
 use crate::source::batch::Message;
 use crate::store::Ack;
@@ -22,6 +25,10 @@ pub(super) enum Event {
     Call(Call),
     /// The host's own addresses, looked up again.
     OwnAddresses(Vec<IpAddr>),
+    /// Live connections were closed, or could not be.
+    Cut(cut::News),
+    /// The networks of the host's links, looked up again.
+    OnLink(Vec<IpNet>),
     /// `SIGHUP`: the configuration is to be read again.
     Reload,
     /// It has been read.

@@ -39,7 +39,7 @@ impl Daemon {
         }
         let sentences = self.judge(&batch, now);
         for Sentence { ban, read } in sentences {
-            self.begin_ban(ban, Some(read), now);
+            self.begin_ban(&ban, Some(read), now);
         }
         self.positions.insert(source.clone(), batch.through.clone());
         self.keeping.read(source, batch.through, now.boot);
@@ -108,7 +108,7 @@ impl Daemon {
 
 /// Shows a verdict to the metrics and, with times in `zone`, the log. Returns whether the failure is the address's fault:
 /// whether it counts in `Total failed`.
-fn observe(
+pub(super) fn observe(
     running: &RunningJail,
     finding: &Finding,
     verdict: &Verdict,
@@ -122,6 +122,7 @@ fn observe(
                 IgnoreReason::IgnoreIp => Ignored::Ignoreip,
                 IgnoreReason::IgnoreSelf => Ignored::Ignoreself,
                 IgnoreReason::Special => Ignored::Special,
+                IgnoreReason::Proxy => Ignored::Proxy,
             });
             if zone.is_some() {
                 lines::ignored(jail, address, reason.as_str());

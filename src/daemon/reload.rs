@@ -63,6 +63,7 @@ impl Daemon {
     fn apply(&mut self, config: Config, now: Moment) -> Reloaded {
         let mut warnings = self.frozen.differences(&config);
         warnings.extend(config.warnings);
+        self.on_stop = config.on_stop;
         self.remove_jails(&config.jails, now);
         for settings in &config.jails {
             match self.index(&settings.name) {
@@ -71,6 +72,7 @@ impl Daemon {
             }
         }
         self.follow(&config.jails, now);
+        self.cutting.announce(&config.jails);
         self.tell_jails();
         for warning in &warnings {
             tracing::warn!("{warning}");
@@ -109,6 +111,8 @@ impl Daemon {
         let totals = self.totals.get(&settings.name).copied().unwrap_or_default();
         let mut running = RunningJail::new(settings, totals, self.backend, &self.metrics);
         running.jail.set_own_addresses(&self.own_addresses);
+        running.jail.set_on_link(&self.on_link);
+        running.jail.seed(self.random.u64(..));
         let place = self.jails.partition_point(|other| other.name() < running.name());
         self.jails.insert(place, running);
     }
@@ -156,7 +160,8 @@ impl Daemon {
     /// Follows the origins of these jails, and no other. A source that stays goes on where it is.
     pub(super) fn follow(&mut self, jails: &[JailSettings], now: Moment) {
         let mut wanted: BTreeMap<SourceName, (Origin, Vec<&JailSettings>)> = BTreeMap::new();
-        for settings in jails {
+        let reading = jails.iter().filter(|jail| !matches!(jail.origin, Origin::Bans(_)));
+        for settings in reading {
             let name: SourceName = settings.origin.to_string().into();
             let (_, jails) =
                 wanted.entry(name).or_insert_with(|| (settings.origin.clone(), Vec::new()));

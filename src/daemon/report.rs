@@ -45,6 +45,7 @@ impl Daemon {
         if let (Some(decided), Some(index)) = (decided, self.index(&key.jail)) {
             self.jails[index].metrics.enforced_after(at.boot.since(decided.boot));
         }
+        self.cut(key);
         self.on_answer(key, None);
     }
 

@@ -18,6 +18,7 @@ impl Daemon {
             self.add_jail(settings.clone());
         }
         self.take_up_windows(saved.windows);
+        self.take_up_past(&saved.past, &saved.bans);
         let mut desired = Vec::new();
         for ban in saved.bans {
             let key = ban.key.clone();
@@ -26,9 +27,9 @@ impl Daemon {
                 continue;
             };
             let running = &mut self.jails[index];
-            if !running.jail.restore(ban, now) {
-                let ignored = running.jail.ignores(&key.address).is_some();
-                self.forget(key, if ignored { "allowlist" } else { "expired" }, now);
+            if !running.jail.restore(ban.clone(), now) {
+                let forbidden = running.jail.forbids(&ban);
+                self.forget(key, if forbidden { "allowlist" } else { "expired" }, now);
                 continue;
             }
             running.metrics.restored();

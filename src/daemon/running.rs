@@ -4,6 +4,7 @@ use crate::config::checked::JailSettings;
 use crate::enforcer::order::{Block, Demand};
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::{Jail, Policy};
+use crate::record::origin::Origin;
 use crate::source::Source;
 use crate::source::batch::Trouble;
 use crate::store::change::Totals;
@@ -33,6 +34,16 @@ impl RunningJail {
         Self { jail, settings, metrics, totals }
     }
 
+    /// Whether bans of another jail count in it as failures do.
+    pub(super) fn counts_bans_of(&self, jail: &JailName) -> bool {
+        matches!(&self.settings.origin, Origin::Bans(bans) if bans.counts(jail.as_str()))
+    }
+
+    /// Whether bans of other jails count when it decides how long one lasts.
+    pub(super) fn remembers_all_jails(&self) -> bool {
+        self.settings.increment.as_ref().is_some_and(|increment| increment.overalljails)
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> &JailName {
         &self.settings.name
@@ -59,7 +70,13 @@ fn policy(settings: &JailSettings) -> Policy {
         bantime: settings.bantime,
         ignoreip: settings.ignoreip.clone(),
         ignoreself: settings.ignoreself,
+        trusted_proxies: settings.trusted_proxies.clone(),
         max_addresses: settings.max_addresses,
+        increment: settings.increment.clone(),
+        dbpurgeage: settings.dbpurgeage,
+        ipv6_prefix: settings.ipv6_prefix,
+        widen: settings.widen,
+        recidive: matches!(settings.origin, Origin::Bans(_)),
     }
 }
 

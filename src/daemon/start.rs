@@ -78,8 +78,11 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         frozen: Frozen::of(&config),
         config_path: options.config_path,
         dry_run: options.dry_run,
+        on_stop: config.on_stop,
         enforcement: &enforcement,
         own_addresses: addresses::own().map_err(StartError::Addresses)?,
+        on_link: addresses::on_link().map_err(StartError::Addresses)?,
+        seed: fastrand::u64(..),
         store,
         orders,
         events: senders.events.clone(),
@@ -104,6 +107,7 @@ impl Daemon {
     /// Follows the sources, and says so.
     fn begin(&mut self, config: &Config, now: Moment) {
         self.follow(&config.jails, now);
+        self.cutting.announce(&config.jails);
         self.tell_jails();
         for warning in &config.warnings {
             tracing::warn!("{warning}");

@@ -4,6 +4,8 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+mod policy;
+
 use super::frozen::Frozen;
 use super::*;
 use crate::config;
@@ -58,8 +60,11 @@ impl Stage {
             config_path: path,
             dry_run,
             frozen: Frozen::of(&config),
+            on_stop: OnStop::Keep,
             enforcement: &enforcement,
             own_addresses: vec!["192.0.2.16".parse().unwrap()],
+            on_link: vec!["fd00:1::/64".parse().unwrap()],
+            seed: 0,
             store: Some(store),
             orders: order_sender,
             events: event_sender,
@@ -347,4 +352,25 @@ async fn a_ban_that_the_firewall_lost_or_refuses_does_not_count_as_enforced() {
     assert_eq!(bans[0].state, "refused");
     stage.enforced("sshd", "203.0.113.7");
     assert_eq!(stage.numbers("sshd")[4], 1);
+}
+
+#[tokio::test]
+async fn only_new_bans_cut_and_only_once_confirmed() {
+    let cutting = JAILS.replace("port: [22]", "port: [22], cut_established: true");
+    let mut stage = Stage::new(&cutting, false);
+    let due = |stage: &Stage, address| stage.daemon.cutting.is_due(&key("sshd", address));
+    stage.failures("sshd", "203.0.113.7", 2).failures("sshd", "203.0.113.8", 2).kept().await;
+    stage.failures("web", "203.0.113.9", 2).kept().await;
+    assert!(due(&stage, "203.0.113.7"), "not before the firewall has it");
+    assert!(!stage.daemon.cutting.is_due(&key("web", "203.0.113.9")), "who does not ask for it");
+    stage.enforced("sshd", "203.0.113.7");
+    assert!(!due(&stage, "203.0.113.7") && due(&stage, "203.0.113.8"));
+    stage.after(60_000);
+    assert!(!due(&stage, "203.0.113.8"), "a ban that ended before it was confirmed");
+
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    let mut stage = Stage::resumed(stage.end(), &cutting, false);
+    assert_eq!(stage.numbers("sshd")[2], 1, "a ban of an earlier run");
+    stage.enforced("sshd", "203.0.113.7");
+    assert!(!due(&stage, "203.0.113.7"));
 }

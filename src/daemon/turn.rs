@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::channels::Channels;
 use super::event::Event;
 use super::{Daemon, clock};
+use crate::config::checked::OnStop;
 use crate::enforcer::order::Order;
 
 /// How long the end may take before what is left is left.
@@ -46,6 +47,9 @@ impl Daemon {
 
     /// Lets the enforcer finish, closes the store, and leaves no socket behind.
     async fn end(mut self, mut channels: Channels, enforcer: JoinHandle<()>) {
+        if self.on_stop == OnStop::Remove {
+            self.withdraw(&mut channels.reports).await;
+        }
         let _ = self.orders.send(Order::Stop);
         let finish = tokio::time::timeout(DRAIN, async {
             while let Some(report) = channels.reports.recv().await {

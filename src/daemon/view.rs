@@ -115,6 +115,7 @@ impl Daemon {
                         OriginStatus::JournalMatches(journal.matches.to_string())
                     }
                     Origin::Files(files) => OriginStatus::FileList(files.patterns.clone()),
+                    Origin::Bans(bans) => OriginStatus::Bans(bans.to_string()),
                 },
             },
             actions: ActionsStatus {

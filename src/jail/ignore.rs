@@ -17,11 +17,13 @@ pub enum IgnoreReason {
     IgnoreSelf,
     /// It is loopback, link-local, multicast or unspecified.
     Special,
+    /// It is a proxy that the jail trusts: behind it stands everybody.
+    Proxy,
 }
 
 impl IgnoreReason {
     /// Every reason, for what must list them all.
-    pub const ALL: [Self; 3] = [Self::IgnoreIp, Self::IgnoreSelf, Self::Special];
+    pub const ALL: [Self; 4] = [Self::IgnoreIp, Self::IgnoreSelf, Self::Special, Self::Proxy];
 
     /// The reason as a metric's label value.
     #[must_use]
@@ -30,6 +32,7 @@ impl IgnoreReason {
             Self::IgnoreIp => "ignoreip",
             Self::IgnoreSelf => "ignoreself",
             Self::Special => "special",
+            Self::Proxy => "proxy",
         }
     }
 }
@@ -38,14 +41,20 @@ impl IgnoreReason {
 #[derive(Clone, Debug, Default)]
 pub struct IgnoreList {
     ignoreip: Vec<IpNet>,
+    trusted_proxies: Vec<IpNet>,
     own: Vec<IpAddr>,
 }
 
 impl IgnoreList {
-    /// Leaves `ignoreip` alone. Overlaps are merged.
+    /// Leaves `ignoreip` and `trusted_proxies` alone. Overlaps are merged.
     #[must_use]
-    pub fn new(ignoreip: &[IpNet]) -> Self {
-        Self { ignoreip: IpNet::aggregate(&ignoreip.to_vec()), own: Vec::new() }
+    pub fn new(ignoreip: &[IpNet], trusted_proxies: &[IpNet]) -> Self {
+        let merged = |networks: &[IpNet]| IpNet::aggregate(&networks.to_vec());
+        Self {
+            ignoreip: merged(ignoreip),
+            trusted_proxies: merged(trusted_proxies),
+            own: Vec::new(),
+        }
     }
 
     /// Sets the host's own addresses; none where `ignoreself` is off.
@@ -65,8 +74,13 @@ impl IgnoreList {
         if is_special(network) {
             return Some(IgnoreReason::Special);
         }
-        if self.ignoreip.iter().any(|net| net.contains(network) || network.contains(net)) {
+        let meets =
+            |list: &[IpNet]| list.iter().any(|net| net.contains(network) || network.contains(net));
+        if meets(&self.ignoreip) {
             return Some(IgnoreReason::IgnoreIp);
+        }
+        if meets(&self.trusted_proxies) {
+            return Some(IgnoreReason::Proxy);
         }
         self.own.iter().any(|own| network.contains(own)).then_some(IgnoreReason::IgnoreSelf)
     }
@@ -99,10 +113,10 @@ mod tests {
 
     #[track_caller]
     fn check(network: &str, expected: Option<IgnoreReason>) {
-        let mut list = IgnoreList::new(&[
-            "198.51.100.0/24".parse().unwrap(),
-            "2001:db8:1::/48".parse().unwrap(),
-        ]);
+        let mut list = IgnoreList::new(
+            &["198.51.100.0/24".parse().unwrap(), "2001:db8:1::/48".parse().unwrap()],
+            &["192.0.2.128/30".parse().unwrap()],
+        );
         list.set_own(&["192.0.2.16".parse().unwrap()]);
         assert_eq!(list.overlap(&network.parse().unwrap()), expected, "{network}");
     }
@@ -112,6 +126,7 @@ mod tests {
         check("198.51.100.7/32", Some(IgnoreReason::IgnoreIp));
         check("2001:db8:1::7/128", Some(IgnoreReason::IgnoreIp));
         check("192.0.2.16/32", Some(IgnoreReason::IgnoreSelf));
+        check("192.0.2.130/32", Some(IgnoreReason::Proxy));
         check("203.0.113.7/32", None);
         check("2001:db8:2::7/128", None);
     }
@@ -119,7 +134,8 @@ mod tests {
     #[test]
     fn a_network_is_left_alone_for_any_address_in_it() {
         check("198.51.0.0/16", Some(IgnoreReason::IgnoreIp));
-        check("192.0.2.0/24", Some(IgnoreReason::IgnoreSelf));
+        check("192.0.2.0/25", Some(IgnoreReason::IgnoreSelf));
+        check("192.0.2.128/25", Some(IgnoreReason::Proxy));
         check("0.0.0.0/0", Some(IgnoreReason::Special));
     }
 

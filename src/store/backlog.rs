@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::IpAddr;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::change::{Change, Ended, Totals, Window};
@@ -31,7 +31,7 @@ pub(super) struct Backlog {
     /// Bans that began and ended with neither written.
     pub(super) past: Vec<(Ban, Ended)>,
     pub(super) positions: HashMap<SourceName, Position>,
-    pub(super) windows: HashMap<(JailName, IpAddr), Vec<Timestamp>>,
+    pub(super) windows: HashMap<(JailName, IpNet), Vec<Timestamp>>,
     pub(super) totals: HashMap<JailName, Totals>,
 }
 

@@ -35,7 +35,7 @@ CREATE TABLE positions (
 -- Failures counted and not yet answered by a ban, committed with the positions that led to them.
 CREATE TABLE windows (
     jail    TEXT NOT NULL,
-    address TEXT NOT NULL,                 -- one host
+    address TEXT NOT NULL,                 -- a host or an IPv6 network, with its prefix length
     times   TEXT NOT NULL,                 -- ascending, a JSON array
     PRIMARY KEY (jail, address)
 ) STRICT, WITHOUT ROWID;

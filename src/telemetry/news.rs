@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use super::lines::Printable;
 use super::overview::words;
+use crate::enforcer::cut::Reason;
 use crate::enforcer::order::{Condition, Coverage};
 use crate::jail::ban::{BanKey, JailName, show};
 use crate::source::batch::{Notice, Rotation};
@@ -57,6 +58,36 @@ pub fn not_enforced(key: &BanKey, why: &str, gives_up: bool) {
     } else {
         tracing::warn!(jail, address, "[{jail}] {address} is not refused yet: {why}; trying again");
     }
+}
+
+/// Live connections of banned addresses were closed.
+pub fn cut(jail: &JailName, sockets: u64, flows: u64) {
+    let jail = jail.as_str();
+    tracing::info!(
+        jail,
+        sockets,
+        flows,
+        "[{jail}] closed the live connections of whom it banned: {sockets} of this host, {flows} \
+         that it forwards"
+    );
+}
+
+/// Live connections of banned addresses stay open.
+pub fn cannot_cut(reason: Reason, why: &str) {
+    let why = Printable(why.as_bytes());
+    let remedy = match reason {
+        Reason::Permission => {
+            "copy /usr/share/gaoler/11-cut-established.conf to \
+             /etc/systemd/system/gaoler.service.d/ (10-nftables.conf serves as well), then \
+             `systemctl daemon-reload` and `systemctl restart gaoler`"
+        }
+        Reason::Unsupported => "this kernel cannot; take cut_established out",
+        Reason::Overflow | Reason::Other => "gaoler_cut_errors_total counts how often",
+    };
+    tracing::error!(
+        reason = reason.word(),
+        "cut_established: banned addresses keep their live connections: {why}; {remedy}"
+    );
 }
 
 /// The firewall's state changed.

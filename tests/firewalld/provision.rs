@@ -5,10 +5,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Instant;
 
+use gaoler::config::checked::{Firewalld, Mode};
+use gaoler::enforcer::order::Block;
+use gaoler::enforcer::shard::Group;
+use gaoler::jail::ban::BanKey;
 use serde_json::Value;
 
-use super::rig::Rig;
+use super::enforcing::{Enforcing, settings, ssh, ssh_rule};
+use super::rig::{Rig, wait_until};
 
 const SSH: &str = "  sshd: {filter: sshd, port: [ssh]}\n";
 const WEB: &str =
@@ -214,27 +220,35 @@ fn what_was_spoilt_is_set_right_and_what_is_others_is_kept() {
     contains(&rig.cmd(&["--permanent", "--get-ipsets"]), &["theirs"]);
 }
 
+/// Ports whose list is too long for a name, so that names are as long as they get.
+const LONG: &str = "  http-get-dos: {filter: http-get-dos, logpath: [/var/log/access], port: [80, 443, 8000-8010, 9090]}\n";
+
 #[test]
 fn files_mean_the_same_as_apply() {
     let [applied, filed] = [Rig::started(), Rig::new()];
     let mut filed = filed;
     let etc = filed.path().join("etc");
-    let written = done(&filed, &[SSH, WEB].concat(), &["--xml", etc.to_str().unwrap()]);
-    contains(&written, &["200 files below"]);
+    let written = done(&filed, LONG, &["--xml", etc.to_str().unwrap()]);
+    contains(&written, &["134 files below"]);
     let offline = ["firewall-offline-cmd", "--system-config", etc.to_str().unwrap()];
     filed.run(&[&offline[..], &["--check-config"]].concat());
     filed.start();
-    done(&applied, &[SSH, WEB].concat(), &["--apply"]);
+    done(&applied, LONG, &["--apply"]);
     applied.cmd(&["--reload"]);
     for rig in [&applied, &filed] {
         assert_eq!(rig.cmd(&["--check-config"]), "success");
-        let again = json(rig, &[SSH, WEB].concat(), &[]);
+        let again = json(rig, LONG, &[]);
         assert_eq!(again["steps"], Value::Array(vec![]));
-        assert_eq!(again["unchanged"], 200);
+        assert_eq!(again["unchanged"], 134);
         assert_eq!(again["reload_due"], false);
         assert_eq!(rig.complaints(), "");
     }
-    for set in ["gaoler4-00", "gaoler6-tcp80.443-net"] {
+    let names = sets(&filed, false);
+    assert_eq!((names.len(), &names), (132, &sets(&applied, false)));
+    let long = names.iter().find(|name| name.starts_with("gaoler6-h") && name.ends_with("net"));
+    let long = long.unwrap().as_str();
+    contains(&filed.output(&["nft", "-n", "list", "sets", "inet"]), &[long]);
+    for set in ["gaoler4-00", long] {
         let info = |rig: &Rig| rig.cmd(&["--permanent", &format!("--info-ipset={set}")]);
         assert_eq!(info(&applied), info(&filed));
         contains(&info(&filed), &["type: hash:net"]);
@@ -270,4 +284,88 @@ fn who_may_not_is_told_so_and_what_was_done_is_told() {
     let output = gaoler(&rig, "", &[]);
     assert_eq!(output.status.code(), Some(1));
     contains(&said(&output), &["firewalld is not running", "--xml"]);
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn what_provisioning_costs() {
+    let rig = Rig::started();
+    let reload = || {
+        let mut took: Vec<_> = (0..5)
+            .map(|_| {
+                let begun = Instant::now();
+                rig.cmd(&["--reload"]);
+                begun.elapsed()
+            })
+            .collect();
+        took.sort();
+        format!("reload {:?} (median of 5), firewalld has {} MiB", took[2], rig.resident())
+    };
+    eprintln!("no sets: {}", reload());
+    for (jails, count) in [("", 66), (SSH, 132), (&[SSH, WEB].concat(), 198)] {
+        let begun = Instant::now();
+        done(&rig, jails, &["--apply"]);
+        let applied = begun.elapsed();
+        let begun = Instant::now();
+        done(&rig, jails, &[]);
+        let looked = begun.elapsed();
+        eprintln!("{count} sets: applied in {applied:?}, looked at in {looked:?}; {}", reload());
+    }
+}
+
+/// The entries of the set that holds the ban, as firewalld and as the kernel have them.
+fn entries(rig: &Rig, (key, block): &(BanKey, Block)) -> (String, bool) {
+    let set = Group::of(&block.scope).set_for(&key.address, 64);
+    let listed = rig.cmd(&[&format!("--ipset={set}"), "--get-entries"]);
+    let kernel = rig.output(&["nft", "-n", "list", "set", "inet", "firewalld", set.as_str()]);
+    (listed, kernel.contains(&key.address.addr().to_string()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn bans_move_into_the_sets_once_they_are_loaded_and_out_when_they_are_removed() {
+    let rig = Rig::started();
+    let auto = Firewalld { mode: Mode::Auto, ..settings(&rig) };
+    let mut enforcing = Enforcing::start(auto, Vec::new());
+    let [before, after] = [ssh("192.0.2.7"), ssh("2001:db8::7")];
+    enforcing.ban_now(&before).await;
+    assert_eq!(rig.rules("public"), [ssh_rule("192.0.2.7")]);
+
+    done(&rig, SSH, &["--apply"]);
+    enforcing.take_heard();
+    rig.cmd(&["--reload"]);
+    enforcing.until_reconciled("reloaded").await;
+    enforcing.ban_now(&after).await;
+    wait_until("the old ban is an entry", || entries(&rig, &before) == ("192.0.2.7".into(), true));
+    assert_eq!(entries(&rig, &after), ("2001:db8::7".into(), true));
+    assert_eq!(rig.rules("public"), [""; 0]);
+    enforcing.release_now(&after.0).await;
+    assert_eq!(entries(&rig, &after), (String::new(), false));
+
+    done(&rig, SSH, &["--apply", "--remove"]);
+    rig.cmd(&["--reload"]);
+    enforcing.until_reconciled("reloaded").await;
+    wait_until("the ban is a rule again", || rig.rules("public") == [ssh_rule("192.0.2.7")]);
+    assert_eq!(rig.complaints(), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_permanent_by_mistake_is_not_so_after_the_next_run() {
+    let rig = Rig::started();
+    done(&rig, SSH, &["--apply"]);
+    rig.cmd(&["--reload"]);
+    let auto = Firewalld { mode: Mode::Auto, ..settings(&rig) };
+    let mut enforcing = Enforcing::start(auto, Vec::new());
+    let ban = ssh("192.0.2.7");
+    enforcing.ban_now(&ban).await;
+    rig.cmd(&["--runtime-to-permanent"]);
+    let set = Group::of(&ban.1.scope).set_for(&ban.0.address, 64);
+    contains(
+        &done(&rig, SSH, &["--apply"]),
+        &[&format!("~ set {set}: it has 1 permanent entries"), "Done: 1 changes"],
+    );
+    assert_eq!(entries(&rig, &ban), ("192.0.2.7".into(), true));
+    enforcing.release_now(&ban.0).await;
+    rig.cmd(&["--reload"]);
+    enforcing.until_reconciled("reloaded").await;
+    assert_eq!(entries(&rig, &ban), (String::new(), false));
 }

@@ -132,6 +132,14 @@ impl Rig {
         self.run(&["dbus-send", "--system", "--print-reply=literal", bus, reload[0], reload[1]]);
     }
 
+    /// firewalld's resident memory, in MiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let pid = self.firewalld.as_ref().expect("firewalld was started").id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
     /// What firewalld has complained of.
     pub(crate) fn complaints(&self) -> String {
         let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();

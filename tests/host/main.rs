@@ -11,10 +11,12 @@ mod observe;
 
 mod addresses;
 mod control;
+mod cut;
 mod firewall;
 mod hostile;
 mod journal;
 mod metrics;
+mod proxied;
 mod reload;
 mod restart;
 mod rotation;
@@ -56,12 +58,18 @@ const TESTS: &[Test] = &[
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
     ("reload::keeps_bans_and_misses_no_line", reload::keeps_bans_and_misses_no_line),
     ("reload::broken_configuration_keeps_the_old", reload::broken_configuration),
+    ("proxied::by_header", proxied::by_header),
+    ("proxied::by_mod_remoteip", proxied::by_mod_remoteip),
+    ("cut::without_the_key_a_session_lives_on", cut::without_the_key),
+    ("cut::without_the_capability_it_says_so", cut::without_the_capability),
+    ("cut::a_live_session_ends_with_the_ban", cut::a_live_session_ends),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
     ("restart::keeps_bans", restart::keeps_bans),
     ("restart::kill_9_keeps_bans", restart::kill_9_keeps_bans),
     ("restart::failures_before_it_count", restart::failures_before_it_count),
     ("restart::removes_what_expired_while_down", restart::expired_while_down),
+    ("restart::leaves_nothing_where_told_to", restart::leaves_nothing_where_told_to),
     ("firewall::reload_is_healed", firewall::reload_is_healed),
     ("firewall::restart_is_healed", firewall::restart_is_healed),
     ("firewall::absence_is_waited_out", firewall::absence_is_waited_out),

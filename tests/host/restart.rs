@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Context, Result};
 
 use crate::client::{Client, Outcome, RIGHT, WRONG};
-use crate::host::{Host, SOON};
+use crate::host::{Host, SEED, SOON};
 use crate::observe::{Status, await_ban};
 
 /// `systemctl restart`: the rule never goes away.
@@ -62,6 +62,21 @@ pub(crate) fn failures_before_it_count(host: &Host) -> Result<()> {
     assert_eq!(after.total_failed, before.total_failed + 2, "each line counts once");
     host.await_rule(across.address, 22, true)?;
     host.gaoler_ok(&["unban", across.address])?;
+    Ok(())
+}
+
+/// With `on_stop: remove` a stop takes the bans out of the firewall, and a start puts them back.
+pub(crate) fn leaves_nothing_where_told_to(host: &Host) -> Result<()> {
+    const ADDRESS: &str = "192.0.2.164";
+    host.configure(&format!("enforcement: {{on_stop: remove}}\n{SEED}"))?;
+    host.sh("systemctl restart gaoler")?;
+    host.gaoler_ok(&["ban", "sshd", ADDRESS])?;
+    assert!(host.refuses(ADDRESS, 22)?);
+    host.sh("systemctl stop gaoler")?;
+    assert!(!host.refuses(ADDRESS, 22)?);
+    host.sh("systemctl start gaoler")?;
+    host.await_rule(ADDRESS, 22, true)?;
+    assert_eq!(host.gaoler_ok(&["unban", ADDRESS])?, "1\n");
     Ok(())
 }
 

@@ -71,5 +71,6 @@ pub(crate) fn complained_of_nothing(host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// What tests provoke: a broken configuration, firewalld stopped, a namespace that comes later.
-const PROVOKED: [&str; 3] = ["fintime", "firewalld: ", "journal[guarded]"];
+/// What tests provoke: a broken configuration, firewalld stopped, a namespace that comes later, a
+/// capability that is lacking.
+const PROVOKED: [&str; 4] = ["fintime", "firewalld: ", "journal[guarded]", "cut_established: "];

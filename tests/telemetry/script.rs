@@ -153,6 +153,7 @@ fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
         records: 10,
         bytes: 1_000,
         ignored: vec![4],
+        unattributed: vec![2],
         date_errors: vec![1],
         oversized: 3,
         suppressed: 7,

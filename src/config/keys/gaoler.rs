@@ -1,7 +1,12 @@
 //! The keys of `gaoler.yaml` and of the files in `conf.d`.
 
-use super::{Choice, Key, Keys, Kind, Text};
-use crate::config::values;
+mod forms;
+
+use self::forms::{
+    ANY, BUS, DATEPATTERN, FACTOR, FILTER, FORMULA, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT,
+    LOGPATH, MODE, NAMESPACE, NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, TIME_ZONE, ZONE,
+};
+use super::{Choice, Key, Keys, Kind};
 
 /// The whole file.
 pub(in crate::config) const FILE: Keys = &[&[
@@ -39,6 +44,14 @@ const ENFORCEMENT: Keys = &[&[
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new(
+        "on_stop",
+        Kind::Choice(&[Choice::now("keep"), Choice::now("remove")]),
+        "What a stop does to the bans in force. `keep`: they stay, and a restart leaves no gap. \
+         `remove`: nothing of gaoler's is left in the firewall; the next start puts back what has \
+         not ended by then.",
+    )
+    .or("keep"),
 ]];
 
 const FIREWALLD: Keys = &[&[
@@ -73,13 +86,22 @@ const FIREWALLD: Keys = &[&[
     ),
 ]];
 
-const STATE: Keys = &[&[Key::new(
-    "path",
-    Kind::Text(&PATH),
-    "The SQLite database of bans, positions in logs, and totals. Its directory must be writable \
-     by the daemon.",
-)
-.or("/var/lib/gaoler/state.db")]];
+const STATE: Keys = &[&[
+    Key::new(
+        "path",
+        Kind::Text(&PATH),
+        "The SQLite database of bans, positions in logs, and totals. Its directory must be writable \
+         by the daemon.",
+    )
+    .or("/var/lib/gaoler/state.db"),
+    Key::new(
+        "dbpurgeage",
+        Kind::Duration { permanent: false },
+        "How long after its last ban has ended an address counts as never banned, for \
+         `bantime.increment`.",
+    )
+    .or("1d"),
+]];
 
 const CONTROL: Keys = &[&[Key::new(
     "socket",
@@ -130,6 +152,64 @@ const SHARED: &[Key] = &[
     )
     .or("10m"),
     Key::new(
+        "bantime.increment",
+        Kind::Flag,
+        "Whether a ban lasts longer for an address that was banned before: by `bantime.multipliers` \
+         where given, else by `bantime.formula`. `gaoler check` shows what the first bans come to.",
+    )
+    .or("false"),
+    Key::new(
+        "bantime.factor",
+        Kind::Text(&FACTOR),
+        "What multipliers are multiplied by; `banFactor` in a formula.",
+    )
+    .or("1"),
+    Key::new(
+        "bantime.formula",
+        Kind::Text(&FORMULA),
+        "How long a ban lasts, in seconds, never less than `bantime`: an expression of `ban.Time` \
+         (`bantime`), `ban.Count` (how many earlier bans), `banFactor`, numbers, `+ - * / % ** <<`, \
+         comparisons, `A if C else B`, `min`, `max`, `abs`, `int`, `float`, and `exp`, `log`, \
+         `sqrt`, `floor`, `ceil` of `math.`. What has no value is `bantime`.",
+    )
+    .or("'ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor'"),
+    Key::new(
+        "bantime.multipliers",
+        Kind::Texts(&FACTOR),
+        "Instead of a formula: how many times `bantime` the first ban lasts, the second, and so on; \
+         the last goes on.",
+    ),
+    Key::new(
+        "bantime.maxtime",
+        Kind::Duration { permanent: false },
+        "What no ban grows past. Not given: a hundred years.",
+    ),
+    Key::new(
+        "bantime.rndtime",
+        Kind::Duration { permanent: false },
+        "Up to so much is added to each ban by chance, so that nobody can tell when it ends. Past \
+         `bantime.maxtime` it is taken off instead.",
+    ),
+    Key::new(
+        "bantime.overalljails",
+        Kind::Flag,
+        "Whether bans of the address by other jails count as earlier bans, too.",
+    )
+    .or("false"),
+    Key::new(
+        "ipv6_prefix",
+        Kind::Count(32, 128),
+        "How much of an IPv6 address names the attacker. Failures count for the host and for its \
+         network of this length; a ban takes as much of that network as holds nothing that is never \
+         banned. On the host's own links an address is banned alone.",
+    )
+    .or("64"),
+    Key::new(
+        "widen",
+        Kind::Section(WIDEN),
+        "When enough of a network is banned, all of it is. `widen: {}` turns this off in a jail.",
+    ),
+    Key::new(
         "ignoreip",
         Kind::Texts(&NETWORK),
         "Addresses and networks that are never banned. A jail's own list replaces the one in \
@@ -168,9 +248,21 @@ const SHARED: &[Key] = &[
         "A breaker: past so many new bans a jail only watches.",
     )
     .later(),
-    Key::new("ipv6_prefix", Kind::Count(1, 128), "How much of an IPv6 network is banned.").later(),
-    Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
-    Key::new("trusted_proxies", Kind::Texts(&NETWORK), "Proxies, which are never banned.").later(),
+    Key::new(
+        "cut_established",
+        Kind::Flag,
+        "Whether a ban, once the firewall has it, closes the address's live connections to the \
+         jail's ports: the host's own sockets are destroyed, and the flows it forwards forgotten. \
+         Needs `CAP_NET_ADMIN`, which the unit's drop-in `11-cut-established.conf` gives.",
+    )
+    .or("false"),
+    Key::new(
+        "trusted_proxies",
+        Kind::Texts(&NETWORK),
+        "Proxies that clients come through. They are never banned, and for a filter of access logs \
+         the client that they name counts instead of them; `logformat` says where it stands. What \
+         anybody else says of its client counts for nothing.",
+    ),
 ];
 
 /// The keys that stand in jails only.
@@ -214,10 +306,22 @@ const OWN: &[Key] = &[
          the usual forms.",
     ),
     Key::new(
+        "logformat",
+        Kind::Text(&LOGFORMAT),
+        "How the access log is written, for a filter of access logs: `combined` (which `common` is \
+         read by, too), `vhost_combined`, `json`, or httpd's own words, as its LogFormat has them. \
+         Not given: as the filter has it.",
+    ),
+    Key::new(
         "port",
         Kind::Texts(&PORT),
         "What a ban refuses: numbers, ranges, names of services, or `all`. Not given: as the \
          filter has it, or else `all`.",
+    ),
+    Key::new(
+        "jails",
+        Kind::Texts(&OTHER_JAIL),
+        "For `filter: recidive`: the jails whose bans count. Not given: all but this one.",
     ),
     Key::new(
         "ban_ports",
@@ -227,6 +331,22 @@ const OWN: &[Key] = &[
     )
     .or("own"),
 ];
+
+const WIDEN: Keys = &[&[
+    Key::new(
+        "addresses",
+        Kind::Count(2, 65_536),
+        "How many distinct bans in one network, at the same time, have it banned as a whole. Not \
+         given: never.",
+    ),
+    Key::new("ipv4_prefix", Kind::Count(8, 31), "The length of such IPv4 networks.").or("24"),
+    Key::new(
+        "ipv6_prefix",
+        Kind::Count(32, 127),
+        "The length of such IPv6 networks; shorter than the jail's `ipv6_prefix`.",
+    )
+    .or("48"),
+]];
 
 const JOURNAL: Keys = &[&[
     Key::new(
@@ -240,52 +360,3 @@ const JOURNAL: Keys = &[&[
         "A journal namespace (systemd-journald.service(8)).",
     ),
 ]];
-
-const fn text(
-    what: &'static str,
-    example: &'static str,
-    check: fn(&str) -> Result<(), String>,
-) -> Text {
-    Text { what, example, numbers: false, separators: &[], check }
-}
-
-const BLANKS: &[char] = &[',', ' ', '\t', '\n'];
-
-static ANY: Text = text("a text", "…", values::any);
-static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
-static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
-static MODE: Text = text("a mode", "aggressive", values::word);
-static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);
-static NAMESPACE: Text = text("the name of a namespace", "audit", values::word);
-static LISTEN: Text =
-    text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);
-static TIME_ZONE: Text = text("a time zone", "Europe/Berlin", values::time_zone_form);
-static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
-static BUS: Text = text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
-static ZONE: Text =
-    Text { separators: BLANKS, ..text("the name of a zone, or `active`", "public", values::zone) };
-static NETWORK: Text = Text {
-    separators: BLANKS,
-    ..text("an address or network", "192.0.2.0/24", values::network_form)
-};
-static PROTOCOL: Text = Text { separators: BLANKS, ..text("`tcp` or `udp`", "tcp", protocol) };
-static LOGPATH: Text = Text {
-    separators: &['\n'],
-    ..text("an absolute path or glob", "/var/log/httpd/*access_log", values::log_path)
-};
-static JOURNALMATCH: Text = Text {
-    separators: &['\n'],
-    ..text("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch)
-};
-static PORT: Text = Text {
-    numbers: true,
-    separators: BLANKS,
-    ..text("a port, a range, a service, or `all`", "ssh", values::port_form)
-};
-
-fn protocol(text: &str) -> Result<(), String> {
-    if matches!(text, "tcp" | "udp") {
-        return Ok(());
-    }
-    Err("is not `tcp` or `udp`".to_owned())
-}

@@ -24,7 +24,10 @@ impl Meaning<'_> {
         let every = draft.view.text("ban_ports").is_some_and(|item| item.text == "all");
         let ports = ports.filter(|_| !every).unwrap_or_default();
         let scope = Scope { ports, protocols };
-        self.advise_of_scope(draft.name, &scope, if every { "ban_ports" } else { "port" });
+        // Where the filter says `all`, its author meant it.
+        if every || draft.own.entry("port").is_some() || defaults.port.is_empty() {
+            self.advise_of_scope(draft.name, &scope, if every { "ban_ports" } else { "port" });
+        }
         Some(scope)
     }
 

@@ -38,7 +38,7 @@ pub enum PermanentError {
     Absent,
     /// polkit or firewalld's lockdown says no.
     #[error(
-        "firewalld does not let this user change its permanent configuration: {0}; run it as root"
+        "firewalld does not let this user see or change its permanent configuration: {0}; run it as root"
     )]
     Unauthorized(String),
     /// It is from before version 0.9.

@@ -10,10 +10,21 @@ use super::Database;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use crate::source::batch::{Position, SourceName};
 use crate::store::StoreError;
-use crate::store::change::{Saved, Totals, Window};
+use crate::store::change::{Past, Saved, Totals, Window};
+
+/// The ended bans of each address since an operator last lifted one. An unban forgives.
+const PAST: &str = "
+    WITH lifted AS (
+        SELECT jail, address, max(id) AS id FROM history WHERE reason = 'manual'
+        GROUP BY jail, address
+    )
+    SELECT ban.jail, ban.address, count(*), max(ban.ended) FROM history AS ban
+    LEFT JOIN lifted ON lifted.jail = ban.jail AND lifted.address = ban.address
+    WHERE ban.id > coalesce(lifted.id, 0)
+    GROUP BY ban.jail, ban.address";
 
 impl Database {
-    /// Reads everything but the history.
+    /// Reads everything; of the history, how often who was banned.
     pub(in crate::store) fn load(&self, path: &Path) -> Result<Saved, StoreError> {
         let load = || {
             Ok(Saved {
@@ -25,6 +36,7 @@ impl Database {
                 positions: self.rows("SELECT source, position FROM positions", position)?,
                 windows: self.rows("SELECT jail, address, times FROM windows", window)?,
                 totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
+                past: self.rows(PAST, past)?,
             })
         };
         load().map_err(|error| match error {
@@ -71,6 +83,14 @@ fn window(row: &Row) -> rusqlite::Result<Window> {
 
 fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
     Ok((jail(row)?, Totals { failed: count(row, 1)?, banned: count(row, 2)? }))
+}
+
+fn past(row: &Row) -> rusqlite::Result<Past> {
+    let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
+    let bans = u32::try_from(count(row, 2)?).unwrap_or(u32::MAX);
+    let until: i64 = row.get(3)?;
+    let until = Timestamp::from_microsecond(until).ok().ok_or_else(|| unreadable(3, &until))?;
+    Ok(Past { key, bans, until })
 }
 
 fn jail(row: &Row) -> rusqlite::Result<JailName> {

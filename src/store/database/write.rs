@@ -1,7 +1,6 @@
 //! Changes, written in one transaction.
 
-use std::net::IpAddr;
-
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
@@ -104,7 +103,7 @@ fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Re
 fn keep_window(
     transaction: &Transaction,
     jail: &JailName,
-    address: IpAddr,
+    address: IpNet,
     times: &[Timestamp],
 ) -> rusqlite::Result<()> {
     let address = address.to_string();

@@ -39,6 +39,7 @@ pub struct PerFamily {
 
 const ORIGINS: [&str; 2] = ["detected", "manual"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+const CUT: [&str; 2] = ["socket", "flow"];
 
 /// The families with a `jail` label.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ pub(super) struct JailFamilies {
     restored: Family<Labels<1>, Counter>,
     withheld: Family<Labels<2>, Counter>,
     unbans: Family<Labels<2>, Counter>,
+    cut: Family<Labels<2>, Counter>,
     desired: Family<Labels<2>, Gauge>,
     enforced: Family<Labels<2>, Gauge>,
     unprovisioned: Family<Labels<1>, Gauge>,
@@ -78,6 +80,7 @@ pub struct JailMetrics {
     restored: Counter,
     withheld: PerWord,
     unbans: PerWord,
+    cut: PerWord,
     desired: PerWord<Gauge>,
     enforced: PerWord<Gauge>,
     unprovisioned: Gauge,
@@ -90,6 +93,7 @@ impl JailMetrics {
     pub fn observe_tally(&self, tally: &Tally, listener: usize) {
         let of = |counts: &[u64]| counts.get(listener).copied().unwrap_or_default();
         self.ignored.add(Ignored::Ignoreregex.word(), of(&tally.ignored));
+        self.ignored.add(Ignored::Unattributed.word(), of(&tally.unattributed));
         self.date_errors.inc_by(of(&tally.date_errors));
     }
 
@@ -147,6 +151,13 @@ impl JailMetrics {
         self.unbans.add(reason.word(), 1);
     }
 
+    /// Live connections of banned addresses were closed: sockets of this host, and flows that it
+    /// forwards.
+    pub fn cut(&self, sockets: u64, flows: u64) {
+        self.cut.add("socket", sockets);
+        self.cut.add("flow", flows);
+    }
+
     /// How many bans should be in force, and how many the firewall was seen to have.
     pub fn set_bans(&self, desired: PerFamily, enforced: PerFamily) {
         for (gauges, bans) in [(&self.desired, desired), (&self.enforced, enforced)] {
@@ -195,6 +206,11 @@ impl JailFamilies {
             restored: family(to, "bans_restored", "Bans of an earlier run that go on"),
             withheld: family(to, "bans_withheld", "Bans that were due and did not begin, and why"),
             unbans: family(to, "unbans", "Bans that ended, and why"),
+            cut: family(
+                to,
+                "connections_cut",
+                "Live connections of banned addresses closed: sockets of this host, flows it forwards",
+            ),
             desired: family(to, "bans_desired", "Bans that should be in force"),
             enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
             unprovisioned: family(
@@ -253,6 +269,7 @@ impl JailFamilies {
             restored: self.restored.get_or_create_owned(&one),
             withheld: per_word(&self.withheld, first, "reason", Withheld::WORDS),
             unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
+            cut: per_word(&self.cut, first, "kind", &CUT),
             desired: per_word(&self.desired, first, "family", &FAMILIES),
             enforced: per_word(&self.enforced, first, "family", &FAMILIES),
             unprovisioned: self.unprovisioned.get_or_create_owned(&one),
@@ -300,6 +317,7 @@ impl JailFamilies {
         forget_words(&self.bans, first, "origin", &ORIGINS);
         forget_words(&self.withheld, first, "reason", Withheld::WORDS);
         forget_words(&self.unbans, first, "reason", Unbanned::WORDS);
+        forget_words(&self.cut, first, "kind", &CUT);
         for gauges in [&self.desired, &self.enforced] {
             forget_words(gauges, first, "family", &FAMILIES);
         }

@@ -35,6 +35,11 @@ words! {
         Ignoreself = "ignoreself",
         /// The address is loopback, link-local, multicast or unspecified: no remote attacker's.
         Special = "special",
+        /// The address is a trusted proxy's.
+        Proxy = "proxy",
+        /// It cannot be told whose it is: the log has no address, or the one that a trusted proxy
+        /// should name is none.
+        Unattributed = "unattributed",
     }
 }
 
