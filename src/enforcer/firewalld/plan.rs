@@ -15,11 +15,13 @@ mod agenda;
 mod change;
 mod compare;
 mod leftovers;
+mod listing;
 mod look;
 mod outcome;
 mod releases;
 mod setbacks;
 mod settling;
+mod signal;
 #[cfg(test)]
 mod simulation;
 
@@ -33,13 +35,12 @@ use self::look::Look;
 use self::releases::Releases;
 use self::setbacks::Setbacks;
 use self::settling::Settling;
-use super::call::{Answer, Call, Signal};
+use super::call::{Answer, Call};
 use super::desired::Desired;
-use super::element::{Element, Holder, Zone};
+use super::element::Zone;
 use super::fault::Fault;
 use super::provided::Means;
 use super::reconcile::{Drift, Placed};
-use super::rule::{Marked, Rule, address};
 use crate::config::checked::Firewalld;
 use crate::enforcer::order::{Condition, Coverage, Demand, Order, Report};
 use crate::enforcer::shard::SetName;
@@ -190,32 +191,6 @@ impl Plan {
         self.set_condition(Condition::Broken(why.to_owned()));
     }
 
-    /// firewalld said something.
-    pub fn heard(&mut self, signal: &Signal, now: Moment) {
-        let soon = now.boot.after(DEBOUNCE);
-        match signal {
-            Signal::Reloaded => {
-                self.doubt();
-                self.leftovers.reloaded();
-                self.settling.forget();
-                self.look_at(now.boot, "reloaded");
-            }
-            Signal::PanicOff => self.look_at(now.boot, "panic_off"),
-            Signal::PanicOn => self.look_at(soon, "panic_on"),
-            Signal::Zones => self.look_at(soon, "zones"),
-            Signal::Policies => self.look_at(soon, "policies"),
-            Signal::RuleRemoved(zone, text) if self.misses_rule(zone, text) => {
-                self.doubt();
-                self.look_at(soon, "rule_removed");
-            }
-            Signal::EntryRemoved(set, text) if self.misses_entry(set, text) => {
-                self.doubt();
-                self.look_at(soon, "entry_removed");
-            }
-            Signal::RuleRemoved(..) | Signal::EntryRemoved(..) => {}
-        }
-    }
-
     /// The next call to make, if there is one to make now. The caller makes it and brings what
     /// came of it to [`finished`](Self::finished) before it asks again.
     pub fn next_call(&mut self, now: Moment) -> Option<Call> {
@@ -317,20 +292,5 @@ impl Plan {
     fn lose_bans(&mut self) {
         let lost = self.announced.drain().map(|key| Report::Lost { key });
         self.reports.extend(lost);
-    }
-
-    /// Whether a rule was removed that should be there.
-    fn misses_rule(&self, zone: &str, text: &str) -> bool {
-        let Some(Marked::Rule(rule)) = Rule::marked(text) else { return false };
-        // firewalld names the zone as its caller did: the default one has no name then.
-        let zone = self.zones.iter().find(|z| zone.is_empty() || ***z == *zone);
-        let holder = zone.map(|zone| Holder::Zone(zone.clone()));
-        holder.is_some_and(|zone| self.desired.belongs(&Element::Rule(rule), &zone, &self.zones))
-    }
-
-    /// Whether an entry was removed that should be there.
-    fn misses_entry(&self, set: &str, text: &str) -> bool {
-        let (Some(set), Some(net)) = (SetName::ours(set), address(text)) else { return false };
-        self.desired.belongs(&Element::Entry(net), &Holder::Set(set), &self.zones)
     }
 }

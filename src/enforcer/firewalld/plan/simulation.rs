@@ -6,6 +6,7 @@
 
 mod event;
 mod firewall;
+mod oracle;
 mod world;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ proptest! {
         let rules = restored.into_iter().map(|(n, p)| (ban_key(n), block(n % 3, &p)));
         let nets = nets.into_iter().map(|n| (ban_key(n), net_block(n - 6)));
         let mut world = World::new(mode, shards, rules.chain(nets).collect(), &left);
-        world.firewall.late = late;
+        world.firewall.filling = late.then(BTreeMap::new);
         // What vanishes unheard of cannot be known, so less can be asked of the reports then.
         for event in events.iter().filter(|event| silent || !event.is_silent()) {
             world.happen(event);

@@ -31,10 +31,8 @@ pub(super) struct Firewall {
     pub(super) flushed: bool,
     /// Whether sets may hold what the plan cannot know of.
     pub(super) meddled: bool,
-    /// Whether it is one of those that fill sets after they have answered.
-    pub(super) late: bool,
-    /// The sets that it still fills.
-    pub(super) filling: BTreeMap<String, Boot>,
+    /// The sets that it still fills, if it is one of those that do so after they have answered.
+    pub(super) filling: Option<BTreeMap<String, Boot>>,
     pub(super) now: Boot,
     /// Calls that changed something.
     pub(super) calls: usize,
@@ -66,7 +64,7 @@ impl Firewall {
             rules.retain(|rule| !rule.contains("-31007"));
         }
         self.sets.values_mut().for_each(BTreeSet::clear);
-        self.filling.clear();
+        self.filling.iter_mut().for_each(BTreeMap::clear);
     }
 
     pub(super) fn make_permanent(&mut self) {
@@ -110,7 +108,9 @@ impl Firewall {
         let zones = |names: Vec<&&'static str>| names.into_iter().map(|z| Zone::from(*z)).collect();
         Ok(match call {
             Call::DefaultZone => Answer::Zone("public".into()),
-            Call::Version => Answer::Version(if self.late { "2.4.4" } else { "1.3.3" }.into()),
+            Call::Version => {
+                Answer::Version(if self.filling.is_some() { "2.4.4" } else { "1.3.3" }.into())
+            }
             Call::PanicMode => Answer::Panic(self.panic),
             Call::ActiveZones => {
                 let active = self.active.iter().filter(|zone| self.zones.contains_key(*zone));
@@ -153,7 +153,7 @@ impl Firewall {
         self.calls += 1;
         let (holder, now) = (step.holder(), self.now);
         if let Holder::Set(set) = &holder {
-            let filling = self.filling.get(set.as_str()).is_some_and(|until| *until > now);
+            let filling = self.filled_at(set.as_str()) > now;
             assert!(!filling || self.meddled, "{set} is still being filled: {step:?}");
         }
         let changed = match step {
@@ -178,9 +178,8 @@ impl Firewall {
                 let held = self.held(&holder)?;
                 assert!(held.is_empty() || meddled, "{set} holds {held:?}");
                 *held = nets.iter().map(show).collect();
-                if self.late {
-                    let until = now.after(SignedDuration::from_secs(1));
-                    self.filling.insert(set.to_string(), until);
+                if let Some(filling) = &mut self.filling {
+                    filling.insert(set.to_string(), now.after(SignedDuration::from_secs(1)));
                 }
                 true
             }
@@ -196,9 +195,14 @@ impl Firewall {
         held.ok_or(Fault::Missing("INVALID_ZONE".into()))
     }
 
+    /// When the kernel has, or had, all that the set was filled with.
+    fn filled_at(&self, set: &str) -> Boot {
+        self.filling.as_ref().and_then(|filling| filling.get(set)).copied().unwrap_or_default()
+    }
+
     /// Whether a set stops everything from the address.
     pub(super) fn blocks(&self, address: &IpNet) -> bool {
-        let filled = |set: &&String| self.filling.get(*set).is_none_or(|until| *until <= self.now);
+        let filled = |set: &&String| self.filled_at(set) <= self.now;
         let mut sets = self.sets.iter().filter(|(set, _)| filled(set)).flat_map(|(_, held)| held);
         sets.any(|entry| parse(entry).contains(address))
     }
