@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use self::event::{Event, any_event, ban_key};
 use self::world::World;
 use crate::config::checked::Mode;
+use crate::enforcer::firewalld::fault::Fault;
 use crate::enforcer::order::Condition;
 use crate::enforcer::testing::{block, net_block};
 
@@ -122,6 +123,20 @@ fn a_flushed_kernel_is_noticed_and_nothing_is_said_to_be_in_force_until_a_restar
         world.settle();
         world.check();
     }
+}
+
+#[test]
+fn a_kernel_that_takes_nothing_is_noticed_whatever_firewalld_calls_it() {
+    let mut world = World::new(Mode::Auto, Some(2), vec![(ban_key(6), net_block(0))], &[]);
+    world.settle();
+    world.happen(&Event::Flush);
+    world.firewall.flushed = Some(Fault::Unknown("COMMAND_FAILED: in other words".into()));
+    world.pass_time();
+    assert!(world.told.is_empty(), "{:?}", world.told);
+    assert!(matches!(&world.plan.condition, Some(Condition::Broken(_))));
+    world.happen(&Event::Restart);
+    world.settle();
+    world.check();
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub(super) struct Firewall {
     permanent: (Zones, Sets),
     pub(super) active: BTreeSet<&'static str>,
     pub(super) panic: bool,
-    /// Whether the kernel has lost it all.
-    pub(super) flushed: bool,
+    /// How every change fails, once the kernel has lost it all.
+    pub(super) flushed: Option<Fault>,
     /// Whether sets may hold what the plan cannot know of.
     pub(super) meddled: bool,
     /// The sets that it still fills, if it is one of those that do so after they have answered.
@@ -78,7 +78,7 @@ impl Firewall {
 
     /// Runtime is lost, what is permanent comes back.
     pub(super) fn reload(&mut self) {
-        self.flushed = false;
+        self.flushed = None;
         self.wipe();
         for (zone, rules) in &self.permanent.0 {
             if let Some(zone) = self.zones.get_mut(zone) {
@@ -90,6 +90,11 @@ impl Firewall {
                 set.extend(entries.iter().cloned());
             }
         }
+    }
+
+    /// The kernel loses it all; firewalld knows nothing of it.
+    pub(super) fn flush(&mut self) {
+        self.flushed = Some(Fault::Flushed("COMMAND_FAILED: No such file or directory".into()));
     }
 
     /// Somebody else adds an entry, if firewalld takes it.
@@ -127,14 +132,13 @@ impl Firewall {
             Call::Policy(name) => Answer::Policy(self.policy(name)),
             Call::List(holder) => Answer::Texts(self.held(holder)?.iter().cloned().collect()),
             Call::Change(_) if self.panic => return Err(Fault::Panic),
-            Call::Change(_) if self.flushed => return Err(flushed()),
             Call::Change(step) => self.change(step)?,
         })
     }
 
     fn canary(&mut self, zone: &Zone, on: bool) -> Result<Answer, Fault> {
-        if self.flushed {
-            return Err(flushed());
+        if let Some(fault) = &self.flushed {
+            return Err(fault.clone());
         }
         let (holder, rule) = (Holder::Zone(zone.clone()), Rule::canary().to_string());
         let held = self.held(&holder)?;
@@ -150,6 +154,9 @@ impl Firewall {
     }
 
     fn change(&mut self, step: &Step) -> Result<Answer, Fault> {
+        if let Some(fault) = &self.flushed {
+            return Err(fault.clone());
+        }
         self.calls += 1;
         let (holder, now) = (step.holder(), self.now);
         if let Holder::Set(set) = &holder {
@@ -219,10 +226,6 @@ pub(super) fn group(shards: u8) -> Group {
 
 pub(super) fn overlap(one: &IpNet, two: &IpNet) -> bool {
     one.contains(two) || two.contains(one)
-}
-
-fn flushed() -> Fault {
-    Fault::Flushed("COMMAND_FAILED: No such file or directory".into())
 }
 
 fn text(element: &Element) -> String {

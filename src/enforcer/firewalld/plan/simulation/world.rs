@@ -100,7 +100,7 @@ impl World {
                 self.say(&Signal::Reloaded);
             }
             Event::Wipe => self.firewall.wipe(),
-            Event::Flush => self.firewall.flushed = true,
+            Event::Flush => self.firewall.flush(),
             Event::Foreign(ours) => {
                 let mark = if *ours { r#"priority="-31007" "# } else { "" };
                 let text =
@@ -114,7 +114,7 @@ impl World {
                 self.firewall.provision(*shards);
                 if *kept {
                     self.firewall.meddled = true;
-                    self.firewall.flushed = false;
+                    self.firewall.flushed = None;
                 } else {
                     self.firewall.reload();
                 }
@@ -245,7 +245,7 @@ impl World {
     /// Lets everything come right: no more faults, five minutes pass.
     pub(super) fn settle(&mut self) {
         self.happen(&Event::Panic(false));
-        if self.firewall.flushed {
+        if self.firewall.flushed.is_some() {
             self.happen(&Event::Restart);
         }
         self.reconciled = false;
