@@ -16,6 +16,7 @@ mod firewall;
 mod hostile;
 mod journal;
 mod metrics;
+mod nftables;
 mod proxied;
 mod reload;
 mod restart;
@@ -63,6 +64,8 @@ const TESTS: &[Test] = &[
     ("cut::without_the_key_a_session_lives_on", cut::without_the_key),
     ("cut::without_the_capability_it_says_so", cut::without_the_capability),
     ("cut::a_live_session_ends_with_the_ban", cut::a_live_session_ends),
+    ("nftables::without_the_capability_it_says_so", nftables::without_the_capability),
+    ("nftables::bans_without_firewalld", nftables::bans_without_firewalld),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
     ("restart::keeps_bans", restart::keeps_bans),
