@@ -206,7 +206,7 @@ impl World {
                 self.plan.order(Order::Enforce(demand), self.moment());
             }
             Event::Release(at) => {
-                self.release(&demand("sshd", ADDRESSES[at], &ports(&[]), None).key)
+                self.release(&demand("sshd", ADDRESSES[at], &ports(&[]), None).key);
             }
             Event::Wait(milliseconds) => self.pass(SignedDuration::from_millis(milliseconds)),
             Event::Work(fate) => drop(self.work(fate)),
