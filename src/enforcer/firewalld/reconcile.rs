@@ -26,6 +26,19 @@ pub enum Step {
     Fill(SetName, Vec<IpNet>),
 }
 
+impl Step {
+    /// Where it changes something.
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        match self {
+            Self::Add(holder, _) | Self::Remove(holder, _) | Self::RemoveStray(holder, _) => {
+                holder.clone()
+            }
+            Self::Fill(set, _) => Holder::Set(set.clone()),
+        }
+    }
+}
+
 /// What is known of an element that a holder may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
