@@ -4,7 +4,7 @@ mod forms;
 
 use self::forms::{
     ANY, BUS, DATEPATTERN, FACTOR, FILTER, FORMULA, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT,
-    LOGPATH, MODE, NAMESPACE, NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, TIME_ZONE, ZONE,
+    LOGPATH, MODE, NAMESPACE, NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, TABLE, TIME_ZONE, ZONE,
 };
 use super::{Choice, Key, Keys, Kind};
 
@@ -38,12 +38,14 @@ pub(in crate::config) const JAIL: Keys = &[OWN, SHARED];
 const ENFORCEMENT: Keys = &[&[
     Key::new(
         "backend",
-        Kind::Choice(&[Choice::now("firewalld"), Choice::later("nftables"), Choice::now("none")]),
-        "What makes bans so. `none` only watches: bans are decided and shown, and nothing is \
+        Kind::Choice(&[Choice::now("firewalld"), Choice::now("nftables"), Choice::now("none")]),
+        "What makes bans so. `nftables` is a table of our own in the kernel, for many bans, open \
+         connections and published ports; it needs the drop-in `10-nftables.conf`. `none` only watches: bans are decided and shown, and nothing is \
          refused.",
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new("nftables", Kind::Section(NFTABLES), "How nftables is used."),
     Key::new(
         "on_stop",
         Kind::Choice(&[Choice::now("keep"), Choice::now("remove")]),
@@ -53,6 +55,13 @@ const ENFORCEMENT: Keys = &[&[
     )
     .or("keep"),
 ]];
+
+const NFTABLES: Keys = &[&[Key::new(
+    "table",
+    Kind::Text(&TABLE),
+    "The name of our table, of family `inet`. It is ours alone: what else is in it is removed.",
+)
+.or("gaoler")]];
 
 const FIREWALLD: Keys = &[&[
     Key::new(
