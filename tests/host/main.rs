@@ -17,10 +17,12 @@ mod control;
 mod cut;
 mod firewall;
 mod foreign;
+mod guards;
 mod hostile;
 mod journal;
 mod loss;
 mod metrics;
+mod nftables;
 mod packets;
 mod proxied;
 mod reload;
@@ -71,6 +73,12 @@ const TESTS: &[Test] = &[
     ("cut::without_the_key_a_session_lives_on", cut::without_the_key),
     ("cut::without_the_capability_it_says_so", cut::without_the_capability),
     ("cut::a_live_session_ends_with_the_ban", cut::a_live_session_ends),
+    ("guards::a_breaker_holds_back_until_resumed", guards::breaker),
+    ("guards::a_gateway_is_never_banned", guards::gateway),
+    ("guards::an_administrator_is_never_banned", guards::session),
+    ("guards::a_dry_jail_refuses_nobody", guards::dry_run),
+    ("nftables::without_the_capability_it_says_so", nftables::without_the_capability),
+    ("nftables::bans_without_firewalld", nftables::bans_without_firewalld),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
     ("restart::keeps_bans", restart::keeps_bans),

@@ -53,6 +53,7 @@ pub(super) struct JailFamilies {
     tracked: Family<Labels<1>, Gauge>,
     bans: Family<Labels<2>, Counter>,
     restored: Family<Labels<1>, Counter>,
+    breaker: Family<Labels<1>, Gauge>,
     withheld: Family<Labels<2>, Counter>,
     unbans: Family<Labels<2>, Counter>,
     cut: Family<Labels<2>, Counter>,
@@ -80,6 +81,7 @@ pub struct JailMetrics {
     tracked: Gauge,
     bans: PerWord,
     restored: Counter,
+    breaker: Gauge,
     withheld: PerWord,
     unbans: PerWord,
     cut: PerWord,
@@ -142,6 +144,11 @@ impl JailMetrics {
     /// A ban of an earlier run goes on.
     pub fn restored(&self) {
         self.restored.inc();
+    }
+
+    /// Whether its breaker is open.
+    pub fn breaker(&self, open: bool) {
+        self.breaker.set(open.into());
     }
 
     /// A ban was due and did not begin.
@@ -213,6 +220,11 @@ impl JailFamilies {
             bans: family(to, "bans", "Bans that began, by who decided"),
             restored: family(to, "bans_restored", "Bans of an earlier run that go on"),
             withheld: family(to, "bans_withheld", "Bans that were due and did not begin, and why"),
+            breaker: family(
+                to,
+                "breaker_open",
+                "Whether the jail only watches, having banned too many too fast, until resumed",
+            ),
             unbans: family(to, "unbans", "Bans that ended, and why"),
             cut: family(
                 to,
@@ -276,6 +288,7 @@ impl JailFamilies {
             tracked: self.tracked.get_or_create_owned(&one),
             bans: per_word(&self.bans, first, "origin", &ORIGINS),
             restored: self.restored.get_or_create_owned(&one),
+            breaker: self.breaker.get_or_create_owned(&one),
             withheld: per_word(&self.withheld, first, "reason", Withheld::WORDS),
             unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
             cut: per_word(&self.cut, first, "kind", &CUT),
@@ -313,7 +326,7 @@ impl JailFamilies {
         for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
             counters.remove(&one);
         }
-        for gauges in [&self.tracked, &self.maxretry, &self.unprovisioned] {
+        for gauges in [&self.tracked, &self.maxretry, &self.breaker, &self.unprovisioned] {
             gauges.remove(&one);
         }
         for gauges in [&self.findtime, &self.bantime] {
