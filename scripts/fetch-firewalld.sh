@@ -18,7 +18,7 @@ if [[ ! -e $there/version ]]; then
     # Beside this machine's own lists, which stay as they are.
     apt=(apt-get -qq -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o Acquire::Languages=none
-        -o "APT::Sandbox::User=root")
+        -o "APT::Sandbox::User=root" -o Acquire::Retries=1 -o Acquire::http::Timeout=20)
     "${apt[@]}" update >&2
     (cd "$work/cache" && "${apt[@]}" download firewalld python3-firewall >&2)
     for package in "$work"/cache/*.deb; do
