@@ -15,7 +15,7 @@ const CALLS: u32 = 1_000;
 
 /// Has the calls made that a backend makes, and prints how long they took.
 pub(crate) fn measure(host: &Host, backend: Backend) -> Result<()> {
-    std::fs::copy(std::env::current_exe()?, host.path("/usr/local/bin/bare"))?;
+    std::fs::copy(std::env::current_exe()?, host.path("/usr/bin/bare"))?;
     let calls: &[&str] = match backend {
         Backend::RichRule => &["addRichRule"],
         Backend::Ipset => &["addEntry", "setEntries"],
