@@ -47,7 +47,7 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -d -m 0755 $(datadir)/gaoler/filters
 	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
 	install -m 0644 config/gaoler.yaml config/*.schema.json $(datadir)/gaoler/
-	install -m 0644 packaging/11-cut-established.conf $(datadir)/gaoler/
+	install -m 0644 packaging/10-nftables.conf packaging/11-cut-established.conf $(datadir)/gaoler/
 	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml
 ifeq ($(DESTDIR),)
 	systemd-sysusers $(PREFIX)/lib/sysusers.d/gaoler.conf
@@ -84,6 +84,11 @@ fmt: ## Format all Rust
 .PHONY: deps
 deps: ## Install the Debian packages that building, testing and the box need, if any are missing
 	@scripts/install-deps.sh
+
+.PHONY: dashboards
+dashboards: deps ## dashboards/*.json for Grafana, from their source in dashboards/src
+	jsonnetfmt -i -n 2 --max-blank-lines 2 --string-style s --comment-style s dashboards/src/*sonnet
+	jsonnet -m dashboards dashboards/src/dashboards.jsonnet
 
 ##@ Prove
 # The order is: what fails fastest first.

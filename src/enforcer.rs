@@ -3,12 +3,15 @@
 //! One task drives one firewall, one call at a time. The daemon sends it [`order::Order`]s and
 //! hears [`order::Report`]s; it never waits for it.
 //!
-//! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`watch`] stands in where nothing is
-//! enforced. [`order`] is what all of them are asked and answer.
+//! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`nftables`] by a table of our own in
+//! the kernel; [`watch`] stands in where nothing is enforced. [`order`] is what all of them are
+//! asked and answer.
 
 pub mod cut;
 pub mod firewalld;
+pub mod nftables;
 pub mod order;
+mod setbacks;
 pub mod shard;
 #[cfg(test)]
 mod testing;
@@ -36,7 +39,8 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
 pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
         Enforcement::Firewalld(_) => &firewalld::call::OPERATIONS,
-        Enforcement::None | Enforcement::Nftables(_) => &[],
+        Enforcement::None => &[],
+        Enforcement::Nftables(_) => &nftables::OPERATIONS,
     }
 }
 
@@ -57,7 +61,10 @@ pub fn spawn(
     reports: Sender<Report>,
 ) -> JoinHandle<()> {
     match enforcement {
-        Enforcement::None | Enforcement::Nftables(_) => watch::spawn(orders, reports),
+        Enforcement::None => watch::spawn(orders, reports),
+        Enforcement::Nftables(settings) => {
+            nftables::spawn(settings, restored, clock, orders, reports)
+        }
         Enforcement::Firewalld(settings) => {
             firewalld::spawn(settings, restored, clock, orders, reports)
         }

@@ -93,6 +93,7 @@ impl Choice {
         Self { word, later: false }
     }
 
+    #[allow(dead_code, reason = "words of later versions come and go")]
     const fn later(word: &'static str) -> Self {
         Self { word, later: true }
     }

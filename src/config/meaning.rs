@@ -15,7 +15,9 @@ mod widen;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::checked::{Action, Config, Enforcement, Firewalld, JailSettings, Mode, OnStop};
+use super::checked::{
+    Action, Config, Enforcement, Firewalld, JailSettings, Mode, Nftables, OnStop,
+};
 use super::error::{ConfigError, Place, Problem};
 use super::filters::Filters;
 use super::keys::gaoler::FILE;
@@ -66,6 +68,10 @@ impl Meaning<'_> {
         if is(section, "backend", "none") {
             self.warnings.push("enforcement.backend is `none`: nothing is refused".to_owned());
             return Enforcement::None;
+        }
+        if is(section, "backend", "nftables") {
+            let table = section.section("nftables").text("table").map(|item| item.text);
+            return Enforcement::Nftables(Nftables { table: table.unwrap_or_default() });
         }
         let firewalld = section.section("firewalld");
         Enforcement::Firewalld(Firewalld {

@@ -34,6 +34,20 @@ pub(super) fn jail_name(text: &str) -> Result<(), String> {
         .to_owned())
 }
 
+/// A name that nft(8) takes for a table, and that firewalld has not taken.
+pub(super) fn table(text: &str) -> Result<(), String> {
+    if text == "firewalld" {
+        return Err("is firewalld's own table".to_owned());
+    }
+    let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let is_name = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if first && is_name && text.len() <= 64 {
+        return Ok(());
+    }
+    Err("is not a table's name: 1 to 64 letters, digits, `_`, `.` and `-`, beginning with a letter"
+        .to_owned())
+}
+
 /// A filter's name, with the mode it may carry: `sshd[mode=aggressive]`.
 pub(super) fn filter_spec(text: &str) -> Result<(&str, Option<&str>), String> {
     let (name, mode) = match text.split_once('[') {
@@ -414,6 +428,17 @@ mod tests {
         let too_long = "x".repeat(65);
         for bad in ["", "-x", "a b", "a/b", "j\u{e4}il", &too_long] {
             assert!(jail_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_a_word_of_nft_and_not_firewalld_s() {
+        for good in ["gaoler", "_a", "A.b-c_9"] {
+            assert_eq!(table(good), Ok(()), "{good}");
+        }
+        let too_long = "x".repeat(65);
+        for bad in ["", "9", "-x", "a b", "a/b", "t\u{e4}ble", "firewalld", &too_long] {
+            assert!(table(bad).is_err(), "{bad}");
         }
     }
 

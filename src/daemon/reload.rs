@@ -76,8 +76,8 @@ impl Daemon {
             }
         }
         self.follow(&config.jails, now);
-        self.cutting.announce(&config.jails);
         self.tell_jails();
+        self.cutting.announce(&config.jails);
         for warning in &warnings {
             tracing::warn!("{warning}");
         }

@@ -33,7 +33,9 @@ impl Daemon {
             Report::MadePermanent { count, remedy } => news::made_permanent(count, &remedy),
             Report::Coverage(coverage) => self.on_coverage(coverage),
             Report::Refused { jail, ipv6, packets, bytes } => {
-                tracing::debug!(%jail, ipv6, packets, bytes, "refused");
+                if let Some(index) = self.index(&jail) {
+                    self.jails[index].metrics.dropped(ipv6, packets, bytes);
+                }
             }
         }
         self.changed(now);

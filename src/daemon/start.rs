@@ -109,8 +109,8 @@ impl Daemon {
     /// Follows the sources, and says so.
     fn begin(&mut self, config: &Config, now: Moment) {
         self.follow(&config.jails, now);
-        self.cutting.announce(&config.jails);
         self.tell_jails();
+        self.cutting.announce(&config.jails);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

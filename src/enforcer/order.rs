@@ -90,7 +90,7 @@ pub enum Report {
     /// A comparison of what is with what should be has ended well.
     Reconciled {
         /// What started it: `start`, `owner`, `reloaded`, `panic_off`, `zones`, `policies`,
-        /// `rule_removed`, `entry_removed`, `retry`, `asked`, `periodic`.
+        /// `rule_removed`, `entry_removed`, `changed`, `retry`, `asked`, `periodic`.
         trigger: &'static str,
         /// Rules that were missing and have been put back.
         missing: u64,

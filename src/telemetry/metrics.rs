@@ -6,6 +6,7 @@
 //!
 //! Source: DESIGN §6 for the catalog, the Prometheus naming practices for the names.
 
+mod dropped;
 pub mod enforcement;
 pub mod jail;
 mod label;

@@ -4,7 +4,7 @@ mod forms;
 
 use self::forms::{
     BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE, NAMESPACE,
-    NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TIME_ZONE, ZONE,
+    NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TABLE, TIME_ZONE, ZONE,
 };
 use super::policy::POLICY;
 use super::{Choice, Key, Keys, Kind};
@@ -39,12 +39,14 @@ pub(in crate::config) const JAIL: Keys = &[OWN, SHARED, POLICY];
 const ENFORCEMENT: Keys = &[&[
     Key::new(
         "backend",
-        Kind::Choice(&[Choice::now("firewalld"), Choice::later("nftables"), Choice::now("none")]),
-        "What makes bans so. `none` only watches: bans are decided and shown, and nothing is \
+        Kind::Choice(&[Choice::now("firewalld"), Choice::now("nftables"), Choice::now("none")]),
+        "What makes bans so. `nftables` is a table of our own in the kernel, for many bans, open \
+         connections and published ports; it needs the drop-in `10-nftables.conf`. `none` only watches: bans are decided and shown, and nothing is \
          refused.",
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new("nftables", Kind::Section(NFTABLES), "How nftables is used."),
     Key::new(
         "max_new_bans",
         Kind::Text(&RATE),
@@ -80,6 +82,12 @@ const WIDEST: Keys = &[&[
     )
     .or("32"),
 ]];
+const NFTABLES: Keys = &[&[Key::new(
+    "table",
+    Kind::Text(&TABLE),
+    "The name of our table, of family `inet`. It is ours alone: what else is in it is removed.",
+)
+.or("gaoler")]];
 
 const FIREWALLD: Keys = &[&[
     Key::new(

@@ -8,8 +8,8 @@
 //! It never replays orders: what should be and what is are two sets, and the next call is whatever
 //! brings them closer. So the latest order wins, whatever happened while firewalld was away.
 //!
-//! The order of work: a new ban, one call at a time in turn with a look that is under way; then
-//! releases; then what the last look found amiss.
+//! The order of work: while a look is under way, its calls and now and then a new ban; else new bans,
+//! releases and what the last look found amiss, each in its turn.
 
 mod agenda;
 mod change;
@@ -18,7 +18,6 @@ mod leftovers;
 mod look;
 mod outcome;
 mod releases;
-mod setbacks;
 #[cfg(test)]
 mod simulation;
 
@@ -30,7 +29,6 @@ use self::agenda::Agenda;
 use self::leftovers::Leftovers;
 use self::look::Look;
 use self::releases::Releases;
-use self::setbacks::Setbacks;
 use super::call::{Answer, Call, Signal};
 use super::desired::Desired;
 use super::element::{Element, Holder, Zone};
@@ -40,6 +38,7 @@ use super::reconcile::{Drift, Placed};
 use super::rule::{Marked, Rule, address};
 use crate::config::checked::Firewalld;
 use crate::enforcer::order::{Condition, Coverage, Demand, Order, Report};
+use crate::enforcer::setbacks::Setbacks;
 use crate::enforcer::shard::SetName;
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::scope::Scope;

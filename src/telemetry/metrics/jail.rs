@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::dropped::{Dropped, DroppedFamilies};
 use super::label::{Labels, PerWord, family, family_of, forget_words, label as pair, per_word};
 use super::reason::{Ignored, Unbanned, Withheld};
 use super::scale::{FloatGauge, durations, seconds};
@@ -59,6 +60,7 @@ pub(super) struct JailFamilies {
     desired: Family<Labels<2>, Gauge>,
     enforced: Family<Labels<2>, Gauge>,
     unprovisioned: Family<Labels<1>, Gauge>,
+    dropped: DroppedFamilies,
     detection: Family<Labels<1>, Histogram>,
     enforcement: Family<Labels<2>, Histogram>,
     findtime: Family<Labels<1>, FloatGauge>,
@@ -86,6 +88,7 @@ pub struct JailMetrics {
     desired: PerWord<Gauge>,
     enforced: PerWord<Gauge>,
     unprovisioned: Gauge,
+    dropped: Dropped,
     detection: Histogram,
     enforcement: Histogram,
 }
@@ -181,6 +184,11 @@ impl JailMetrics {
         self.unprovisioned.set(unprovisioned.into());
     }
 
+    /// The firewall dropped packets of banned addresses; `bytes` with their IP headers.
+    pub fn dropped(&self, ipv6: bool, packets: u64, bytes: u64) {
+        self.dropped.add(ipv6, packets, bytes);
+    }
+
     /// A ban is in force, so long after the record that decided it was read.
     pub fn enforced_after(&self, took: SignedDuration) {
         self.enforcement.observe(seconds(took));
@@ -230,6 +238,7 @@ impl JailFamilies {
                 "enforcement_unprovisioned",
                 "Whether the jail's bans take rich rules since no set is provisioned for its ports",
             ),
+            dropped: DroppedFamilies::register(to),
             detection: family_of(
                 to,
                 "detection_delay",
@@ -286,6 +295,7 @@ impl JailFamilies {
             desired: per_word(&self.desired, first, "family", &FAMILIES),
             enforced: per_word(&self.enforced, first, "family", &FAMILIES),
             unprovisioned: self.unprovisioned.get_or_create_owned(&one),
+            dropped: self.dropped.appear(name, &settings.backend),
             detection: self.detection.get_or_create_owned(&one),
             enforcement: self.enforcement.get_or_create_owned(&with_backend),
         }
@@ -322,6 +332,7 @@ impl JailFamilies {
         for gauges in [&self.findtime, &self.bantime] {
             gauges.remove(&one);
         }
+        self.dropped.forget(name);
         self.detection.remove(&one);
         self.enforcement.remove(&[pair("jail", name), pair("backend", &jail.backend)]);
         self.patterns(name, 0);

@@ -28,6 +28,7 @@ pub(super) static LOGFORMAT: Text =
 pub(super) static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
 pub(super) static BUS: Text =
     text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
+pub(super) static TABLE: Text = text("the name of a table", "gaoler", values::table);
 pub(super) static ZONE: Text =
     Text { separators: BLANKS, ..text("the name of a zone, or `active`", "public", values::zone) };
 pub(super) static NETWORK: Text = Text {
