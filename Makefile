@@ -128,6 +128,10 @@ host: deps ## The host in a box (needs root); TEST=name plays one test
 latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
 	$(CARGO) bench --locked --bench latency -- $(BENCH)
 
+.PHONY: scale
+scale: deps ## A thousand and more at once through each backend, one more, a restart with them, memory
+	$(CARGO) bench --locked --bench scale -- $(BENCH)
+
 .PHONY: bench-parse
 bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines
 	@scripts/bench-parse.sh $(BIN)

@@ -106,13 +106,13 @@ local firewall = g.row('How the firewall bears it', [
   g.lines(
     'Calls, by operation',
     'Calls to the firewall a second.',
-    [g.query('sum by (operation) (rate(gaoler_enforcement_operations_total{$hosts}[$__rate_interval]))', '{{operation}}')],
+    [g.query('sum by (operation) (rate(gaoler_enforcement_operations_total{$hosts}[$__rate_interval])) > 0', '{{operation}}')],
     unit='cps',
   ),
   g.bars(
     'Calls that failed',
     'Calls that ended in an error, or without an answer in time (unknown). Alert: GaolerFirewallErrors.',
-    [g.query('sum by (operation, outcome) (increase(gaoler_enforcement_operations_total{$hosts,outcome!="ok"}[$__interval]))', '{{operation}} {{outcome}}')],
+    [g.query('sum by (operation, outcome) (increase(gaoler_enforcement_operations_total{$hosts,outcome!="ok"}[$__interval])) > 0', '{{operation}} {{outcome}}')],
   ),
   g.gauge(
     'Capacity',

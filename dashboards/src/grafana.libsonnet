@@ -118,6 +118,7 @@ local steps(pairs) = {
       fieldConfig+: {
         defaults+: {
           custom+: { drawStyle: 'bars', fillOpacity: 80, lineWidth: 0, stacking: { group: 'A', mode: 'normal' } },
+          decimals: 0,
         },
       },
       options+: { legend+: { calcs: ['sum'] } },

@@ -72,12 +72,8 @@ pub(super) fn troubles(status: &Status) -> Vec<String> {
             "no set is provisioned for {jails}: rich rules enforce the bans; `gaoler provision`"
         )
     });
-    firewall
-        .into_iter()
-        .chain(sources)
-        .chain(unprovisioned)
-        .chain(status.jails.iter().flat_map(watching))
-        .collect()
+    let watching = status.jails.iter().flat_map(watching);
+    firewall.into_iter().chain(sources).chain(unprovisioned).chain(watching).collect()
 }
 
 /// Why a jail bans nobody new, and what to do about it.

@@ -41,7 +41,7 @@ pub struct Config {
 
 /// One jail.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key that is on or off")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct JailSettings {
     /// Its name.
     pub name: JailName,

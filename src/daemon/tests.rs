@@ -372,6 +372,7 @@ async fn a_ban_that_the_firewall_lost_or_refuses_does_not_count_as_enforced() {
 mod breaker;
 mod dry_run;
 mod guards;
+
 #[tokio::test]
 async fn only_new_bans_cut_and_only_once_confirmed() {
     let cutting = JAILS.replace("port: [22]", "port: [22], cut_established: true");

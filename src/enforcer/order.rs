@@ -195,3 +195,37 @@ pub enum Condition {
     /// It is there and does not work; in words an operator can act on.
     Broken(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_in_words_says_what_is_not_stopped() {
+        let mut coverage = Coverage {
+            mode: "rich-rule",
+            established: false,
+            forwarded: false,
+            published: false,
+            unprovisioned: BTreeSet::new(),
+        };
+        let check = |coverage: &Coverage, expected| assert_eq!(coverage.to_string(), expected);
+        check(
+            &coverage,
+            "rich-rule: stops new connections; not forwarded packets, connections that are open \
+             already, published (DNAT) ports",
+        );
+        coverage.forwarded = true;
+        check(
+            &coverage,
+            "rich-rule: stops new connections, forwarded packets; not connections that are open \
+             already, published (DNAT) ports",
+        );
+        (coverage.established, coverage.published) = (true, true);
+        check(
+            &coverage,
+            "rich-rule: stops new connections, forwarded packets, connections that are open \
+             already, published (DNAT) ports",
+        );
+    }
+}

@@ -14,7 +14,6 @@ use crate::observe::await_metric;
 
 /// How bans are enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "the others are on their way")]
 pub(crate) enum Backend {
     /// firewalld, one rule each.
     RichRule,
@@ -31,8 +30,8 @@ const NFTABLES_DROP_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/1
 pub(crate) type Addresses = BTreeSet<IpNet>;
 
 impl Backend {
-    /// Those whose tests run.
-    pub(crate) const ALL: [Self; 2] = [Self::RichRule, Self::Ipset];
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::RichRule, Self::Ipset, Self::Nftables];
 
     /// The box's `gaoler.yaml`.
     pub(crate) fn config(self) -> String {
@@ -193,15 +192,22 @@ fn refused(rule: &str) -> Option<IpNet> {
 
 /// The elements of all sets that are gaoler's, in a table of family inet.
 fn elements(host: &Host, table: &str) -> Result<Addresses> {
-    let script =
-        format!("nft -j list table inet {table} 2>/dev/null || echo '{{\"nftables\":[]}}'");
-    let listed: Value = serde_json::from_str(&host.sh(&script)?)?;
+    let listed: Value = serde_json::from_str(&host.sh("nft -j list sets inet")?)?;
     let sets = listed["nftables"].as_array().context("a ruleset")?.iter().map(|one| &one["set"]);
-    let ours = sets.filter(|set| {
-        table == "gaoler" || set["name"].as_str().is_some_and(|name| name.starts_with("gaoler"))
-    });
-    let elements = ours.filter_map(|set| set["elem"].as_array()).flatten();
-    elements.map(element).collect()
+    let mut all = Addresses::new();
+    for set in sets.filter(|set| set["table"] == table) {
+        let name = set["name"].as_str().context("a name")?;
+        if table == "firewalld" && !name.starts_with("gaoler") {
+            continue;
+        }
+        for one in set["elem"].as_array().into_iter().flatten() {
+            let net = element(one)?;
+            // A hash set of IPv6 has the masked addresses of networks of the default length.
+            let masked = table == "gaoler" && name.ends_with("-6");
+            all.insert(if masked { IpNet::new(net.addr(), 64)? } else { net });
+        }
+    }
+    Ok(all)
 }
 
 /// `"192.0.2.7"`, `{"elem": {"val": …, "timeout": …}}`, `{"prefix": {"addr": …, "len": …}}`.
@@ -210,7 +216,8 @@ fn element(element: &Value) -> Result<IpNet> {
     match &value["prefix"] {
         Value::Null => network(value.as_str().with_context(|| format!("an element: {element}"))?),
         prefix => {
-            network(&format!("{}/{}", prefix["addr"].as_str().context("addr")?, prefix["len"]))
+            let address = prefix["addr"].as_str().context("addr")?;
+            network(&format!("{address}/{}", prefix["len"]))
         }
     }
 }

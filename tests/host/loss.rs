@@ -89,7 +89,6 @@ pub(crate) const BUS_RESTART: Disturbance = Disturbance {
     remedy: Some(FIREWALLD_AGAIN),
     ..PLAIN
 };
-#[allow(dead_code, reason = "what notices it is on its way")]
 /// firewalld does not notice; gaoler never reloads it.
 pub(crate) const RULESET_FLUSHED: Disturbance = Disturbance {
     name: "nft flush ruleset",

@@ -22,6 +22,7 @@ mod hostile;
 mod journal;
 mod loss;
 mod metrics;
+mod nftables;
 mod packets;
 mod proxied;
 mod reload;
@@ -76,6 +77,8 @@ const TESTS: &[Test] = &[
     ("guards::a_gateway_is_never_banned", guards::gateway),
     ("guards::an_administrator_is_never_banned", guards::session),
     ("guards::a_dry_jail_refuses_nobody", guards::dry_run),
+    ("nftables::without_the_capability_it_says_so", nftables::without_the_capability),
+    ("nftables::bans_without_firewalld", nftables::bans_without_firewalld),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
     ("restart::keeps_bans", restart::keeps_bans),

@@ -3,6 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 
@@ -51,7 +52,8 @@ fn through(host: &Host, backend: Backend, over: &str) -> Result<()> {
     assert_eq!(after.total_failed - before.total_failed, 12, "each line counts");
 
     let unban = ["gaoler", "unban", &attackers[0], &attackers[1]];
-    let mut unban = host.command(Side::Server, &unban).spawn()?;
+    let mut unban = host.command(Side::Server, &unban);
+    let mut unban = unban.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let left = host.until("who is let go is no longer wanted", SOON, || {
         let desired = desired(host)?;
         Ok((desired.len() + 2 == decided.len()).then_some(desired))

@@ -13,14 +13,7 @@ const TARGET: [&str; 2] = ["job", "instance"];
 const CLOSED: [&str; 5] = ["reason", "kind", "outcome", "origin", "family"];
 
 /// Metrics of the design that may be named before the code has them.
-const TO_COME: [(&str, &str, &[&str]); 6] = [
-    ("gaoler_breaker_open", "gauge", &["jail"]),
-    ("gaoler_dropped_bytes_total", "counter", &["jail", "family"]),
-    ("gaoler_dropped_packets_total", "counter", &["jail", "family"]),
-    ("gaoler_enforcement_covers", "gauge", &["backend", "traffic"]),
-    ("gaoler_enforcement_unprovisioned", "gauge", &["jail"]),
-    ("gaoler_otlp_dropped_total", "counter", &["signal"]),
-];
+const TO_COME: [(&str, &str, &[&str]); 1] = [("gaoler_otlp_dropped_total", "counter", &["signal"])];
 
 /// What Prometheus itself makes for each target, and of each alert.
 const PROMETHEUS: [(&str, &str, &[&str]); 4] = [

@@ -7,7 +7,7 @@ use self::forms::{
     NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TABLE, TIME_ZONE, ZONE,
 };
 use super::policy::POLICY;
-use super::{Choice, Key, Keys, Kind};
+use super::{Key, Keys, Kind};
 
 /// The whole file.
 pub(in crate::config) const FILE: Keys = &[&[
@@ -39,7 +39,7 @@ pub(in crate::config) const JAIL: Keys = &[OWN, SHARED, POLICY];
 const ENFORCEMENT: Keys = &[&[
     Key::new(
         "backend",
-        Kind::Choice(&[Choice::now("firewalld"), Choice::now("nftables"), Choice::now("none")]),
+        Kind::Choice(&["firewalld", "nftables", "none"]),
         "What makes bans so. `nftables` is a table of our own in the kernel, for many bans, open \
          connections and published ports; it needs the drop-in `10-nftables.conf`. `none` only watches: bans are decided and shown, and nothing is \
          refused.",
@@ -47,6 +47,14 @@ const ENFORCEMENT: Keys = &[&[
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
     Key::new("nftables", Kind::Section(NFTABLES), "How nftables is used."),
+    Key::new(
+        "on_stop",
+        Kind::Choice(&["keep", "remove"]),
+        "What a stop does to the bans in force. `keep`: they stay, and a restart leaves no gap. \
+         `remove`: nothing of gaoler's is left in the firewall; the next start puts back what has \
+         not ended by then.",
+    )
+    .or("keep"),
     Key::new(
         "max_new_bans",
         Kind::Text(&RATE),
@@ -56,14 +64,6 @@ const ENFORCEMENT: Keys = &[&[
     )
     .or("1000/1m"),
     Key::new("widest", Kind::Section(WIDEST), "The widest networks that may be banned."),
-    Key::new(
-        "on_stop",
-        Kind::Choice(&[Choice::now("keep"), Choice::now("remove")]),
-        "What a stop does to the bans in force. `keep`: they stay, and a restart leaves no gap. \
-         `remove`: nothing of gaoler's is left in the firewall; the next start puts back what has \
-         not ended by then.",
-    )
-    .or("keep"),
 ]];
 
 const WIDEST: Keys = &[&[
@@ -82,6 +82,7 @@ const WIDEST: Keys = &[&[
     )
     .or("32"),
 ]];
+
 const NFTABLES: Keys = &[&[Key::new(
     "table",
     Kind::Text(&TABLE),
@@ -92,7 +93,7 @@ const NFTABLES: Keys = &[&[Key::new(
 const FIREWALLD: Keys = &[&[
     Key::new(
         "mode",
-        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::now("ipset")]),
+        Kind::Choice(&["auto", "rich-rule", "ipset"]),
         "How a ban becomes a rule. `rich-rule`: one rule for each ban, zone and port, which needs \
          no set-up and is good for some 200 rules. `ipset`: one entry of a set that `gaoler \
          provision` made, which holds in every zone and is good for 32,000 bans a family. `auto`: \
@@ -109,7 +110,7 @@ const FIREWALLD: Keys = &[&[
     .or("active"),
     Key::new(
         "action",
-        Kind::Choice(&[Choice::now("reject"), Choice::now("drop")]),
+        Kind::Choice(&["reject", "drop"]),
         "What becomes of a banned packet. `reject` answers *port unreachable*, so that the client \
          sees *connection refused* at once; `drop` is silence.",
     )
@@ -320,7 +321,7 @@ const OWN: &[Key] = &[
     ),
     Key::new(
         "ban_ports",
-        Kind::Choice(&[Choice::now("own"), Choice::now("all")]),
+        Kind::Choice(&["own", "all"]),
         "`all`: a ban refuses every port, so that it fits the sets that the package provisions. \
          `own`: those of `port`.",
     )

@@ -14,6 +14,8 @@
 mod agenda;
 mod commit;
 mod look;
+#[cfg(test)]
+mod simulation;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 

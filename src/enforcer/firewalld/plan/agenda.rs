@@ -72,9 +72,8 @@ impl Agenda {
         if turn == Turn::Urgent {
             return kinds[0].pop_front();
         }
-        let order = (1..=kinds.len()).map(|after| (self.last + after) % 3);
-        let (kind, step) =
-            order.filter_map(|kind| Some((kind, kinds[kind].pop_front()?))).next()?;
+        let mut order = (1..=kinds.len()).map(|after| (self.last + after) % 3);
+        let (kind, step) = order.find_map(|kind| Some((kind, kinds[kind].pop_front()?)))?;
         self.last = kind;
         Some(step)
     }

@@ -88,7 +88,7 @@ impl Plan {
     }
 
     fn report_capacity(&mut self) {
-        let (used, limit) = (self.placed.count(), LIMIT + self.means.sets() * MOST_ENTRIES);
+        let (used, limit) = self.placed.fullest(LIMIT, MOST_ENTRIES);
         if self.capacity.replace((used, limit)) != Some((used, limit)) {
             self.reports.push(Report::Capacity { used: used as u64, limit: limit as u64 });
         }

@@ -22,6 +22,10 @@ reload fails, too)";
 impl Plan {
     /// Takes what came of a step.
     pub(super) fn changed(&mut self, step: Step, result: Result<Answer, Fault>, now: Moment) {
+        if let Step::Fill(set, nets) = &step {
+            // However it ended, firewalld may be at it.
+            self.settling.filled(set, nets.len(), now.boot);
+        }
         match (step, result) {
             (step, Ok(_) | Err(Fault::AlreadySo)) => self.confirmed(step, now),
             (Step::Add(holder, element), Err(Fault::Invalid(why))) => {
