@@ -253,6 +253,19 @@ async fn an_unban_is_answered_when_the_firewall_has_let_go() {
 }
 
 #[tokio::test]
+async fn a_ban_by_hand_for_which_there_is_no_room_says_why() {
+    let mut stage = Stage::new(JAILS, false);
+    let addresses = vec!["203.0.113.8/32".parse().unwrap()];
+    let request = BanRequest { jail: "sshd".into(), addresses, bantime: None };
+    let mut answered = stage.ask(Request::Ban(request));
+    stage.kept().await;
+    let (key, why) = (key("sshd", "203.0.113.8"), "all are taken".to_owned());
+    stage.turn(Event::Firewall(Report::Failed { key, why, gives_up: true }));
+    // A problem is what makes the command fail.
+    assert_eq!(changed(&mut answered).problems, ["203.0.113.8: all are taken"]);
+}
+
+#[tokio::test]
 async fn a_ban_by_hand_says_so_when_the_firewall_does_not_answer() {
     let mut stage = Stage::new(JAILS, false);
     let request = |address: &str| {
