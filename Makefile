@@ -85,6 +85,11 @@ fmt: ## Format all Rust
 deps: ## Install the Debian packages that building, testing and the box need, if any are missing
 	@scripts/install-deps.sh
 
+.PHONY: dashboards
+dashboards: deps ## dashboards/*.json for Grafana, from their source in dashboards/src
+	jsonnetfmt -i -n 2 --max-blank-lines 2 --string-style s --comment-style s dashboards/src/*sonnet
+	jsonnet -m dashboards dashboards/src/dashboards.jsonnet
+
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
@@ -122,6 +127,10 @@ host: deps ## The host in a box (needs root); TEST=name plays one test
 .PHONY: latency
 latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
 	$(CARGO) bench --locked --bench latency -- $(BENCH)
+
+.PHONY: scale
+scale: deps ## A thousand and more at once through each backend, one more, a restart with them, memory
+	$(CARGO) bench --locked --bench scale -- $(BENCH)
 
 .PHONY: bench-parse
 bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines

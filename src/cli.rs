@@ -96,6 +96,13 @@ enum Verb {
     },
     /// Try a filter on a log: what matches, whom it yields, and what was missed.
     Test(test::TestArgs),
+    /// Have a jail ban again whose breaker has opened: it banned too many, too fast.
+    Resume {
+        /// The jail.
+        jail: String,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
     /// Show, or with --apply make, the sets and policies that let firewalld hold many bans.
     Provision(provision::ProvisionArgs),
     /// Have the daemon read its configuration again. Bans stay.
@@ -187,6 +194,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Test(arguments) => test::run(&arguments),
+        Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
         Verb::Provision(arguments) => provision::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),

@@ -6,12 +6,15 @@
 
 pub mod addresses;
 mod bans;
+mod breaking;
 mod calls;
 mod channels;
 pub mod clock;
 mod cutting;
 mod event;
 mod frozen;
+mod gateways;
+mod guards;
 mod judge;
 mod keeping;
 mod notify;
@@ -20,6 +23,7 @@ mod reload;
 mod report;
 mod restore;
 mod running;
+mod sessions;
 mod standing;
 pub mod start;
 mod stop;
@@ -29,11 +33,9 @@ mod turn;
 mod view;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
@@ -48,8 +50,10 @@ use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
-use crate::enforcer::order::{Condition, Order};
+use crate::enforcer::order::{Condition, Coverage, Order};
 use crate::jail::ban::JailName;
+use crate::jail::breaker::{Rate, Recent};
+use crate::jail::guards::Guards;
 use crate::moment::{Boot, Moment};
 use crate::source::batch::{Message, Position, SourceName};
 use crate::store::Store;
@@ -79,9 +83,9 @@ struct Daemon {
     totals: BTreeMap<JailName, Totals>,
     /// Windows of jails that are gone, to be kept no longer.
     orphans: Vec<Window>,
-    own_addresses: Vec<IpAddr>,
-    /// The networks of the host's own links.
-    on_link: Vec<IpNet>,
+    guards: Guards,
+    /// New bans of all jails together; `None`: however many.
+    new_bans: Option<Recent>,
     /// Seeds the jails' dice.
     random: fastrand::Rng,
     standings: Standings,
@@ -89,6 +93,8 @@ struct Daemon {
     cutting: Cutting,
     waiting: Vec<Waiting>,
     condition: Condition,
+    /// What a ban stops, once known.
+    coverage: Option<Coverage>,
     backend: &'static str,
     stopping: bool,
     on_stop: OnStop,
@@ -117,8 +123,8 @@ struct Setting<'a> {
     frozen: Frozen,
     on_stop: OnStop,
     enforcement: &'a Enforcement,
-    own_addresses: Vec<IpAddr>,
-    on_link: Vec<IpNet>,
+    guards: Guards,
+    max_new_bans: Option<Rate>,
     seed: u64,
     store: Option<Store>,
     orders: mpsc::UnboundedSender<Order>,
@@ -142,14 +148,15 @@ impl Daemon {
             positions: BTreeMap::new(),
             totals: BTreeMap::new(),
             orphans: Vec::new(),
-            own_addresses: setting.own_addresses,
-            on_link: setting.on_link,
+            guards: setting.guards,
+            new_bans: setting.max_new_bans.map(Recent::new),
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
             condition: Condition::Absent,
+            coverage: None,
             backend,
             stopping: false,
             on_stop: setting.on_stop,
@@ -176,9 +183,9 @@ impl Daemon {
             Event::Firewall(report) => self.on_report(report, now),
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
-            Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::Addresses(guards) => self.on_addresses(guards, now),
+            Event::Sessions(sessions) => self.on_sessions(sessions, now),
             Event::Cut(news) => self.on_cut(news),
-            Event::OnLink(on_link) => self.on_links(on_link),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}
@@ -248,26 +255,10 @@ impl Daemon {
     fn sweep(&mut self, now: Moment) {
         for running in &mut self.jails {
             running.jail.sweep(now);
+            running.remind(now);
             running.metrics.tracking(running.jail.windows().len());
         }
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
-    }
-
-    fn on_own_addresses(&mut self, own: Vec<IpAddr>) {
-        if self.own_addresses == own {
-            return;
-        }
-        for running in &mut self.jails {
-            running.jail.set_own_addresses(&own);
-        }
-        self.own_addresses = own;
-    }
-
-    fn on_links(&mut self, on_link: Vec<IpNet>) {
-        for running in &mut self.jails {
-            running.jail.set_on_link(&on_link);
-        }
-        self.on_link = on_link;
     }
 
     /// The pages are to be told; soon, not at each of many changes.

@@ -38,8 +38,8 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
 #[must_use]
 pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
-        Enforcement::None => &[],
         Enforcement::Firewalld(_) => &firewalld::call::OPERATIONS,
+        Enforcement::None => &[],
         Enforcement::Nftables(_) => &nftables::OPERATIONS,
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod ban;
 pub mod bantime;
+pub mod breaker;
+pub mod guards;
 pub mod ignore;
 mod judge;
 pub mod ledger;
@@ -22,6 +24,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::ban::{Ban, BanKey, BanOrigin, JailName};
 use self::bantime::Increment;
+use self::breaker::{Breaker, Open, Rate};
+use self::guards::{Floors, Guards};
 use self::ignore::{IgnoreList, IgnoreReason};
 use self::ledger::Ledger;
 use self::offences::Book;
@@ -42,8 +46,14 @@ pub struct Policy {
     pub ignoreip: Vec<IpNet>,
     /// Whether the host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Whether addresses that administrators are logged in from are never banned.
+    pub ignoresessions: bool,
     /// Proxies, which are never banned.
     pub trusted_proxies: Vec<IpNet>,
+    /// How wide a ban may be.
+    pub floors: Floors,
+    /// How many new bans are too many; `None`: there is no breaker.
+    pub max_new_bans: Option<Rate>,
     /// How many addresses are counted at most at a time.
     pub max_addresses: usize,
     /// How bans grow for whom was banned before; not at all when `None`.
@@ -71,6 +81,11 @@ pub enum Verdict {
     AlreadyBanned,
     /// That was one too many.
     Banned(Ban),
+    /// That was one too many, but the breaker is open: nobody is banned.
+    Withheld {
+        /// Whether this is what opened it.
+        tripped: bool,
+    },
 }
 
 /// Why an operator's ban was refused.
@@ -82,11 +97,27 @@ pub enum Refusal {
         IgnoreReason::IgnoreSelf => "is, or holds, one of this host's own addresses",
         IgnoreReason::Special => "is, or holds, a loopback, link-local, multicast or unspecified address",
         IgnoreReason::Proxy => "is in the jail's trusted_proxies, or holds an address that is",
+        IgnoreReason::Gateway => "is, or holds, one of this host's default gateways",
+        IgnoreReason::Session => "is, or holds, an address that an administrator is logged in from now",
     })]
     Ignored(IpNet, IgnoreReason),
     /// A prefix this short is most of the Internet.
-    #[error("{0} is too wide: at least /8 for IPv4, /32 for IPv6")]
-    TooWide(IpNet),
+    #[error(
+        "{0} is too wide: at least /{floor}, as `enforcement.widest` says",
+        floor = .1.of(.0.addr())
+    )]
+    TooWide(IpNet, Floors),
+}
+
+impl Refusal {
+    /// Why the address is never banned; `None`: the network is too wide.
+    #[must_use]
+    pub fn reason(&self) -> Option<IgnoreReason> {
+        match self {
+            Self::Ignored(_, reason) => Some(*reason),
+            Self::TooWide(..) => None,
+        }
+    }
 }
 
 /// The failures, the bans and the policy of one jail.
@@ -102,6 +133,7 @@ pub struct Jail {
     ledger: Ledger,
     book: Book,
     random: fastrand::Rng,
+    breaker: Breaker,
 }
 
 impl Jail {
@@ -114,9 +146,10 @@ impl Jail {
             ignore,
             windows: Windows::new(policy.max_addresses),
             networks: Windows::new(policy.max_addresses),
-            prefixes: Prefixes::new(policy.ipv6_prefix),
+            prefixes: Prefixes::new(ipv6_prefix(&policy)),
             ledger: Ledger::default(),
             book: Book::new(policy.max_addresses),
+            breaker: Breaker::new(policy.max_new_bans),
             random: fastrand::Rng::with_seed(0),
             policy,
         }
@@ -127,25 +160,31 @@ impl Jail {
         self.random = fastrand::Rng::with_seed(seed);
     }
 
-    /// Goes by another policy from now on. Windows and bans stay as they are.
+    /// Goes by another policy from now on. Windows and bans stay as they are, and an open breaker
+    /// stays open.
     pub fn set_policy(&mut self, policy: Policy) {
         self.ignore = IgnoreList::new(&policy.ignoreip, &policy.trusted_proxies);
+        self.breaker.set_limit(policy.max_new_bans);
         self.windows.set_cap(policy.max_addresses);
         self.networks.set_cap(policy.max_addresses);
         self.book.set_cap(policy.max_addresses);
-        self.prefixes.set_ipv6(policy.ipv6_prefix);
+        self.prefixes.set_ipv6(ipv6_prefix(&policy));
         self.policy = policy;
     }
 
-    /// Learns the networks of the host's own links, where an IPv6 host is banned alone.
-    pub fn set_on_link(&mut self, on_link: &[IpNet]) {
-        self.prefixes.set_on_link(on_link);
-    }
-
-    /// Learns which addresses are the host's own; they matter if `ignoreself` is on. Call it after
-    /// [`Jail::set_policy`] too.
-    pub fn set_own_addresses(&mut self, own: &[IpAddr]) {
-        self.ignore.set_own(if self.policy.ignoreself { own } else { &[] });
+    /// Learns whom the host must go on hearing; the policy says which of them matter. Call it after
+    /// [`Jail::set_policy`] too. Bans that stand already are not lifted: see [`Jail::ignores`].
+    pub fn set_guards(&mut self, guards: &Guards) {
+        let if_asked = |asked, addresses: &Vec<IpAddr>| {
+            if asked { addresses.clone() } else { Vec::new() }
+        };
+        self.ignore.set_guards(Guards {
+            own: if_asked(self.policy.ignoreself, &guards.own),
+            gateways: guards.gateways.clone(),
+            sessions: if_asked(self.policy.ignoresessions, &guards.sessions),
+            on_link: guards.on_link.clone(),
+        });
+        self.prefixes.set_on_link(&guards.on_link);
     }
 
     /// Bans on an operator's word. `bantime` replaces the jail's own. A network that holds bans
@@ -164,9 +203,8 @@ impl Jail {
         if let Some(reason) = self.ignore.overlap(&address) {
             return Err(Refusal::Ignored(address, reason));
         }
-        let floor = if address.addr().is_ipv4() { 8 } else { 32 };
-        if address.prefix_len() < floor {
-            return Err(Refusal::TooWide(address));
+        if !self.policy.floors.allow(&address) {
+            return Err(Refusal::TooWide(address, self.policy.floors));
         }
         let bantime = bantime.unwrap_or(self.policy.bantime);
         Ok(self.imprison(address, BanOrigin::Manual, bantime, 0, now))
@@ -178,13 +216,31 @@ impl Jail {
         !self.forbids(&ban) && self.ledger.restore(ban, now)
     }
 
-    /// Whether a ban must not be: it would hit an address that is never banned, or the jail banned
-    /// a network by itself that is one of our own links now.
+    /// Whether a ban must not be: it would hit an address that is never banned, it is too wide, or
+    /// the jail banned a network by itself that is one of our own links now.
     #[must_use]
     pub fn forbids(&self, ban: &Ban) -> bool {
         let address = &ban.key.address;
+        self.ignore.overlap(address).is_some()
+            || !self.policy.floors.allow(address)
+            || self.is_of_link(ban)
+    }
+
+    /// Whether the jail banned a network by itself that is one of our own links now.
+    #[must_use]
+    pub fn is_of_link(&self, ban: &Ban) -> bool {
+        let address = &ban.key.address;
         let by_itself = ban.origin == BanOrigin::Detected && !is_host(address);
-        self.ignore.overlap(address).is_some() || (by_itself && self.prefixes.meets_link(address))
+        by_itself && self.prefixes.meets_link(address)
+    }
+    /// Only watches from now on, if it has a breaker at all; says whether it does.
+    pub fn trip(&mut self, since: Timestamp) -> bool {
+        self.breaker.trip(since)
+    }
+
+    /// Bans again. Returns how its breaker was open; `None` if it was not.
+    pub fn resume(&mut self) -> Option<Open> {
+        self.breaker.resume()
     }
 
     /// Takes up the failures that an earlier run counted; those that can no longer count go with
@@ -259,6 +315,12 @@ impl Jail {
         &self.ledger
     }
 
+    /// Its breaker.
+    #[must_use]
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
     /// The addresses it counts; the networks around them are not among these.
     #[must_use]
     pub fn windows(&self) -> &Windows {
@@ -278,6 +340,11 @@ impl Jail {
         self.ledger.insert(ban.clone(), now);
         ban
     }
+}
+
+/// How much of an IPv6 address names the attacker, where no ban may be wider than the floor.
+fn ipv6_prefix(policy: &Policy) -> u8 {
+    policy.ipv6_prefix.max(policy.floors.ipv6)
 }
 
 fn is_host(address: &IpNet) -> bool {
@@ -305,7 +372,10 @@ mod tests {
                 bantime: Some(SignedDuration::from_secs(60)),
                 ignoreip: vec!["198.51.100.0/24".parse().unwrap()],
                 ignoreself: true,
+                ignoresessions: true,
                 trusted_proxies: Vec::new(),
+                floors: Floors::default(),
+                max_new_bans: Rate::new(3, SignedDuration::from_secs(60)),
                 max_addresses: 100,
                 increment: None,
                 dbpurgeage: SignedDuration::from_hours(24),
@@ -314,7 +384,12 @@ mod tests {
                 recidive: false,
             },
         );
-        jail.set_own_addresses(&["192.0.2.16".parse().unwrap()]);
+        jail.set_guards(&Guards {
+            own: vec!["192.0.2.16".parse().unwrap()],
+            gateways: vec!["192.0.2.1".parse().unwrap()],
+            sessions: vec!["192.0.2.99".parse().unwrap()],
+            on_link: Vec::new(),
+        });
         jail
     }
 
@@ -335,6 +410,8 @@ mod tests {
                         assert_eq!(ban.key.address, IpNet::from(address));
                         "banned"
                     }
+                    Verdict::Withheld { tripped: true } => "tripped",
+                    Verdict::Withheld { tripped: false } => "withheld",
                 }
             })
             .collect();
@@ -376,6 +453,58 @@ mod tests {
         check(&mut jail(), "198.51.100.7", &[(0, 0), (1, 1)], &["ignoreip", "ignoreip"]);
         check(&mut jail(), "192.0.2.16", &[(0, 0), (1, 1)], &["ignoreself", "ignoreself"]);
         check(&mut jail(), "127.0.0.1", &[(0, 0), (1, 1)], &["special", "special"]);
+        check(&mut jail(), "192.0.2.1", &[(0, 0), (1, 1)], &["gateway", "gateway"]);
+        check(&mut jail(), "192.0.2.99", &[(0, 0), (1, 1)], &["session", "session"]);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_does_not_guard() {
+        let mut jail = jail();
+        let policy = Policy { ignoreself: false, ignoresessions: false, ..jail.policy().clone() };
+        jail.set_policy(policy);
+        jail.set_guards(&Guards {
+            own: vec!["192.0.2.16".parse().unwrap()],
+            gateways: vec!["192.0.2.1".parse().unwrap()],
+            sessions: vec!["192.0.2.99".parse().unwrap()],
+            on_link: Vec::new(),
+        });
+        check(&mut jail, "192.0.2.16", &[(0, 0)], &["counted"]);
+        check(&mut jail, "192.0.2.99", &[(0, 0)], &["counted"]);
+        check(&mut jail, "192.0.2.1", &[(0, 0)], &["gateway"]);
+    }
+
+    #[test]
+    fn past_its_limit_it_only_watches_and_an_operator_may_still_ban() {
+        let mut jail = jail();
+        for host in 0..3 {
+            check(
+                &mut jail,
+                &format!("192.0.2.{}", 100 + host),
+                &[(0, 0), (0, 0)],
+                &["counted", "banned"],
+            );
+        }
+        check(&mut jail, "192.0.2.103", &[(1, 1), (1, 1)], &["counted", "tripped"]);
+        check(&mut jail, "192.0.2.104", &[(1, 1), (1, 1)], &["counted", "withheld"]);
+        check(&mut jail, "192.0.2.100", &[(1, 1)], &["already"]);
+        assert_eq!(jail.ledger().len(), 3, "bans stay, and none is new");
+        jail.ban("192.0.2.104/32".parse().unwrap(), None, at(2)).unwrap();
+        assert_eq!(jail.release_expired(at(90)).len(), 4, "bans end though it is open");
+        assert_eq!(jail.resume().map(|open| open.withheld), Some(2));
+        check(&mut jail, "192.0.2.103", &[(91, 91), (92, 92)], &["counted", "banned"]);
+    }
+
+    #[test]
+    fn bans_by_hand_and_of_an_earlier_run_do_not_count() {
+        let mut jail = jail();
+        for host in 0..5 {
+            let address = format!("192.0.2.{}/32", 100 + host).parse().unwrap();
+            let ban = jail.ban(address, None, at(0)).unwrap();
+            jail.unban(&address).unwrap();
+            assert!(jail.restore(ban, at(0)));
+        }
+        check(&mut jail, "192.0.2.110", &[(1, 1), (1, 1)], &["counted", "banned"]);
+        assert_eq!(jail.breaker().open(), None);
     }
 
     #[test]
@@ -410,5 +539,17 @@ mod tests {
             Policy { ignoreip: vec!["203.0.113.0/24".parse().unwrap()], ..jail().policy().clone() };
         restarted.set_policy(policy);
         assert!(!restarted.restore(ban, at(30)));
+    }
+
+    #[test]
+    fn a_ban_of_an_earlier_run_obeys_todays_floor() {
+        let ban = jail().ban("203.0.0.0/16".parse().unwrap(), None, at(0)).unwrap();
+        let mut restarted = jail();
+        assert!(restarted.restore(ban.clone(), at(30)));
+        let floors = Floors { ipv4: 24, ipv6: 48 };
+        restarted.set_policy(Policy { floors, ..jail().policy().clone() });
+        assert!(!restarted.restore(ban, at(30)));
+        let refused = restarted.ban("203.0.0.0/16".parse().unwrap(), None, at(30)).unwrap_err();
+        assert!(refused.to_string().contains("at least /24"), "{refused}");
     }
 }

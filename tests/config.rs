@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use gaoler::config::checked::{Config, JailSettings};
 use gaoler::config::{Surroundings, load, load_in};
+use gaoler::jail::breaker::Rate;
+use gaoler::jail::guards::Floors;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
@@ -55,6 +57,7 @@ fn accepted(config: &Config) -> String {
     let _ = writeln!(out, "socket {}", config.socket.display());
     let _ = writeln!(out, "listen {:?}", config.listen);
     let _ = writeln!(out, "{:?}", config.enforcement);
+    out.push_str(&guarded(config));
     for jail in &config.jails {
         out.push_str(&described(jail));
     }
@@ -100,6 +103,30 @@ fn policy(jail: &JailSettings) -> String {
     }
     if jail.ipv6_prefix != 64 || jail.widen.is_some() {
         let _ = writeln!(out, "  IPv6 /{}, {:?}", jail.ipv6_prefix, jail.widen);
+    }
+    out
+}
+
+/// What guards against banning too many: what differs from the defaults.
+fn guarded(config: &Config) -> String {
+    let shown = |rate: Option<Rate>| rate.map_or("off".to_owned(), |rate| rate.to_string());
+    let mut out = String::new();
+    if shown(config.max_new_bans) != "1000 within 1m" {
+        let _ = writeln!(out, "new bans in all {}", shown(config.max_new_bans));
+    }
+    for jail in &config.jails {
+        if shown(jail.max_new_bans) != "200 within 1m" || jail.dry_run || !jail.ignoresessions {
+            let (rate, dry, sessions) =
+                (shown(jail.max_new_bans), jail.dry_run, jail.ignoresessions);
+            let _ = writeln!(
+                out,
+                "jail {} new bans {rate}, dry run {dry}, sessions {sessions}",
+                jail.name
+            );
+        }
+        if jail.floors != Floors::default() {
+            let _ = writeln!(out, "jail {} {:?}", jail.name, jail.floors);
+        }
     }
     out
 }

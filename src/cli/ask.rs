@@ -10,7 +10,8 @@ use ipnet::IpNet;
 
 use super::{Format, address, tree};
 use crate::control::api::{
-    BanRequest, BanStatus, Banned, Bantime, Changed, Reloaded, Status, UnbanRequest,
+    BanRequest, BanStatus, Banned, Bantime, Changed, Reloaded, ResumeRequest, Resumed, Status,
+    UnbanRequest,
 };
 use crate::control::client;
 use crate::telemetry::lines;
@@ -108,6 +109,24 @@ pub(super) fn unban(
     change(socket, "/api/v1/unban", serde_json::to_vec(&request)?, format)
 }
 
+/// `gaoler resume JAIL`.
+///
+/// # Errors
+///
+/// Fails if the daemon does not answer, or has no such jail.
+pub(super) fn resume(socket: &Path, jail: &str, format: Format) -> anyhow::Result<ExitCode> {
+    let body = serde_json::to_vec(&ResumeRequest { jail: jail.to_owned() })?;
+    let resumed: Resumed = ask(socket, Method::POST, "/api/v1/resume", body)?;
+    show(format, &resumed, || {
+        if resumed.was_open {
+            format!("{jail} bans again; {} bans were held back\n", resumed.withheld)
+        } else {
+            format!("{jail}: the breaker was not open\n")
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// `gaoler reload`.
 ///
 /// # Errors
@@ -168,7 +187,7 @@ pub(super) fn until(ban: &BanStatus) -> String {
 }
 
 /// A time as an operator of this host reads it.
-fn local(time: jiff::Timestamp) -> String {
+pub(super) fn local(time: jiff::Timestamp) -> String {
     lines::local(time, &jiff::tz::TimeZone::system()).to_string()
 }
 

@@ -11,6 +11,8 @@ use jiff::tz::TimeZone;
 use crate::filter::Filter;
 use crate::jail::ban::JailName;
 use crate::jail::bantime::Increment;
+use crate::jail::breaker::Rate;
+use crate::jail::guards::Floors;
 use crate::jail::scope::Scope;
 use crate::jail::widen::Widening;
 use crate::jail::window::Threshold;
@@ -23,6 +25,8 @@ pub struct Config {
     pub jails: Vec<JailSettings>,
     /// How bans are enforced.
     pub enforcement: Enforcement,
+    /// How many new bans of all jails together are too many; `None`: however many.
+    pub max_new_bans: Option<Rate>,
     /// What a stop does to the bans in force.
     pub on_stop: OnStop,
     /// The state database.
@@ -37,6 +41,7 @@ pub struct Config {
 
 /// One jail.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct JailSettings {
     /// Its name.
     pub name: JailName,
@@ -56,6 +61,14 @@ pub struct JailSettings {
     pub ignoreip: Vec<IpNet>,
     /// Whether the host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Whether addresses that administrators are logged in from are never banned.
+    pub ignoresessions: bool,
+    /// How wide a ban may be; the same for all jails.
+    pub floors: Floors,
+    /// How many new bans are too many; `None`: there is no breaker.
+    pub max_new_bans: Option<Rate>,
+    /// Whether it only says whom it would ban.
+    pub dry_run: bool,
     /// Proxies: never banned, and believed on who their clients are.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether a ban closes the live connections of its address.

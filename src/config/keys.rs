@@ -7,6 +7,7 @@
 pub(super) mod filter;
 pub(super) mod foreign;
 pub(super) mod gaoler;
+mod policy;
 
 /// One key.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) enum Kind {
     /// A duration; `permanent` too if so said.
     Duration { permanent: bool },
     /// One of these words.
-    Choice(&'static [Choice]),
+    Choice(&'static [&'static str]),
     /// A text of some form.
     Text(&'static Text),
     /// One such text, or a list of them.
@@ -46,14 +47,6 @@ pub(super) enum Kind {
 
 /// The keys of a section, in groups, since two sections may share some.
 pub(super) type Keys = &'static [&'static [Key]];
-
-/// One of the words that a key takes.
-#[derive(Debug)]
-pub(super) struct Choice {
-    pub(super) word: &'static str,
-    /// As for a [`Key`].
-    pub(super) later: bool,
-}
 
 /// A form of text.
 #[derive(Debug)]
@@ -84,16 +77,6 @@ impl Key {
     pub(super) const fn later(mut self) -> Self {
         self.later = true;
         self
-    }
-}
-
-impl Choice {
-    const fn now(word: &'static str) -> Self {
-        Self { word, later: false }
-    }
-
-    const fn later(word: &'static str) -> Self {
-        Self { word, later: true }
     }
 }
 

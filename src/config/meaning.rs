@@ -4,6 +4,7 @@
 //! once; what was refused there is passed over here.
 
 mod bantime;
+mod guards;
 mod jail;
 mod origin;
 mod proxied;
@@ -55,8 +56,11 @@ impl Meaning<'_> {
                  whoever can reach it; there is no password"
             ));
         }
+        let max_new_bans = guards::rate(&file.section("enforcement"));
+        self.advise_of_floors(guards::floors(tree));
         let jails = self.jails(tree);
-        Config { jails, enforcement, on_stop, state, socket, listen, warnings: Vec::new() }
+        let warnings = Vec::new();
+        Config { jails, enforcement, max_new_bans, on_stop, state, socket, listen, warnings }
     }
 
     fn enforcement(&mut self, section: &View) -> Enforcement {
@@ -71,7 +75,11 @@ impl Meaning<'_> {
         }
         let firewalld = section.section("firewalld");
         Enforcement::Firewalld(Firewalld {
-            mode: if is(&firewalld, "mode", "rich-rule") { Mode::RichRule } else { Mode::Auto },
+            mode: match firewalld.text("mode").as_ref().map(|item| item.text.as_str()) {
+                Some("rich-rule") => Mode::RichRule,
+                Some("ipset") => Mode::Ipset,
+                _ => Mode::Auto,
+            },
             zones: self.zones(&firewalld),
             action: if is(&firewalld, "action", "drop") { Action::Drop } else { Action::Reject },
             bus: firewalld.text("bus").map(|item| item.text),

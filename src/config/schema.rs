@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{self, Choice, Key, Keys, Kind, Text, filter, gaoler};
+use super::keys::{self, Key, Keys, Kind, Text, filter, gaoler};
 
 /// The schema of `gaoler.yaml` and of the files in `conf.d`.
 #[must_use]
@@ -57,7 +57,7 @@ fn kind(kind: &Kind) -> Value {
             json!({"type": "integer", "minimum": least, "maximum": most})
         }
         Kind::Duration { permanent } => duration(*permanent),
-        Kind::Choice(choices) => json!({"enum": words(choices)}),
+        Kind::Choice(words) => json!({"enum": words}),
         Kind::Text(form) => text(form),
         Kind::Texts(form) => {
             let one = text(form);
@@ -79,10 +79,6 @@ fn duration(permanent: bool) -> Value {
         {"type": "number", "exclusiveMinimum": 0},
         {"type": "string", "pattern": pattern, "examples": ["10m", "1d12h"]},
     ]})
-}
-
-fn words(choices: &[Choice]) -> Vec<&'static str> {
-    choices.iter().filter(|choice| !choice.later).map(|choice| choice.word).collect()
 }
 
 fn text(form: &Text) -> Value {

@@ -2,17 +2,10 @@
 //! links, in which hosts are banned one by one.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::sys::socket::SockaddrStorage;
-use tokio::sync::mpsc;
-
-use super::event::Event;
-
-/// How often they are looked up again.
-const INTERVAL: Duration = Duration::from_mins(1);
 
 /// Every address of every interface (`getifaddrs(3)`), sorted.
 ///
@@ -48,27 +41,6 @@ pub fn on_link() -> std::io::Result<Vec<IpNet>> {
 fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
     let four = address.as_sockaddr_in().map(|four| IpAddr::from(four.ip()));
     four.or_else(|| address.as_sockaddr_in6().map(|six| IpAddr::from(six.ip())))
-}
-
-/// Looks the host's addresses up again and again; an address may come with a link.
-pub(super) fn watch(events: mpsc::Sender<Event>) {
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(INTERVAL).await;
-            let look = || Ok::<_, std::io::Error>((own()?, on_link()?));
-            match tokio::task::spawn_blocking(look).await {
-                Ok(Ok((own, on_link))) => {
-                    if events.send(Event::OwnAddresses(own)).await.is_err()
-                        || events.send(Event::OnLink(on_link)).await.is_err()
-                    {
-                        return;
-                    }
-                }
-                Ok(Err(error)) => tracing::warn!(%error, "cannot list the host's own addresses"),
-                Err(error) => tracing::error!(%error, "looking up the host's own addresses ended"),
-            }
-        }
-    });
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use crate::enforcer::order::Order;
-use crate::jail::ban::{Ban, BanKey, BanOrigin};
+use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use crate::moment::Moment;
 use crate::store::change::{Ended, Totals};
 use crate::telemetry::lines;
@@ -14,7 +14,7 @@ impl Daemon {
     pub(super) fn begin_ban(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         let running = &mut self.jails[index];
-        if self.dry_run {
+        if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
             lines::would_ban(&ban.key.jail, &ban.key.address);
             return;
@@ -55,6 +55,10 @@ impl Daemon {
 
     /// A ban has left its jail's ledger.
     pub(super) fn end_ban(&mut self, key: &BanKey, reason: Unbanned, now: Moment) {
+        if self.is_dry(&key.jail) {
+            lines::would_unban(&key.jail, &key.address);
+            return;
+        }
         self.standings.drop(key);
         self.cutting.end(key);
         self.show_bans(key);
@@ -72,10 +76,13 @@ impl Daemon {
         let expired: Vec<Ban> =
             self.jails.iter_mut().flat_map(|running| running.jail.release_expired(now)).collect();
         for ban in expired {
-            if !self.dry_run {
-                self.end_ban(&ban.key, Unbanned::Expired, now);
-            }
+            self.end_ban(&ban.key, Unbanned::Expired, now);
         }
+    }
+
+    /// Whether a jail bans nobody: its ledger says whom it would.
+    pub(super) fn is_dry(&self, jail: &JailName) -> bool {
+        self.index(jail).is_some_and(|index| self.jails[index].settings.dry_run)
     }
 
     /// Shows how many bans a jail has, and how many of them are in force.

@@ -8,12 +8,14 @@ use tokio::sync::oneshot;
 
 use super::Daemon;
 use crate::control::Call;
-use crate::control::api::{Answer, BanRequest, Bantime, Changed, Refused, Request, UnbanRequest};
+use crate::control::api::{
+    Answer, BanRequest, Bantime, Changed, Refused, Request, ResumeRequest, UnbanRequest,
+};
 use crate::enforcer::order::Condition;
 use crate::jail::Jail;
 use crate::jail::ban::{BanKey, JailName, show};
 use crate::moment::{Boot, Moment};
-use crate::telemetry::metrics::reason::Unbanned;
+use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 use crate::telemetry::overview::words;
 
 /// How long a command waits for the firewall before it is told that it must.
@@ -50,6 +52,10 @@ impl Daemon {
                     Ok((keys, changed)) => return self.wait(keys, changed, reply, now),
                     Err(refused) => Err(refused),
                 }
+            }
+            Request::Resume(ResumeRequest { jail }) => {
+                tracing::info!(uid, jail, "resume asked for by uid {uid}");
+                self.resume(&jail, now).map(Answer::Resumed)
             }
             Request::Reload => {
                 tracing::info!(uid, "reload asked for by uid {uid}");
@@ -111,6 +117,12 @@ impl Daemon {
             return Err(Refused::Invalid("which addresses?".into()));
         }
         let index = self.find(&request.jail)?;
+        if self.jails[index].settings.dry_run {
+            return Err(Refused::Invalid(format!(
+                "the jail `{jail}` is a dry run: it bans nobody; take `dry_run` from it and reload",
+                jail = request.jail
+            )));
+        }
         let mut changed = Changed::default();
         let mut keys = HashSet::new();
         for address in &request.addresses {
@@ -121,7 +133,12 @@ impl Daemon {
                     changed.changed += 1;
                     self.begin_ban(&ban, None, now);
                 }
-                Err(refusal) => changed.problems.push(refusal.to_string()),
+                Err(refusal) => {
+                    self.jails[index]
+                        .metrics
+                        .withheld(refusal.reason().map_or(Withheld::Guard, Withheld::from));
+                    changed.problems.push(refusal.to_string());
+                }
             }
         }
         Ok((self.awaited(keys), changed))
@@ -141,7 +158,7 @@ impl Daemon {
         };
         let mut keys = HashSet::new();
         let mut changed = Changed::default();
-        for index in jails {
+        for &index in &jails {
             let addresses =
                 if request.all { self.all_of(index, now) } else { request.addresses.clone() };
             for address in addresses {
@@ -150,7 +167,12 @@ impl Daemon {
                     changed.notes.extend(lifted_for(&address, &ban.key));
                     keys.insert(ban.key);
                 }
-                changed.problems.extend(wider(jail, &address));
+            }
+        }
+        // Only now: one of the addresses may have been the network that holds another.
+        for address in &request.addresses {
+            for running in jails.iter().map(|&index| &self.jails[index]) {
+                changed.problems.extend(wider(&running.jail, address));
             }
         }
         changed.changed = keys.len() as u64;
@@ -167,8 +189,9 @@ impl Daemon {
     }
 
     /// The changes that the firewall will confirm: none, where there is no firewall.
-    fn awaited(&self, keys: HashSet<BanKey>) -> HashSet<BanKey> {
-        if self.enforces() { keys } else { HashSet::new() }
+    fn awaited(&self, mut keys: HashSet<BanKey>) -> HashSet<BanKey> {
+        keys.retain(|key| self.enforces() && !self.is_dry(&key.jail));
+        keys
     }
 
     pub(super) fn find(&self, jail: &str) -> Result<usize, Refused> {

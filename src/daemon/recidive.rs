@@ -58,10 +58,14 @@ impl Daemon {
             running.metrics.found(&finding, false);
             let verdict = running.jail.on_ban_elsewhere(&address, now);
             let counts = observe(running, &finding, &verdict, Some(&self.zone));
+            let tripped = running.trips(&verdict, self.new_bans.as_mut(), now);
             running.totals.failed += u64::from(counts);
             running.metrics.tracking(running.jail.windows().len());
             let more = Totals { failed: u64::from(counts), banned: 0 };
             self.keeping.count(&running.settings.name, more, now.boot);
+            if tripped {
+                self.tripped(index, now);
+            }
             if let Verdict::Banned(ban) = verdict {
                 self.begin_ban(&ban, Some(now), now);
             }

@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use super::standing::State;
-use crate::enforcer::order::{Condition, Order, Report};
+use crate::enforcer::order::{Condition, Coverage, Order, Report};
 use crate::jail::ban::BanKey;
 use crate::moment::Moment;
 use crate::store::Ack;
@@ -31,7 +31,7 @@ impl Daemon {
             }
             Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),
             Report::MadePermanent { count, remedy } => news::made_permanent(count, &remedy),
-            Report::Coverage(coverage) => tracing::info!(?coverage, "what a ban stops"),
+            Report::Coverage(coverage) => self.on_coverage(coverage),
             Report::Refused { jail, ipv6, packets, bytes } => {
                 if let Some(index) = self.index(&jail) {
                     self.jails[index].metrics.dropped(ipv6, packets, bytes);
@@ -71,6 +71,17 @@ impl Daemon {
         news::condition(self.backend, &condition);
         self.condition = condition;
         self.publish(now);
+    }
+
+    fn on_coverage(&mut self, coverage: Coverage) {
+        self.backend_metrics.coverage(&coverage);
+        for running in &self.jails {
+            running.metrics.unprovisioned(coverage.unprovisioned.contains(running.name()));
+        }
+        if self.coverage.as_ref() != Some(&coverage) {
+            news::coverage(self.backend, &coverage);
+            self.coverage = Some(coverage);
+        }
     }
 
     /// The store kept something, or could not.

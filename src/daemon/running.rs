@@ -1,5 +1,6 @@
 //! A jail and a source as they run: what decides, with what shows it.
 
+use super::breaking::Said;
 use crate::config::checked::JailSettings;
 use crate::enforcer::order::{Block, Demand};
 use crate::jail::ban::{BanKey, JailName};
@@ -19,6 +20,8 @@ pub(super) struct RunningJail {
     pub(super) metrics: JailMetrics,
     /// Since the state database was made.
     pub(super) totals: Totals,
+    /// What the log has said of its breaker; none while that is closed.
+    pub(super) said: Option<Said>,
 }
 
 impl RunningJail {
@@ -31,7 +34,7 @@ impl RunningJail {
     ) -> Self {
         let jail = Jail::new(settings.name.clone(), policy(&settings));
         let metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
-        Self { jail, settings, metrics, totals }
+        Self { jail, settings, metrics, totals, said: None }
     }
 
     /// Whether bans of another jail count in it as failures do.
@@ -70,7 +73,10 @@ fn policy(settings: &JailSettings) -> Policy {
         bantime: settings.bantime,
         ignoreip: settings.ignoreip.clone(),
         ignoreself: settings.ignoreself,
+        ignoresessions: settings.ignoresessions,
         trusted_proxies: settings.trusted_proxies.clone(),
+        floors: settings.floors,
+        max_new_bans: settings.max_new_bans,
         max_addresses: settings.max_addresses,
         increment: settings.increment.clone(),
         dbpurgeage: settings.dbpurgeage,

@@ -139,7 +139,7 @@ impl Driver {
     }
 
     fn next_call(&mut self, calls: &Calls) -> Option<UnderWay> {
-        let call = self.plan.next_call(self.now())?;
+        let call = self.plan.next_call((self.clock)())?;
         let (calls, began) = (calls.clone(), self.now());
         Some(Box::pin(async move {
             let result = calls.make(&call).await;

@@ -1,6 +1,7 @@
 //! What the daemon asks of the firewall, and what it hears back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -141,6 +142,34 @@ pub struct Coverage {
     pub unprovisioned: BTreeSet<JailName>,
 }
 
+impl Coverage {
+    /// Each kind of traffic by its word in metrics, and whether a ban stops it.
+    #[must_use]
+    pub fn traffic(&self) -> [(&'static str, bool); 3] {
+        [
+            ("established", self.established),
+            ("forwarded", self.forwarded),
+            ("published", self.published),
+        ]
+    }
+}
+
+impl fmt::Display for Coverage {
+    /// `ipset: stops new connections and forwarded packets; not connections that are open, nor …`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            (self.forwarded, "forwarded packets"),
+            (self.established, "connections that are open already"),
+            (self.published, "published (DNAT) ports"),
+        ];
+        let of = |stopped| kinds.iter().filter(move |kind| kind.0 == stopped).map(|kind| kind.1);
+        let stopped: Vec<&str> = ["new connections"].into_iter().chain(of(true)).collect();
+        write!(f, "{}: stops {}", self.mode, stopped.join(", "))?;
+        let rest: Vec<&str> = of(false).collect();
+        if rest.is_empty() { Ok(()) } else { write!(f, "; not {}", rest.join(", ")) }
+    }
+}
+
 /// How a call to the firewall went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -165,4 +194,38 @@ pub enum Condition {
     Panic,
     /// It is there and does not work; in words an operator can act on.
     Broken(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_in_words_says_what_is_not_stopped() {
+        let mut coverage = Coverage {
+            mode: "rich-rule",
+            established: false,
+            forwarded: false,
+            published: false,
+            unprovisioned: BTreeSet::new(),
+        };
+        let check = |coverage: &Coverage, expected| assert_eq!(coverage.to_string(), expected);
+        check(
+            &coverage,
+            "rich-rule: stops new connections; not forwarded packets, connections that are open \
+             already, published (DNAT) ports",
+        );
+        coverage.forwarded = true;
+        check(
+            &coverage,
+            "rich-rule: stops new connections, forwarded packets; not connections that are open \
+             already, published (DNAT) ports",
+        );
+        (coverage.established, coverage.published) = (true, true);
+        check(
+            &coverage,
+            "rich-rule: stops new connections, forwarded packets, connections that are open \
+             already, published (DNAT) ports",
+        );
+    }
 }

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ban::{Ban, BanOrigin};
+use super::breaker::Admission;
 use super::{Jail, Verdict};
 use crate::failure::Failure;
 use crate::moment::Moment;
@@ -34,6 +35,11 @@ impl Jail {
         }
         let counted = self.count(offender, time.min(now.wall));
         let Some(failures) = counted else { return Verdict::Counted };
+        match self.breaker.admit(now) {
+            Admission::Admitted => {}
+            Admission::Tripped => return Verdict::Withheld { tripped: true },
+            Admission::Withheld => return Verdict::Withheld { tripped: false },
+        }
         let address = self.prefixes.sentence(&offender, &self.ignore);
         let bantime = self.next_bantime(&address);
         Verdict::Banned(self.imprison(address, BanOrigin::Detected, bantime, failures, now))
@@ -70,6 +76,9 @@ impl Jail {
     pub fn widen(&mut self, banned: &IpNet, now: Moment) -> Option<Ban> {
         let widening = self.policy.widen?;
         let wide = widening.due(banned, &self.ledger, &self.prefixes, &self.ignore)?;
+        if !self.policy.floors.allow(&wide) {
+            return None;
+        }
         let failures = self.ledger.within(&wide).map(|ban| ban.failures);
         let failures = failures.fold(0, u32::saturating_add);
         let bantime = self.next_bantime(&wide);
@@ -98,6 +107,7 @@ mod tests {
     use crate::jail::ban::JailName;
     use crate::jail::bantime::formula::Formula;
     use crate::jail::bantime::{Growth, Increment};
+    use crate::jail::guards::{Floors, Guards};
     use crate::jail::widen::Widening;
     use crate::jail::window::Threshold;
     use crate::moment::Boot;
@@ -123,7 +133,10 @@ mod tests {
             bantime: Some(seconds(60)),
             ignoreip: vec![net("2001:db8:0:1::1/128")],
             ignoreself: true,
+            ignoresessions: true,
             trusted_proxies: Vec::new(),
+            floors: Floors::default(),
+            max_new_bans: None,
             max_addresses: 100,
             increment: None,
             dbpurgeage: seconds(600),
@@ -135,7 +148,8 @@ mod tests {
 
     fn jail(policy: Policy) -> Jail {
         let mut jail = Jail::new(JailName::new("sshd"), policy);
-        jail.set_on_link(&[net("2001:db8:0:2::/64"), net("198.51.100.0/24")]);
+        let on_link = vec![net("2001:db8:0:2::/64"), net("198.51.100.0/24")];
+        jail.set_guards(&Guards { on_link, ..Guards::default() });
         jail
     }
 
@@ -150,6 +164,7 @@ mod tests {
                 Verdict::Counted => "counted".to_owned(),
                 Verdict::AlreadyBanned => "already".to_owned(),
                 Verdict::Banned(ban) => ban.key.address.to_string(),
+                Verdict::Withheld { .. } => "withheld".to_owned(),
             }
         });
         assert_eq!(verdicts.collect::<Vec<_>>(), expected);
@@ -202,6 +217,15 @@ mod tests {
         check(&mut jail, &hosts, &["ignored", "counted", "2001:db8:0:1:8000::/65"]);
         // Its own failure was not spent by the other's ban.
         check(&mut jail, &["2001:db8:0:1::8"], &["2001:db8:0:1::8/125"]);
+    }
+
+    #[test]
+    fn a_failure_that_led_to_a_ban_of_the_network_is_spent() {
+        let mut jail = jail(Policy { bantime: Some(seconds(5)), ..policy() });
+        check(&mut jail, &["2001:db8::1", "2001:db8::2"], &["counted", "2001:db8::/64"]);
+        assert_eq!(jail.release_expired(at(6)).len(), 1);
+        let failure = Failure { address: "2001:db8::2".parse().unwrap(), time: at(7).wall };
+        assert_eq!(jail.on_failure(failure, at(7)), Verdict::Counted);
     }
 
     #[test]

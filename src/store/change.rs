@@ -22,6 +22,8 @@ pub struct Change {
     pub windows: Vec<Window>,
     /// What to add to the lifetime totals.
     pub totals: Vec<(JailName, Totals)>,
+    /// Breakers that opened, and when; `None`: closed. The last of a jail counts.
+    pub breakers: Vec<(JailName, Option<Timestamp>)>,
 }
 
 /// The failures of one address, or of one IPv6 network, that one jail counts.
@@ -66,6 +68,8 @@ pub struct Saved {
     pub windows: Vec<Window>,
     /// Counts since the store was made.
     pub totals: Vec<(JailName, Totals)>,
+    /// Breakers that are open, and since when.
+    pub breakers: Vec<(JailName, Timestamp)>,
     /// Bans that have ended. What an operator has lifted is forgiven, with all that came before.
     pub past: Vec<Past>,
 }

@@ -40,6 +40,12 @@ CREATE TABLE windows (
     PRIMARY KEY (jail, address)
 ) STRICT, WITHOUT ROWID;
 
+-- Breakers that are open.
+CREATE TABLE breakers (
+    jail  TEXT    PRIMARY KEY,
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Counts since the store was made.
 CREATE TABLE totals (
     jail   TEXT    PRIMARY KEY,

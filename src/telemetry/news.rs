@@ -4,11 +4,15 @@
 
 use std::fmt::Display;
 
+use jiff::Timestamp;
+
 use super::lines::Printable;
 use super::overview::words;
 use crate::enforcer::cut::Reason;
-use crate::enforcer::order::Condition;
+use crate::enforcer::order::{Condition, Coverage};
 use crate::jail::ban::{BanKey, JailName, show};
+use crate::jail::breaker::Rate;
+use crate::jail::ignore::IgnoreReason;
 use crate::source::batch::{Notice, Rotation};
 
 /// Something happened to a source.
@@ -58,6 +62,52 @@ pub fn not_enforced(key: &BanKey, why: &str, gives_up: bool) {
     } else {
         tracing::warn!(jail, address, "[{jail}] {address} is not refused yet: {why}; trying again");
     }
+}
+
+/// A ban must not stand any more, though its time is not over.
+pub fn guarded(key: &BanKey, reason: IgnoreReason) {
+    let (jail, address) = (key.jail.as_str(), show(&key.address));
+    let why = match reason {
+        IgnoreReason::Session => "an administrator is logged in from there",
+        IgnoreReason::Gateway => "a default gateway is there",
+        IgnoreReason::IgnoreSelf => "an address of this host is there",
+        IgnoreReason::IgnoreIp | IgnoreReason::Proxy | IgnoreReason::Special => "it is allowed",
+    };
+    tracing::warn!(jail, address, "[{jail}] the ban of {address} is lifted: {why}");
+}
+
+/// A jail has banned too many, too fast; `in_all`: all jails together have.
+pub fn breaker_opened(jail: &JailName, limit: Option<Rate>, in_all: bool) {
+    let name = jail.as_str();
+    let limit = limit.map_or_else(String::new, |limit| format!(" ({limit})"));
+    let key = if in_all { "enforcement.max_new_bans" } else { "max_new_bans" };
+    tracing::error!(
+        jail = name,
+        "[{name}] the breaker is open: more new bans than `{key}` allows{limit}. The jail only \
+         watches now; its bans stay. Look at what it bans (gaoler banned {name}), then: gaoler \
+         resume {name}"
+    );
+}
+
+/// A breaker goes on holding bans back.
+pub fn breaker_still_open(jail: &JailName, since: Timestamp, withheld: u64) {
+    let name = jail.as_str();
+    tracing::error!(
+        jail = name,
+        withheld,
+        "[{name}] the breaker is open since {since:.0}, and has held back {withheld} bans; `gaoler \
+         resume {name}` has the jail ban again"
+    );
+}
+
+/// An operator has closed a breaker.
+pub fn breaker_closed(jail: &JailName, withheld: u64) {
+    let name = jail.as_str();
+    tracing::info!(
+        jail = name,
+        withheld,
+        "[{name}] the breaker is closed: the jail bans again; {withheld} bans were held back"
+    );
 }
 
 /// Live connections of banned addresses were closed.
@@ -115,6 +165,21 @@ pub fn reconciled(trigger: &str, missing: u64, unexpected: u64) {
             unexpected,
             "the firewall was not as it should be ({trigger}): {missing} rules put back, \
              {unexpected} removed"
+        );
+    }
+}
+
+/// What a ban stops became known, or has changed.
+pub fn coverage(backend: &str, coverage: &Coverage) {
+    let mode = coverage.mode;
+    tracing::info!(backend, mode, "{backend}: {coverage}");
+    if !coverage.unprovisioned.is_empty() {
+        let jails: Vec<&str> = coverage.unprovisioned.iter().map(JailName::as_str).collect();
+        let jails = jails.join(", ");
+        tracing::warn!(
+            backend,
+            "no set of firewalld's holds the bans of {jails}: they take rich rules, good for some \
+             200; run `gaoler provision --apply`, or set `ban_ports: all`"
         );
     }
 }

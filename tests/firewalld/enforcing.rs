@@ -20,7 +20,7 @@ pub(crate) struct Enforcing {
     orders: UnboundedSender<Order>,
     reports: Receiver<Report>,
     task: JoinHandle<()>,
-    heard: Vec<Report>,
+    pub(crate) heard: Vec<Report>,
 }
 
 /// Which ban, and what it blocks.

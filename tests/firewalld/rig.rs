@@ -90,6 +90,15 @@ impl Rig {
         child.wait().unwrap();
     }
 
+    /// The processor time that firewalld has taken so far, in milliseconds, to ten of them.
+    pub(crate) fn processor_time(&self) -> u64 {
+        let pid = self.firewalld.as_ref().expect("firewalld was started").id();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        // proc_pid_stat(5): utime and stime are the 14th and 15th, in hundredths of a second.
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+        fields.skip(11).take(2).map(|ticks| 10 * ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// Freezes firewalld, or lets it go on.
     pub(crate) fn freeze(&self, on: bool) {
         use rustix::process::Signal;

@@ -13,7 +13,7 @@ use crate::observe::{Metrics, await_metric};
 const DROP_IN: &str = "/etc/systemd/system/gaoler.service.d/11-cut-established.conf";
 
 /// Somebody logged in, whose lines come back.
-struct Session {
+pub(crate) struct Session {
     ssh: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -22,10 +22,15 @@ struct Session {
 impl Session {
     /// Logs in as alice from one of the client's addresses.
     fn open(host: &Host, address: &str) -> Result<Self> {
+        Self::open_as(host, "alice", address)
+    }
+
+    /// Logs in as somebody.
+    pub(crate) fn open_as(host: &Host, user: &str, address: &str) -> Result<Self> {
         let bind = format!("BindAddress={address}");
         #[rustfmt::skip]
         let argv = [
-            "sshpass", "-p", RIGHT, "ssh", "-F", "none", "-l", "alice", "-o", &bind,
+            "sshpass", "-p", RIGHT, "ssh", "-F", "none", "-l", user, "-o", &bind,
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "PreferredAuthentications=password", "-o", "PubkeyAuthentication=no",
             "-o", "LogLevel=ERROR", "192.0.2.16", "cat",

@@ -70,7 +70,11 @@ pub(crate) struct Metrics(Vec<(String, BTreeMap<String, String>, f64)>);
 impl Metrics {
     /// Fetches them.
     pub(crate) fn of(host: &Host) -> Result<Self> {
-        let page = host.sh("curl -sSf http://127.0.0.1:9642/metrics")?;
+        Self::read(&host.sh("curl -sSf http://127.0.0.1:9642/metrics")?)
+    }
+
+    /// Reads a page.
+    pub(crate) fn read(page: &str) -> Result<Self> {
         page.lines()
             .filter(|line| !line.starts_with('#'))
             .map(sample)

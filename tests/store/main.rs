@@ -23,6 +23,7 @@ struct Oracle {
     positions: BTreeMap<SourceName, Position>,
     totals: BTreeMap<JailName, Totals>,
     windows: BTreeMap<(JailName, IpNet), Vec<Timestamp>>,
+    breakers: BTreeMap<JailName, Timestamp>,
 }
 
 impl Oracle {
@@ -36,6 +37,12 @@ impl Oracle {
             self.windows.insert((jail, address), times);
         }
         self.windows.retain(|_, times| !times.is_empty());
+        for (jail, open) in change.breakers {
+            match open {
+                Some(since) => drop(self.breakers.insert(jail, since)),
+                None => drop(self.breakers.remove(&jail)),
+            }
+        }
         for (jail, added) in change.totals {
             let totals = self.totals.entry(jail).or_default();
             totals.failed += added.failed;
@@ -52,6 +59,7 @@ impl Oracle {
         assert_eq!(saved.positions.into_iter().collect::<BTreeMap<_, _>>(), self.positions);
         let windows = saved.windows.into_iter().map(|w| ((w.jail, w.address), w.times));
         assert_eq!(windows.collect::<BTreeMap<_, _>>(), self.windows);
+        assert_eq!(saved.breakers.into_iter().collect::<BTreeMap<_, _>>(), self.breakers);
         assert_eq!(saved.totals.into_iter().collect::<BTreeMap<_, _>>(), self.totals);
     }
 }
@@ -109,9 +117,19 @@ fn any_change() -> impl Strategy<Value = Change> {
         .prop_map(|(jail, failed, banned)| (JailName::new(&jail), Totals { failed, banned }));
     let bans = (vec(any_ban(), 0..3), vec(ended, 0..3));
     let read = (vec(positions, 0..3), vec(any_window(), 0..3));
-    (bans, read, vec(totals, 0..3)).prop_map(|((began, ended), (positions, windows), totals)| {
-        Change { began, ended, positions, windows, totals }
-    })
+    let since = proptest::option::of(0i64..4_000_000_000_000_000);
+    let since = since.prop_map(|at| Some(Timestamp::from_microsecond(at?).unwrap()));
+    let breakers = ("[a-c]", since).prop_map(|(jail, open)| (JailName::new(&jail), open));
+    (bans, read, vec(totals, 0..3), vec(breakers, 0..3)).prop_map(
+        |((began, ended), (positions, windows), totals, breakers)| Change {
+            began,
+            ended,
+            positions,
+            windows,
+            totals,
+            breakers,
+        },
+    )
 }
 
 fn any_window() -> impl Strategy<Value = Window> {

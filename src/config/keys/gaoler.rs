@@ -3,16 +3,17 @@
 mod forms;
 
 use self::forms::{
-    ANY, BUS, DATEPATTERN, FACTOR, FILTER, FORMULA, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT,
-    LOGPATH, MODE, NAMESPACE, NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, TABLE, TIME_ZONE, ZONE,
+    BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE, NAMESPACE,
+    NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TABLE, TIME_ZONE, ZONE,
 };
-use super::{Choice, Key, Keys, Kind};
+use super::policy::POLICY;
+use super::{Key, Keys, Kind};
 
 /// The whole file.
 pub(in crate::config) const FILE: Keys = &[&[
     Key::new(
         "defaults",
-        Kind::Section(&[SHARED]),
+        Kind::Section(&[SHARED, POLICY]),
         "What every jail gets that does not say otherwise.",
     ),
     Key::new("enforcement", Kind::Section(ENFORCEMENT), "How bans are enforced."),
@@ -33,12 +34,12 @@ pub(in crate::config) const FILE: Keys = &[&[
 ]];
 
 /// The keys of one jail.
-pub(in crate::config) const JAIL: Keys = &[OWN, SHARED];
+pub(in crate::config) const JAIL: Keys = &[OWN, SHARED, POLICY];
 
 const ENFORCEMENT: Keys = &[&[
     Key::new(
         "backend",
-        Kind::Choice(&[Choice::now("firewalld"), Choice::now("nftables"), Choice::now("none")]),
+        Kind::Choice(&["firewalld", "nftables", "none"]),
         "What makes bans so. `nftables` is a table of our own in the kernel, for many bans, open \
          connections and published ports; it needs the drop-in `10-nftables.conf`. `none` only watches: bans are decided and shown, and nothing is \
          refused.",
@@ -48,12 +49,38 @@ const ENFORCEMENT: Keys = &[&[
     Key::new("nftables", Kind::Section(NFTABLES), "How nftables is used."),
     Key::new(
         "on_stop",
-        Kind::Choice(&[Choice::now("keep"), Choice::now("remove")]),
+        Kind::Choice(&["keep", "remove"]),
         "What a stop does to the bans in force. `keep`: they stay, and a restart leaves no gap. \
          `remove`: nothing of gaoler's is left in the firewall; the next start puts back what has \
          not ended by then.",
     )
     .or("keep"),
+    Key::new(
+        "max_new_bans",
+        Kind::Text(&RATE),
+        "The same breaker over all jails together, for many that each stay below their own limit: \
+         the jail that begins one ban too many trips, and the others go on. `off`: only each jail's \
+         own counts. Jails whose `max_new_bans` is `off` are left out.",
+    )
+    .or("1000/1m"),
+    Key::new("widest", Kind::Section(WIDEST), "The widest networks that may be banned."),
+]];
+
+const WIDEST: Keys = &[&[
+    Key::new(
+        "ipv4",
+        Kind::Count(4, 32),
+        "The shortest IPv4 prefix that may be banned, by whomever. Never shorter than /4, a \
+         sixteenth of the Internet.",
+    )
+    .or("8"),
+    Key::new(
+        "ipv6",
+        Kind::Count(16, 128),
+        "The shortest IPv6 prefix that may be banned, by whomever. A provider has a /32, a customer \
+         a /48 or less.",
+    )
+    .or("32"),
 ]];
 
 const NFTABLES: Keys = &[&[Key::new(
@@ -66,10 +93,12 @@ const NFTABLES: Keys = &[&[Key::new(
 const FIREWALLD: Keys = &[&[
     Key::new(
         "mode",
-        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::later("ipset")]),
+        Kind::Choice(&["auto", "rich-rule", "ipset"]),
         "How a ban becomes a rule. `rich-rule`: one rule for each ban, zone and port, which needs \
-         no set-up and is good for some 200 rules. `auto` takes the best that is provisioned; in \
-         this version that is always `rich-rule`.",
+         no set-up and is good for some 200 rules. `ipset`: one entry of a set that `gaoler \
+         provision` made, which holds in every zone and is good for 32,000 bans a family. `auto`: \
+         an entry where a set is provisioned for the jail's ports, else rich rules. So does \
+         `ipset`, and complains of what is not provisioned.",
     )
     .or("auto"),
     Key::new(
@@ -81,7 +110,7 @@ const FIREWALLD: Keys = &[&[
     .or("active"),
     Key::new(
         "action",
-        Kind::Choice(&[Choice::now("reject"), Choice::now("drop")]),
+        Kind::Choice(&["reject", "drop"]),
         "What becomes of a banned packet. `reject` answers *port unreachable*, so that the client \
          sees *connection refused* at once; `drop` is silence.",
     )
@@ -159,64 +188,6 @@ const SHARED: &[Key] = &[
     )
     .or("10m"),
     Key::new(
-        "bantime.increment",
-        Kind::Flag,
-        "Whether a ban lasts longer for an address that was banned before: by `bantime.multipliers` \
-         where given, else by `bantime.formula`. `gaoler check` shows what the first bans come to.",
-    )
-    .or("false"),
-    Key::new(
-        "bantime.factor",
-        Kind::Text(&FACTOR),
-        "What multipliers are multiplied by; `banFactor` in a formula.",
-    )
-    .or("1"),
-    Key::new(
-        "bantime.formula",
-        Kind::Text(&FORMULA),
-        "How long a ban lasts, in seconds, never less than `bantime`: an expression of `ban.Time` \
-         (`bantime`), `ban.Count` (how many earlier bans), `banFactor`, numbers, `+ - * / % ** <<`, \
-         comparisons, `A if C else B`, `min`, `max`, `abs`, `int`, `float`, and `exp`, `log`, \
-         `sqrt`, `floor`, `ceil` of `math.`. What has no value is `bantime`.",
-    )
-    .or("'ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor'"),
-    Key::new(
-        "bantime.multipliers",
-        Kind::Texts(&FACTOR),
-        "Instead of a formula: how many times `bantime` the first ban lasts, the second, and so on; \
-         the last goes on.",
-    ),
-    Key::new(
-        "bantime.maxtime",
-        Kind::Duration { permanent: false },
-        "What no ban grows past. Not given: a hundred years.",
-    ),
-    Key::new(
-        "bantime.rndtime",
-        Kind::Duration { permanent: false },
-        "Up to so much is added to each ban by chance, so that nobody can tell when it ends. Past \
-         `bantime.maxtime` it is taken off instead.",
-    ),
-    Key::new(
-        "bantime.overalljails",
-        Kind::Flag,
-        "Whether bans of the address by other jails count as earlier bans, too.",
-    )
-    .or("false"),
-    Key::new(
-        "ipv6_prefix",
-        Kind::Count(32, 128),
-        "How much of an IPv6 address names the attacker. Failures count for the host and for its \
-         network of this length; a ban takes as much of that network as holds nothing that is never \
-         banned. On the host's own links an address is banned alone.",
-    )
-    .or("64"),
-    Key::new(
-        "widen",
-        Kind::Section(WIDEN),
-        "When enough of a network is banned, all of it is. `widen: {}` turns this off in a jail.",
-    ),
-    Key::new(
         "ignoreip",
         Kind::Texts(&NETWORK),
         "Addresses and networks that are never banned. A jail's own list replaces the one in \
@@ -225,6 +196,15 @@ const SHARED: &[Key] = &[
     .or("[127.0.0.0/8, \"::1\"]"),
     Key::new("ignoreself", Kind::Flag, "Whether the host's own addresses are never banned.")
         .or("true"),
+    Key::new(
+        "ignoresessions",
+        Kind::Flag,
+        "Whether addresses from which an administrator is logged in now are never banned: root and \
+         members of `wheel`, `sudo` or `gaoler-admin`, with a remote session of systemd-logind. A \
+         ban that stands when such a session begins is lifted. An address that logind knows by name \
+         only does not count.",
+    )
+    .or("true"),
     Key::new(
         "protocol",
         Kind::Texts(&PROTOCOL),
@@ -251,10 +231,19 @@ const SHARED: &[Key] = &[
     ),
     Key::new(
         "max_new_bans",
-        Kind::Text(&ANY),
-        "A breaker: past so many new bans a jail only watches.",
+        Kind::Text(&RATE),
+        "A breaker: past so many new bans within so long, such as `200/1m`, the jail only watches \
+         until `gaoler resume JAIL`; its bans stay and end as usual. Bans by hand pass and do not \
+         count. `off`: there is none.",
     )
-    .later(),
+    .or("200/1m"),
+    Key::new(
+        "dry_run",
+        Kind::Flag,
+        "Whether the jail does everything but ban: it says whom it would. Switched on, it lifts the \
+         bans it has; switched off, it enforces from the next ban on.",
+    )
+    .or("false"),
     Key::new(
         "cut_established",
         Kind::Flag,
@@ -330,24 +319,14 @@ const OWN: &[Key] = &[
         Kind::Texts(&OTHER_JAIL),
         "For `filter: recidive`: the jails whose bans count. Not given: all but this one.",
     ),
-    Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
-];
-
-const WIDEN: Keys = &[&[
     Key::new(
-        "addresses",
-        Kind::Count(2, 65_536),
-        "How many distinct bans in one network, at the same time, have it banned as a whole. Not \
-         given: never.",
-    ),
-    Key::new("ipv4_prefix", Kind::Count(8, 31), "The length of such IPv4 networks.").or("24"),
-    Key::new(
-        "ipv6_prefix",
-        Kind::Count(32, 127),
-        "The length of such IPv6 networks; shorter than the jail's `ipv6_prefix`.",
+        "ban_ports",
+        Kind::Choice(&["own", "all"]),
+        "`all`: a ban refuses every port, so that it fits the sets that the package provisions. \
+         `own`: those of `port`.",
     )
-    .or("48"),
-]];
+    .or("own"),
+];
 
 const JOURNAL: Keys = &[&[
     Key::new(

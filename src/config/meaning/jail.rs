@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Meaning, recidive};
+use super::{Meaning, guards, recidive};
 use crate::config::checked::JailSettings;
 use crate::config::error::{ConfigError, Place, Problem};
 use crate::config::filters::Found;
@@ -70,6 +70,7 @@ impl Meaning<'_> {
         let state = View::new(vec![tree], FILE).section("state");
         let scope = self.scope(&draft, &found.definition.defaults);
         self.advise(&draft);
+        self.advise_of_guards(&draft);
         let view = &draft.view;
         let ignoreip = view.texts("ignoreip");
         Some(JailSettings {
@@ -82,6 +83,10 @@ impl Meaning<'_> {
             scope: scope?,
             ignoreip: ignoreip.iter().filter_map(|item| values::network(&item.text).ok()).collect(),
             ignoreself: view.flag("ignoreself"),
+            ignoresessions: view.flag("ignoresessions"),
+            floors: guards::floors(tree),
+            max_new_bans: guards::rate(view),
+            dry_run: view.flag("dry_run"),
             trusted_proxies: super::proxied::trusted(view),
             cut_established: view.flag("cut_established"),
             max_addresses: view.count("max_addresses"),

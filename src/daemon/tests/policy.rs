@@ -201,7 +201,7 @@ async fn an_ipv6_attacker_is_banned_and_released_with_his_network() {
 async fn a_ban_of_a_network_that_is_our_own_link_now_is_not_restored() {
     let yaml = JAILS.replace("defaults: {", "defaults: {ipv6_prefix: 48, ");
     let mut stage = Stage::new(&yaml, false);
-    stage.turn(Event::OnLink(Vec::new()));
+    stage.turn(Event::Addresses(Guards::default()));
     stage.failures("sshd", "fd00:1::7", 2).failures("sshd", "fd00:2::7", 2).kept().await;
     drop(stage.ask(by_hand("web", "fd00:1:0:0::/64", None)));
     stage.kept().await;

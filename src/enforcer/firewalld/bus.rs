@@ -89,6 +89,7 @@ impl Calls {
         let zones = |names: Vec<String>| Answer::Zones(names.into_iter().map(Zone::from).collect());
         Ok(match call {
             Call::DefaultZone => Answer::Zone(self.firewalld.get_default_zone().await?.into()),
+            Call::Version => Answer::Version(self.firewalld.version().await?),
             Call::PanicMode => Answer::Panic(self.firewalld.query_panic_mode().await?),
             Call::ActiveZones => zones(self.zone.get_active_zones().await?.into_keys().collect()),
             Call::Zones => zones(self.zone.get_zones().await?),

@@ -9,6 +9,8 @@ use super::reconcile::Step;
 pub enum Call {
     /// `getDefaultZone`; its answer means that firewalld works.
     DefaultZone,
+    /// The property `version`.
+    Version,
     /// `queryPanicMode`.
     PanicMode,
     /// `getActiveZones`.
@@ -36,6 +38,8 @@ pub enum Call {
 pub enum Answer {
     /// To [`Call::DefaultZone`].
     Zone(Zone),
+    /// To [`Call::Version`].
+    Version(String),
     /// To [`Call::PanicMode`].
     Panic(bool),
     /// To [`Call::ActiveZones`] and [`Call::Zones`].
@@ -70,7 +74,7 @@ pub enum Signal {
 }
 
 /// All that [`Call::operation`] can answer.
-pub const OPERATIONS: [&str; 15] = [
+pub const OPERATIONS: [&str; 16] = [
     "add_entry",
     "add_rich_rule",
     "canary",
@@ -81,6 +85,7 @@ pub const OPERATIONS: [&str; 15] = [
     "get_ipsets",
     "get_policy_settings",
     "get_rich_rules",
+    "get_version",
     "get_zones",
     "query_panic_mode",
     "remove_entry",
@@ -94,6 +99,7 @@ impl Call {
     pub fn operation(&self) -> &'static str {
         match self {
             Self::DefaultZone => "get_default_zone",
+            Self::Version => "get_version",
             Self::PanicMode => "query_panic_mode",
             Self::ActiveZones => "get_active_zones",
             Self::Zones => "get_zones",

@@ -4,13 +4,11 @@
 //! Within a set a wider ban stands for the narrower ones, whose entries come when it goes. Pure;
 //! knows nothing of what firewalld holds.
 
+mod overlap;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{IpAddr, Ipv6Addr};
-use std::ops::RangeInclusive;
 
-use ipnet::{IpNet, Ipv4Net};
-
-use super::element::{Element, Holder, Need, Widths, Zone, within};
+use super::element::{Element, Holder, Need, Widths, Zone};
 use super::provided::Means;
 use crate::enforcer::order::Block;
 use crate::enforcer::shard::{MOST_ENTRIES, SetName};
@@ -165,49 +163,10 @@ impl Desired {
         }
     }
 
-    /// What should be in a holder.
-    pub fn belonging<'a>(
-        &'a self,
-        holder: &'a Holder,
-        zones: &'a [Zone],
-    ) -> impl Iterator<Item = Element> + 'a {
-        let needs: Box<dyn Iterator<Item = &Need>> = match holder {
-            Holder::Set(set) => Box::new(self.range(set, everything())),
-            Holder::Zone(zone) if zones.contains(zone) => {
-                // Rules sort before entries.
-                let needs = self.needed_by.keys();
-                Box::new(needs.take_while(|need| matches!(need, Need::Rule(_))))
-            }
-            Holder::Zone(_) => Box::new(std::iter::empty()),
-        };
-        let covered =
-            |need: &&Need| matches!(need, Need::Entry(set, net) if self.is_covered(set, *net));
-        needs.filter(move |need| !covered(need)).map(Need::element)
-    }
-
     /// How many entries of the set are needed.
     #[must_use]
     pub fn entries(&self, set: &SetName) -> usize {
         self.entries.get(set).map_or(0, |entries| entries.count)
-    }
-
-    /// What is needed in the set and overlaps `net`, which itself is not among it.
-    #[must_use]
-    pub fn overlapping(&self, set: &SetName, net: IpNet) -> Vec<Need> {
-        let wider = self.wider(set, net);
-        let narrower =
-            self.range(set, within(net)).filter(|need| need.element() != Element::Entry(net));
-        wider.chain(narrower.cloned()).collect()
-    }
-
-    /// The bans that are in force, once `need` is met.
-    #[must_use]
-    pub fn bans_of(&self, need: &Need) -> Vec<BanKey> {
-        let covered = match need {
-            Need::Entry(set, net) => self.range(set, within(*net)).cloned().collect(),
-            Need::Rule(_) => vec![need.clone()],
-        };
-        covered.iter().filter_map(|need| self.needed_by.get(need)).flatten().cloned().collect()
     }
 
     /// The bans that need this itself.
@@ -264,25 +223,6 @@ impl Desired {
         if rules > room { Err(Refusal::Full(room)) } else { Ok(()) }
     }
 
-    /// Whether a wider entry stands for this one.
-    fn is_covered(&self, set: &SetName, net: IpNet) -> bool {
-        self.wider(set, net).next().is_some()
-    }
-
-    /// What is needed in the set and is wider than `net`.
-    fn wider(&self, set: &SetName, net: IpNet) -> impl Iterator<Item = Need> {
-        let entries = self.entries.get(set).into_iter();
-        let wider = entries.flat_map(move |entries| entries.widths.wider(net));
-        wider.map(|wider| Need::Entry(set.clone(), wider)).filter(|need| self.needs(need))
-    }
-
-    /// What is needed in the set and lies in the range.
-    fn range(&self, set: &SetName, nets: RangeInclusive<IpNet>) -> impl Iterator<Item = &Need> {
-        let (first, last) = nets.into_inner();
-        let entry = |net| Need::Entry(set.clone(), net);
-        self.needed_by.range(entry(first)..=entry(last)).map(|(need, _)| need)
-    }
-
     fn count(&mut self, need: &Need) {
         match need {
             Need::Rule(_) => self.rules += 1,
@@ -304,13 +244,6 @@ impl Desired {
             }
         }
     }
-}
-
-/// Every network, in their order.
-fn everything() -> RangeInclusive<IpNet> {
-    let first = IpNet::V4(Ipv4Net::default());
-    let last = IpNet::from(IpAddr::from(Ipv6Addr::from_bits(u128::MAX)));
-    first..=last
 }
 
 #[cfg(test)]

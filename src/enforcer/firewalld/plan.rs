@@ -8,16 +8,19 @@
 //! It never replays orders: what should be and what is are two sets, and the next call is whatever
 //! brings them closer. So the latest order wins, whatever happened while firewalld was away.
 //!
-//! The order of work: a new ban, one call at a time in turn with a look that is under way; then
-//! releases; then what the last look found amiss.
+//! The order of work: while a look is under way, its calls and now and then a new ban; else new bans,
+//! releases and what the last look found amiss, each in its turn.
 
 mod agenda;
 mod change;
 mod compare;
 mod leftovers;
+mod listing;
 mod look;
 mod outcome;
 mod releases;
+mod settling;
+mod signal;
 #[cfg(test)]
 mod simulation;
 
@@ -29,13 +32,13 @@ use self::agenda::Agenda;
 use self::leftovers::Leftovers;
 use self::look::Look;
 use self::releases::Releases;
-use super::call::{Answer, Call, Signal};
+use self::settling::Settling;
+use super::call::{Answer, Call};
 use super::desired::Desired;
-use super::element::{Element, Holder, Zone};
+use super::element::Zone;
 use super::fault::Fault;
 use super::provided::Means;
 use super::reconcile::{Drift, Placed};
-use super::rule::{Marked, Rule, address};
 use crate::config::checked::Firewalld;
 use crate::enforcer::order::{Condition, Coverage, Demand, Order, Report};
 use crate::enforcer::setbacks::Setbacks;
@@ -83,6 +86,7 @@ pub struct Plan {
     leftovers: Leftovers,
     /// The sets that refused to be filled at once, since the last look.
     one_by_one: HashSet<SetName>,
+    settling: Settling,
     /// What the jails' bans refuse.
     jails: BTreeMap<JailName, Scope>,
     /// As last reported.
@@ -130,6 +134,7 @@ impl Plan {
             adopted: false,
             leftovers: Leftovers::default(),
             one_by_one: HashSet::new(),
+            settling: Settling::default(),
             jails: BTreeMap::new(),
             coverage: None,
             setbacks: Setbacks::default(),
@@ -185,37 +190,14 @@ impl Plan {
         self.set_condition(Condition::Broken(why.to_owned()));
     }
 
-    /// firewalld said something.
-    pub fn heard(&mut self, signal: &Signal, now: Moment) {
-        let soon = now.boot.after(DEBOUNCE);
-        match signal {
-            Signal::Reloaded => {
-                self.doubt();
-                self.leftovers.reloaded();
-                self.look_at(now.boot, "reloaded");
-            }
-            Signal::PanicOff => self.look_at(now.boot, "panic_off"),
-            Signal::PanicOn => self.look_at(soon, "panic_on"),
-            Signal::Zones => self.look_at(soon, "zones"),
-            Signal::Policies => self.look_at(soon, "policies"),
-            Signal::RuleRemoved(zone, text) if self.misses_rule(zone, text) => {
-                self.doubt();
-                self.look_at(soon, "rule_removed");
-            }
-            Signal::EntryRemoved(set, text) if self.misses_entry(set, text) => {
-                self.doubt();
-                self.look_at(soon, "entry_removed");
-            }
-            Signal::RuleRemoved(..) | Signal::EntryRemoved(..) => {}
-        }
-    }
-
     /// The next call to make, if there is one to make now. The caller makes it and brings what
     /// came of it to [`finished`](Self::finished) before it asks again.
-    pub fn next_call(&mut self, now: Boot) -> Option<Call> {
+    pub fn next_call(&mut self, now: Moment) -> Option<Call> {
         if !self.is_present() {
             return None;
         }
+        self.settle_sets(now);
+        let now = now.boot;
         let look_again = self.look.as_ref().is_none_or(|look| look.outdated);
         if let Some(due) = self.due.filter(|due| due.at <= now && look_again) {
             self.begin_look(due.trigger);
@@ -238,7 +220,9 @@ impl Plan {
     /// When to ask for the next call although nothing happened.
     #[must_use]
     pub fn wake_at(&self) -> Option<Boot> {
-        self.due.filter(|_| self.is_present()).map(|due| due.at)
+        let due = self.due.map(|due| due.at);
+        let wakes = [due, self.settling.wake_at()];
+        wakes.into_iter().flatten().min().filter(|_| self.is_present())
     }
 
     /// Adds a report of the driver's own, in its place among the others.
@@ -299,6 +283,7 @@ impl Plan {
     fn lose_all(&mut self) {
         self.look = None;
         self.due = None;
+        self.settling.forget();
         self.lose_bans();
     }
 
@@ -306,20 +291,5 @@ impl Plan {
     fn lose_bans(&mut self) {
         let lost = self.announced.drain().map(|key| Report::Lost { key });
         self.reports.extend(lost);
-    }
-
-    /// Whether a rule was removed that should be there.
-    fn misses_rule(&self, zone: &str, text: &str) -> bool {
-        let Some(Marked::Rule(rule)) = Rule::marked(text) else { return false };
-        // firewalld names the zone as its caller did: the default one has no name then.
-        let zone = self.zones.iter().find(|z| zone.is_empty() || ***z == *zone);
-        let holder = zone.map(|zone| Holder::Zone(zone.clone()));
-        holder.is_some_and(|zone| self.desired.belongs(&Element::Rule(rule), &zone, &self.zones))
-    }
-
-    /// Whether an entry was removed that should be there.
-    fn misses_entry(&self, set: &str, text: &str) -> bool {
-        let (Some(set), Some(net)) = (SetName::ours(set), address(text)) else { return false };
-        self.desired.belongs(&Element::Entry(net), &Holder::Set(set), &self.zones)
     }
 }

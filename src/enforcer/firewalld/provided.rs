@@ -165,3 +165,64 @@ fn refused(policy: &Policy) -> impl Iterator<Item = SetName> {
     let refuses = |rule: &&String| rule.ends_with(" drop") || rule.contains(" reject");
     policy.rich_rules.iter().filter(refuses).filter_map(|rule| set_of(rule))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enforcer::firewalld::provision::SetRule;
+    use crate::enforcer::testing::block;
+
+    fn names(group: &Group) -> Vec<String> {
+        group.sets().iter().map(ToString::to_string).collect()
+    }
+
+    fn rules(group: &Group) -> Vec<String> {
+        SetRule::all(group, Action::Drop).iter().map(ToString::to_string).collect()
+    }
+
+    /// What serves a ban from every port, and one from port 22.
+    #[track_caller]
+    fn check(sets: &[String], policies: &[Policy], serves: [bool; 2], forwards: bool) {
+        let mut means = Means::new(Mode::Auto, Action::Reject);
+        assert_eq!(means.needs(&block(1, &[22])), Ok(vec![]), "nothing is known yet");
+        assert!(means.learn(Provided::of(sets, policies)));
+        assert!(!means.learn(Provided::of(sets, policies)), "no news");
+        let by_set = |need: &Need| matches!(need, Need::Entry(..));
+        let is =
+            [block(1, &[]), block(1, &[22])].map(|b| means.needs(&b).unwrap().iter().all(by_set));
+        assert_eq!(is, serves);
+        assert_eq!(means.forwards(), forwards);
+    }
+
+    #[test]
+    fn a_group_serves_when_every_set_is_there_and_refused() {
+        let (all, ssh) = (Group::of(&block(1, &[]).scope), Group::of(&block(1, &[22]).scope));
+        let both = [names(&all), names(&ssh)].concat();
+        let input = |groups: &[&Group]| {
+            Policy::of(PolicyName::In, groups.iter().flat_map(|g| rules(g)).collect())
+        };
+        let forward = |group| Policy::of(PolicyName::Forward, rules(group));
+        check(&both, &[input(&[&all, &ssh])], [true, true], false);
+        check(&both, &[input(&[&all])], [true, false], false);
+        check(&both, &[input(&[&all]), forward(&all)], [true, false], true);
+        check(&both, &[input(&[&all, &ssh]), forward(&all)], [true, true], false);
+        check(&both, &[forward(&all)], [false, false], false);
+        check(&both, &[], [false, false], false);
+        check(&both[1..], &[input(&[&all, &ssh])], [false, true], false);
+        let mut lacking = rules(&all);
+        lacking.pop();
+        check(&both, &[Policy::of(PolicyName::In, lacking)], [false, false], false);
+        let elsewhere = Policy { ingress_zones: vec!["public".into()], ..input(&[&all]) };
+        check(&both, &[elsewhere], [false, false], false);
+    }
+
+    #[test]
+    fn rich_rules_only_need_no_look() {
+        let mut means = Means::new(Mode::RichRule, Action::Reject);
+        let all = Group::of(&block(1, &[]).scope);
+        assert!(
+            !means.learn(Provided::of(&names(&all), &[Policy::of(PolicyName::In, rules(&all))]))
+        );
+        assert!(matches!(means.needs(&block(1, &[])).unwrap()[..], [Need::Rule(_)]));
+    }
+}

@@ -1,7 +1,7 @@
 //! firewalld's D-Bus interfaces, as far as we use them.
 //!
-//! Methods only. No property is ever read: that would need the polkit action `config`. No method
-//! that writes permanent configuration or reloads is here, and none may come: both are the
+//! Of the properties only the version is read: that needs the polkit action `config`, as every change
+//! does. No method that writes permanent configuration or reloads is here, and none may come: both are the
 //! operator's. `timeout` of `addRichRule` is always 0, since a live timed rule can make firewalld's
 //! next reload fail half way.
 //!
@@ -27,6 +27,10 @@ pub trait FirewallD1 {
     /// The zone of whatever is bound to none.
     #[zbus(name = "getDefaultZone")]
     fn get_default_zone(&self) -> zbus::Result<String>;
+
+    /// firewalld's version, such as `1.3.3`.
+    #[zbus(property(emits_changed_signal = "false"), name = "version")]
+    fn version(&self) -> zbus::Result<String>;
 
     /// Whether panic mode is on.
     #[zbus(name = "queryPanicMode")]

@@ -26,6 +26,19 @@ pub enum Step {
     Fill(SetName, Vec<IpNet>),
 }
 
+impl Step {
+    /// Where it changes something.
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        match self {
+            Self::Add(holder, _) | Self::Remove(holder, _) | Self::RemoveStray(holder, _) => {
+                holder.clone()
+            }
+            Self::Fill(set, _) => Holder::Set(set.clone()),
+        }
+    }
+}
+
 /// What is known of an element that a holder may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -156,11 +169,20 @@ impl Placed {
         holding.into_iter().flat_map(|holding| &holding.elements).map(|(&e, &hold)| (e, hold))
     }
 
-    /// How much is in place.
+    /// What is nearest to its limit, the rules of all zones together or one of the sets: how much it
+    /// holds, and how much it may (`rules`, or `entries` a set).
     #[must_use]
-    pub fn count(&self) -> usize {
-        let each = self.holders.values();
-        each.map(|holding| holding.elements.len() + holding.strays.len()).sum()
+    pub fn fullest(&self, rules: usize, entries: usize) -> (usize, usize) {
+        let (mut in_zones, mut in_a_set) = (0, 0);
+        for (holder, holding) in &self.holders {
+            let held = holding.elements.len() + holding.strays.len();
+            match holder {
+                Holder::Zone(_) => in_zones += held,
+                Holder::Set(_) => in_a_set = held.max(in_a_set),
+            }
+        }
+        let set_is_fuller = in_a_set * rules > in_zones * entries;
+        if set_is_fuller { (in_a_set, entries) } else { (in_zones, rules) }
     }
 
     /// The step that takes an element of a holder to where it should be; `None` if it is there

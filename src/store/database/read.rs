@@ -37,6 +37,7 @@ impl Database {
                 windows: self.rows("SELECT jail, address, times FROM windows", window)?,
                 totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
                 past: self.rows(PAST, past)?,
+                breakers: self.rows("SELECT jail, since FROM breakers", breaker)?,
             })
         };
         load().map_err(|error| match error {
@@ -63,8 +64,7 @@ fn ban(row: &Row) -> rusqlite::Result<Ban> {
         "manual" => Some(BanOrigin::Manual),
         _ => None,
     })?;
-    let since: i64 = row.get(3)?;
-    let since = Timestamp::from_microsecond(since).ok().ok_or_else(|| unreadable(3, &since))?;
+    let since = instant(row, 3)?;
     let bantime = row.get::<_, Option<i64>>(4)?.map(SignedDuration::from_micros);
     Ok(Ban { key, origin, since, bantime, failures: row.get(5)? })
 }
@@ -88,9 +88,16 @@ fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
 fn past(row: &Row) -> rusqlite::Result<Past> {
     let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
     let bans = u32::try_from(count(row, 2)?).unwrap_or(u32::MAX);
-    let until: i64 = row.get(3)?;
-    let until = Timestamp::from_microsecond(until).ok().ok_or_else(|| unreadable(3, &until))?;
-    Ok(Past { key, bans, until })
+    Ok(Past { key, bans, until: instant(row, 3)? })
+}
+
+fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
+    Ok((jail(row)?, instant(row, 1)?))
+}
+
+fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+    let micros: i64 = row.get(column)?;
+    Timestamp::from_microsecond(micros).map_err(|_| unreadable(column, &micros))
 }
 
 fn jail(row: &Row) -> rusqlite::Result<JailName> {

@@ -42,6 +42,9 @@ impl Database {
         for (jail, added) in &backlog.totals {
             count(&transaction, jail, *added)?;
         }
+        for (jail, open) in &backlog.breakers {
+            keep_breaker(&transaction, jail, *open)?;
+        }
         prune(&transaction, backlog)?;
         transaction.commit()
     }
@@ -127,6 +130,22 @@ fn count(transaction: &Transaction, jail: &JailName, added: Totals) -> rusqlite:
     let [failed, banned] =
         [added.failed, added.banned].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
     transaction.prepare_cached(upsert)?.execute(params![jail.as_str(), failed, banned])?;
+    Ok(())
+}
+
+/// Keeps an open breaker; a closed one is none.
+fn keep_breaker(
+    transaction: &Transaction,
+    jail: &JailName,
+    open: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    let Some(since) = open else {
+        let delete = "DELETE FROM breakers WHERE jail = ?1";
+        transaction.prepare_cached(delete)?.execute([jail.as_str()])?;
+        return Ok(());
+    };
+    let insert = "INSERT OR REPLACE INTO breakers (jail, since) VALUES (?1, ?2)";
+    transaction.prepare_cached(insert)?.execute(params![jail.as_str(), since.as_microsecond()])?;
     Ok(())
 }
 

@@ -53,11 +53,13 @@ pub(super) struct JailFamilies {
     tracked: Family<Labels<1>, Gauge>,
     bans: Family<Labels<2>, Counter>,
     restored: Family<Labels<1>, Counter>,
+    breaker: Family<Labels<1>, Gauge>,
     withheld: Family<Labels<2>, Counter>,
     unbans: Family<Labels<2>, Counter>,
     cut: Family<Labels<2>, Counter>,
     desired: Family<Labels<2>, Gauge>,
     enforced: Family<Labels<2>, Gauge>,
+    unprovisioned: Family<Labels<1>, Gauge>,
     dropped: DroppedFamilies,
     detection: Family<Labels<1>, Histogram>,
     enforcement: Family<Labels<2>, Histogram>,
@@ -79,11 +81,13 @@ pub struct JailMetrics {
     tracked: Gauge,
     bans: PerWord,
     restored: Counter,
+    breaker: Gauge,
     withheld: PerWord,
     unbans: PerWord,
     cut: PerWord,
     desired: PerWord<Gauge>,
     enforced: PerWord<Gauge>,
+    unprovisioned: Gauge,
     dropped: Dropped,
     detection: Histogram,
     enforcement: Histogram,
@@ -142,6 +146,11 @@ impl JailMetrics {
         self.restored.inc();
     }
 
+    /// Whether its breaker is open.
+    pub fn breaker(&self, open: bool) {
+        self.breaker.set(open.into());
+    }
+
     /// A ban was due and did not begin.
     pub fn withheld(&self, reason: Withheld) {
         self.withheld.add(reason.word(), 1);
@@ -168,6 +177,11 @@ impl JailMetrics {
                 }
             }
         }
+    }
+
+    /// Whether its bans take rich rules, since no set is provisioned for its ports.
+    pub fn unprovisioned(&self, unprovisioned: bool) {
+        self.unprovisioned.set(unprovisioned.into());
     }
 
     /// The firewall dropped packets of banned addresses; `bytes` with their IP headers.
@@ -206,6 +220,11 @@ impl JailFamilies {
             bans: family(to, "bans", "Bans that began, by who decided"),
             restored: family(to, "bans_restored", "Bans of an earlier run that go on"),
             withheld: family(to, "bans_withheld", "Bans that were due and did not begin, and why"),
+            breaker: family(
+                to,
+                "breaker_open",
+                "Whether the jail only watches, having banned too many too fast, until resumed",
+            ),
             unbans: family(to, "unbans", "Bans that ended, and why"),
             cut: family(
                 to,
@@ -214,6 +233,11 @@ impl JailFamilies {
             ),
             desired: family(to, "bans_desired", "Bans that should be in force"),
             enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
+            unprovisioned: family(
+                to,
+                "enforcement_unprovisioned",
+                "Whether the jail's bans take rich rules since no set is provisioned for its ports",
+            ),
             dropped: DroppedFamilies::register(to),
             detection: family_of(
                 to,
@@ -264,11 +288,13 @@ impl JailFamilies {
             tracked: self.tracked.get_or_create_owned(&one),
             bans: per_word(&self.bans, first, "origin", &ORIGINS),
             restored: self.restored.get_or_create_owned(&one),
+            breaker: self.breaker.get_or_create_owned(&one),
             withheld: per_word(&self.withheld, first, "reason", Withheld::WORDS),
             unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
             cut: per_word(&self.cut, first, "kind", &CUT),
             desired: per_word(&self.desired, first, "family", &FAMILIES),
             enforced: per_word(&self.enforced, first, "family", &FAMILIES),
+            unprovisioned: self.unprovisioned.get_or_create_owned(&one),
             dropped: self.dropped.appear(name, &settings.backend),
             detection: self.detection.get_or_create_owned(&one),
             enforcement: self.enforcement.get_or_create_owned(&with_backend),
@@ -300,7 +326,7 @@ impl JailFamilies {
         for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
             counters.remove(&one);
         }
-        for gauges in [&self.tracked, &self.maxretry] {
+        for gauges in [&self.tracked, &self.maxretry, &self.breaker, &self.unprovisioned] {
             gauges.remove(&one);
         }
         for gauges in [&self.findtime, &self.bantime] {

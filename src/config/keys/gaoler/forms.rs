@@ -13,21 +13,9 @@ const fn text(
 
 const BLANKS: &[char] = &[',', ' ', '\t', '\n'];
 
-pub(super) static ANY: Text = text("a text", "…", values::any);
 pub(super) static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
 pub(super) static OTHER_JAIL: Text =
     Text { separators: BLANKS, ..text("a jail's name", "sshd", values::jail_name) };
-pub(super) static FACTOR: Text = Text {
-    numbers: true,
-    fractions: true,
-    separators: BLANKS,
-    ..text("a number above 0", "1.5", values::factor_form)
-};
-pub(super) static FORMULA: Text = Text {
-    numbers: true,
-    fractions: true,
-    ..text("a formula", "ban.Time * (ban.Count + 1)", values::formula_form)
-};
 pub(super) static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
 pub(super) static MODE: Text = text("a mode", "aggressive", values::word);
 pub(super) static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);
@@ -47,6 +35,8 @@ pub(super) static NETWORK: Text = Text {
     separators: BLANKS,
     ..text("an address or network", "192.0.2.0/24", values::network_form)
 };
+pub(super) static RATE: Text =
+    text("a number of bans within a time, or `off`", "200/1m", values::rate_form);
 pub(super) static PROTOCOL: Text =
     Text { separators: BLANKS, ..text("`tcp` or `udp`", "tcp", protocol) };
 pub(super) static LOGPATH: Text = Text {

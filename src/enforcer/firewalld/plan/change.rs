@@ -34,7 +34,9 @@ impl Plan {
             self.ask_for(&need);
         }
         if self.releases.begin(key, traces.clone()) {
-            traces.iter().for_each(|trace| self.report_released(trace));
+            for trace in &traces {
+                self.report_released(trace);
+            }
         } else {
             self.reports.push(Report::Released { key: key.clone() });
         }
@@ -72,7 +74,9 @@ impl Plan {
     fn is_in_force(&self, key: &BanKey) -> bool {
         let met = |need: &Need| {
             let (element, holders) = (need.element(), need.holders(&self.zones));
-            !holders.is_empty() && holders.iter().all(|h| self.placed.covers(h, &element))
+            let holds =
+                |h: &Holder| self.placed.covers(h, &element) && !self.settling.holds_back(h);
+            !holders.is_empty() && holders.iter().all(holds)
         };
         let needs = self.desired.needs_of(key).unwrap_or_default();
         !needs.is_empty() && needs.iter().all(met)
@@ -135,6 +139,9 @@ impl Plan {
 
     /// Whether a step is still to be taken.
     pub(super) fn is_needed(&self, step: &Step) -> bool {
+        if self.settling.holds_back(&step.holder()) {
+            return false; // Once it has settled what is needed is asked for again.
+        }
         match step {
             Step::Add(holder, element) | Step::Remove(holder, element) => {
                 let wanted = self.desired.belongs(element, holder, &self.zones);
@@ -165,7 +172,9 @@ impl Plan {
             Step::Add(holder, element) => self.begin_adding(holder, *element),
             Step::Fill(set, nets) => {
                 let holder = Holder::Set(set.clone());
-                nets.iter().for_each(|net| self.begin_adding(&holder, Element::Entry(*net)));
+                for net in nets {
+                    self.begin_adding(&holder, Element::Entry(*net));
+                }
             }
             Step::Remove(holder, element) => {
                 self.placed.note(holder, *element, Some(Hold::Doubtful));

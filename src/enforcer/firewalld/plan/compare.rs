@@ -1,11 +1,13 @@
 //! The end of a look: what is in force, what is not, what to do, and how much a ban stops.
 
+use std::collections::BTreeSet;
+
 use super::{Found, LIMIT, PERIOD, Plan};
 use crate::config::checked::Mode;
 use crate::enforcer::firewalld::reconcile::{Drift, Step};
 use crate::enforcer::order::{Condition, Coverage, Report};
 use crate::enforcer::shard::MOST_ENTRIES;
-use crate::jail::ban::BanKey;
+use crate::jail::ban::{BanKey, JailName};
 use crate::moment::{Boot, Moment};
 
 impl Plan {
@@ -15,16 +17,21 @@ impl Plan {
         self.reports.extend(self.leftovers.looked());
         self.report_coverage();
         let announced: Vec<BanKey> = self.announced.iter().cloned().collect();
-        announced.iter().for_each(|key| self.denounce(key));
+        for key in &announced {
+            self.denounce(key);
+        }
         let bans: Vec<BanKey> = self.desired.bans().cloned().collect();
-        bans.iter().for_each(|key| self.announce(key, now));
+        for key in &bans {
+            self.announce(key, now);
+        }
         let steps = self.placed.steps(&self.desired, &self.zones);
         let awaited =
             |step: &Step| matches!(step, Step::Remove(_, element) if self.releases.awaits(element));
         let (releases, repairs) = steps.into_iter().partition(awaited);
         self.agenda.replace(releases, repairs);
-        let awaited = self.releases.elements();
-        awaited.iter().for_each(|element| self.report_released(element));
+        for element in self.releases.elements() {
+            self.report_released(&element);
+        }
     }
 
     /// Reports how it ends, once nothing is left to do.
@@ -64,12 +71,12 @@ impl Plan {
 
     fn covered(&mut self) -> Coverage {
         let sets = self.means.sets() > 0;
-        let unprovisioned = if sets || self.means.mode() == Mode::Ipset {
+        let unprovisioned: BTreeSet<JailName> = if sets || self.means.mode() == Mode::Ipset {
             let jails = self.jails.iter();
             let lacking = jails.filter(|(_, scope)| self.means.group(scope).is_none());
             lacking.map(|(jail, _)| jail.clone()).collect()
         } else {
-            std::collections::BTreeSet::new()
+            BTreeSet::new()
         };
         Coverage {
             mode: if sets { "ipset" } else { "rich-rule" },
@@ -81,7 +88,7 @@ impl Plan {
     }
 
     fn report_capacity(&mut self) {
-        let (used, limit) = (self.placed.count(), LIMIT + self.means.sets() * MOST_ENTRIES);
+        let (used, limit) = self.placed.fullest(LIMIT, MOST_ENTRIES);
         if self.capacity.replace((used, limit)) != Some((used, limit)) {
             self.reports.push(Report::Capacity { used: used as u64, limit: limit as u64 });
         }

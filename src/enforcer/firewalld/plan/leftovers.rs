@@ -45,9 +45,8 @@ impl Leftovers {
     /// It is there. `known`: what was known of it before it was looked for.
     pub(super) fn found(&mut self, holder: &Holder, element: Element, known: Option<Hold>) {
         let ours = match (holder, known) {
-            (_, Some(Hold::Doubtful)) => true, // Its call was under way.
-            // A firewalld with FlushAllOnReload=no keeps them.
-            (Holder::Set(_), Some(Hold::Held)) => true,
+            // Its call was under way, or firewalld keeps entries (FlushAllOnReload=no).
+            (_, Some(Hold::Doubtful)) | (Holder::Set(_), Some(Hold::Held)) => true,
             _ => self.since.contains(&(holder.clone(), element)),
         };
         if self.fresh && !ours {

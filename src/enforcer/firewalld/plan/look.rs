@@ -1,4 +1,4 @@
-//! A look: whether firewalld works, which zones and sets there are, and what of ours each holds.
+//! A look: whether firewalld works, and which zones, sets and policies there are.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -6,7 +6,6 @@ use super::{Found, Plan};
 use crate::enforcer::firewalld::call::{Answer, Call};
 use crate::enforcer::firewalld::element::{Holder, Zone};
 use crate::enforcer::firewalld::fault::Fault;
-use crate::enforcer::firewalld::provided::Provided;
 use crate::enforcer::firewalld::provision::Policy;
 use crate::enforcer::firewalld::reconcile::Drift;
 use crate::enforcer::shard::SetName;
@@ -32,17 +31,18 @@ pub(super) struct Look {
     pub(super) sets: Vec<String>,
     /// Our policies that are still to be read.
     unread: VecDeque<String>,
-    policies: Vec<Policy>,
+    pub(super) policies: Vec<Policy>,
     /// The zones and sets that are still to be listed.
-    unlisted: VecDeque<Holder>,
+    pub(super) unlisted: VecDeque<Holder>,
     /// Whether something may have gone since it began.
     pub(super) outdated: bool,
 }
 
 /// What to ask next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Default,
+    Version,
     Panic,
     Active,
     Zones,
@@ -73,6 +73,7 @@ impl Look {
     pub(super) fn call(&self) -> Call {
         match self.stage {
             Stage::Default => Call::DefaultZone,
+            Stage::Version => Call::Version,
             Stage::Panic => Call::PanicMode,
             Stage::Active => Call::ActiveZones,
             Stage::Zones => Call::Zones,
@@ -90,7 +91,7 @@ impl Look {
     }
 
     /// The zones in which bans must be in force.
-    fn zones_in_use(&self, configured: Option<&[Zone]>) -> Vec<Zone> {
+    pub(super) fn zones_in_use(&self, configured: Option<&[Zone]>) -> Vec<Zone> {
         let zones: BTreeSet<Zone> = match configured {
             Some(zones) => zones.iter().filter(|z| self.zones.contains(z)).cloned().collect(),
             // Some versions leave the default zone out when nothing is bound to it.
@@ -126,9 +127,13 @@ impl Plan {
 
     fn answered(&mut self, call: &Call, answer: Answer, now: Moment) {
         match (call, answer) {
-            (Call::DefaultZone, Answer::Zone(zone)) => self.advance(Stage::Panic, |look| {
+            (Call::DefaultZone, Answer::Zone(zone)) => self.advance(Stage::Version, |look| {
                 look.default = zone;
             }),
+            (Call::Version, Answer::Version(version)) => {
+                self.settling.learn(&version);
+                self.advance(Stage::Panic, |_| {});
+            }
             (Call::PanicMode, Answer::Panic(false)) => self.advance(Stage::Active, |_| {}),
             (Call::PanicMode, Answer::Panic(true)) => self.suffer(&Fault::Panic, now.boot),
             (Call::ActiveZones, Answer::Zones(zones)) => self.advance(Stage::Zones, |look| {
@@ -145,7 +150,7 @@ impl Plan {
         }
     }
 
-    fn advance(&mut self, stage: Stage, learn: impl FnOnce(&mut Look)) {
+    pub(super) fn advance(&mut self, stage: Stage, learn: impl FnOnce(&mut Look)) {
         if let Some(look) = &mut self.look {
             learn(look);
             look.stage = stage;
@@ -187,98 +192,6 @@ impl Plan {
         look.policies.extend(policy);
         if look.unread.is_empty() {
             self.settle(now);
-        }
-    }
-
-    /// Decides where and how bans must be in force, and what to list.
-    fn settle(&mut self, now: Moment) {
-        let Some(look) = &mut self.look else { return };
-        let zones = look.zones_in_use(self.configured.as_deref());
-        let provided = Provided::of(&look.sets, &look.policies);
-        let names = look.sets.iter().filter_map(|name| SetName::ours(name)).map(Holder::Set);
-        let exist: BTreeSet<Holder> =
-            look.zones.iter().cloned().map(Holder::Zone).chain(names).collect();
-        self.placed.forget_except(|holder| exist.contains(holder));
-        if zones.is_empty() {
-            let why = self.no_such_zones();
-            return self.break_down(why, now.boot);
-        }
-        let moved = zones != self.zones;
-        if moved {
-            self.warn_of_missing_zones();
-            self.zones = zones;
-        }
-        // Both must be taken: no `||`.
-        if self.means.learn(provided) | moved {
-            self.rework();
-        }
-        let unlisted = exist.into_iter().filter(|holder| self.is_to_be_listed(holder)).collect();
-        self.advance(Stage::List, |look| look.unlisted = unlisted);
-    }
-
-    /// All at first, since an earlier run may have left something anywhere, and after a reload.
-    /// Later the sets, and the zones that hold something or should.
-    fn is_to_be_listed(&self, holder: &Holder) -> bool {
-        let used = match holder {
-            Holder::Zone(zone) => {
-                let holds = self.placed.knows(holder) && !self.placed.is_empty(holder);
-                holds || self.zones.contains(zone)
-            }
-            Holder::Set(_) => true,
-        };
-        used || !self.adopted || self.leftovers.is_fresh()
-    }
-
-    /// A misspelt zone is enforced nowhere, and the others still are.
-    fn warn_of_missing_zones(&self) {
-        let zones = self.look.iter().flat_map(|look| &look.zones).collect::<Vec<_>>();
-        let configured = self.configured.iter().flatten();
-        for zone in configured.filter(|zone| !zones.contains(zone)) {
-            tracing::warn!(
-                zone = &**zone,
-                "firewalld has no such zone: see enforcement.firewalld.zones"
-            );
-        }
-    }
-
-    fn no_such_zones(&self) -> String {
-        let configured = self.configured.as_deref().unwrap_or_default().join(", ");
-        let all = self.look.as_ref().map(|look| look.zones.join(", ")).unwrap_or_default();
-        format!(
-            "firewalld has none of the zones in enforcement.firewalld.zones ({configured}); it has {all}"
-        )
-    }
-
-    fn listed(&mut self, holder: &Holder, texts: &[String], now: Moment) {
-        let expected = !self.adopted;
-        let before: Vec<_> = if self.leftovers.is_fresh() {
-            self.placed.elements(holder).collect()
-        } else {
-            Vec::new()
-        };
-        let drift = self.placed.see(holder, texts, &self.desired, &self.zones, expected);
-        if let Some(found) = &mut self.found {
-            found.drift.missing += drift.missing;
-            found.drift.unexpected += drift.unexpected;
-        }
-        if self.leftovers.is_fresh() {
-            let before: std::collections::HashMap<_, _> = before.into_iter().collect();
-            for (element, _) in self.placed.elements(holder) {
-                self.leftovers.found(holder, element, before.get(&element).copied());
-            }
-        }
-        self.listing_done(now);
-    }
-
-    /// Goes on to the next, or to what is to be done.
-    fn listing_done(&mut self, now: Moment) {
-        let Some(look) = &mut self.look else { return };
-        look.unlisted.pop_front();
-        if look.unlisted.is_empty() {
-            self.in_doubt &= look.outdated;
-            self.look = None;
-            self.adopted = true;
-            self.compare(now);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What came of a step, and what to do about a fault.
 
+use ipnet::IpNet;
+
 use super::{PERIOD, Plan};
 use crate::enforcer::firewalld::call::Answer;
 use crate::enforcer::firewalld::element::{Element, Holder};
@@ -8,7 +10,6 @@ use crate::enforcer::firewalld::reconcile::{Hold, Step};
 use crate::enforcer::order::{Condition, Report};
 use crate::enforcer::shard::SetName;
 use crate::moment::{Boot, Moment};
-use ipnet::IpNet;
 
 /// What an operator can do when polkit, or firewalld's lockdown, says no.
 const UNAUTHORIZED: &str = "put 45-gaoler.rules into /etc/polkit-1/rules.d, or run gaoler as root";
@@ -21,6 +22,10 @@ reload fails, too)";
 impl Plan {
     /// Takes what came of a step.
     pub(super) fn changed(&mut self, step: Step, result: Result<Answer, Fault>, now: Moment) {
+        if let Step::Fill(set, nets) = &step {
+            // However it ended, firewalld may be at it.
+            self.settling.filled(set, nets.len(), now.boot);
+        }
         match (step, result) {
             (step, Ok(_) | Err(Fault::AlreadySo)) => self.confirmed(step, now),
             (Step::Add(holder, element), Err(Fault::Invalid(why))) => {
@@ -78,7 +83,9 @@ impl Plan {
             Step::Add(holder, element) => self.added(&holder, element, now),
             Step::Fill(set, nets) => {
                 let holder = Holder::Set(set);
-                nets.into_iter().for_each(|net| self.added(&holder, Element::Entry(net), now));
+                for net in nets {
+                    self.added(&holder, Element::Entry(net), now);
+                }
             }
             Step::Remove(holder, element) => {
                 self.placed.note(&holder, element, None);
@@ -104,7 +111,9 @@ impl Plan {
             Step::Add(holder, element) => self.not_added(&holder, element, fault),
             Step::Fill(set, nets) => {
                 let holder = Holder::Set(set);
-                nets.into_iter().for_each(|n| self.not_added(&holder, Element::Entry(n), fault));
+                for net in nets {
+                    self.not_added(&holder, Element::Entry(net), fault);
+                }
             }
             Step::Remove(holder, element) if is_undone(fault) => {
                 self.placed.note(&holder, element, Some(Hold::Held));

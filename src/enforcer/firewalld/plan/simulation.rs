@@ -6,6 +6,7 @@
 
 mod event;
 mod firewall;
+mod oracle;
 mod world;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,12 @@ use proptest::prelude::*;
 use self::event::{Event, any_event, ban_key};
 use self::world::World;
 use crate::config::checked::Mode;
+use crate::enforcer::firewalld::fault::Fault;
 use crate::enforcer::order::Condition;
 use crate::enforcer::testing::{block, net_block};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn whatever_happens_what_is_comes_to_be_what_should_be(
         restored in proptest::collection::btree_map(0u8..6, proptest::collection::vec(1u16..4, 1..3), 0..4),
@@ -29,10 +31,12 @@ proptest! {
         mode in prop_oneof![Just(Mode::RichRule), Just(Mode::Auto), Just(Mode::Ipset)],
         events in proptest::collection::vec(any_event(), 0..60),
         silent: bool,
+        late: bool,
     ) {
         let rules = restored.into_iter().map(|(n, p)| (ban_key(n), block(n % 3, &p)));
         let nets = nets.into_iter().map(|n| (ban_key(n), net_block(n - 6)));
         let mut world = World::new(mode, shards, rules.chain(nets).collect(), &left);
+        world.firewall.filling = late.then(BTreeMap::new);
         // What vanishes unheard of cannot be known, so less can be asked of the reports then.
         for event in events.iter().filter(|event| silent || !event.is_silent()) {
             world.happen(event);
@@ -54,7 +58,7 @@ fn a_foreign_rule_is_left_alone() {
 #[test]
 fn an_order_during_the_opposite_call_is_carried_out_right_after_it() {
     let mut world = World::new(Mode::RichRule, None, Vec::new(), &[]);
-    world.happen(&Event::Run(10)); // The first look, to its end.
+    world.happen(&Event::Run(11)); // The first look, to its end.
     for at_once in [false, true] {
         world.happen(&Event::Enforce(0, vec![1]));
         world.happen(&Event::Begin(at_once));
@@ -77,7 +81,7 @@ fn an_order_during_the_opposite_call_is_carried_out_right_after_it() {
 fn a_reload_during_a_look_makes_it_worthless() {
     let bans = vec![(ban_key(1), block(1, &[1]))];
     let mut world = World::new(Mode::RichRule, None, bans, &[1]);
-    world.happen(&Event::Run(9)); // All but the last zone are listed.
+    world.happen(&Event::Run(10)); // All but the last zone are listed.
     assert_eq!(world.told, BTreeMap::new());
     world.happen(&Event::Reload);
     world.happen(&Event::Run(1));
@@ -122,6 +126,20 @@ fn a_flushed_kernel_is_noticed_and_nothing_is_said_to_be_in_force_until_a_restar
 }
 
 #[test]
+fn a_kernel_that_takes_nothing_is_noticed_whatever_firewalld_calls_it() {
+    let mut world = World::new(Mode::Auto, Some(2), vec![(ban_key(6), net_block(0))], &[]);
+    world.settle();
+    world.happen(&Event::Flush);
+    world.firewall.flushed = Some(Fault::Unknown("COMMAND_FAILED: in other words".into()));
+    world.pass_time();
+    assert!(world.told.is_empty(), "{:?}", world.told);
+    assert!(matches!(&world.plan.condition, Some(Condition::Broken(_))));
+    world.happen(&Event::Restart);
+    world.settle();
+    world.check();
+}
+
+#[test]
 fn what_comes_at_once_fills_each_empty_set_in_one_call() {
     let mut world = World::new(Mode::Auto, Some(2), Vec::new(), &[]);
     world.settle();
@@ -135,6 +153,22 @@ fn what_comes_at_once_fills_each_empty_set_in_one_call() {
         after = world.firewall.calls;
     }
     assert_eq!(after - before, 2);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn a_set_that_is_filled_late_is_left_alone_until_it_is() {
+    let mut world = World::new(Mode::Auto, Some(1), Vec::new(), &[]).late();
+    world.settle();
+    world.happen(&Event::Crowd(18));
+    while world.firewall.filling.as_ref().is_none_or(BTreeMap::is_empty) {
+        world.happen(&Event::Run(1));
+    }
+    world.happen(&Event::Host(40));
+    world.happen(&Event::Release(18));
+    assert_eq!(world.told, BTreeMap::new());
+    world.run_until_told(40, true);
     world.settle();
     world.check();
 }

@@ -17,8 +17,10 @@ pub(super) enum Event {
     Enforce(u8, Vec<u16>),
     /// A ban from all ports; 6 to 17: one of the networks that overlap.
     Net(u8),
-    /// A ban of one of many hosts.
+    /// A ban of one of many hosts, from all ports.
     Host(u8),
+    /// The same of a dozen at once.
+    Crowd(u8),
     Release(u8),
     Reload,
     /// Rules and entries vanish and nobody says so.
@@ -76,6 +78,7 @@ pub(super) fn any_event() -> impl Strategy<Value = Event> {
         4 => (0u8..6, ports()).prop_map(|(ban, ports)| Event::Enforce(ban, ports)),
         4 => (6u8..18).prop_map(Event::Net),
         1 => (18u8..60).prop_map(Event::Host),
+        2 => (18u8..48).prop_map(Event::Crowd),
         3 => (0u8..6).prop_map(Event::Release),
         3 => (6u8..60).prop_map(Event::Release),
         3 => (bad, any::<bool>()).prop_map(|(bad, done)| Event::Fail(bad, done)),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
+use jiff::SignedDuration;
 
 use crate::enforcer::firewalld::call::{Answer, Call};
 use crate::enforcer::firewalld::element::{Element, Holder, Zone};
@@ -13,6 +14,7 @@ use crate::enforcer::firewalld::rule::Rule;
 use crate::enforcer::shard::Group;
 use crate::enforcer::testing::net_block;
 use crate::jail::ban::show;
+use crate::moment::Boot;
 
 type Zones = BTreeMap<&'static str, BTreeSet<String>>;
 type Sets = BTreeMap<String, BTreeSet<String>>;
@@ -25,8 +27,13 @@ pub(super) struct Firewall {
     permanent: (Zones, Sets),
     pub(super) active: BTreeSet<&'static str>,
     pub(super) panic: bool,
-    /// Whether the kernel has lost it all.
-    pub(super) flushed: bool,
+    /// How every change fails, once the kernel has lost it all.
+    pub(super) flushed: Option<Fault>,
+    /// Whether sets may hold what the plan cannot know of.
+    pub(super) meddled: bool,
+    /// The sets that it still fills, if it is one of those that do so after they have answered.
+    pub(super) filling: Option<BTreeMap<String, Boot>>,
+    pub(super) now: Boot,
     /// Calls that changed something.
     pub(super) calls: usize,
 }
@@ -57,9 +64,11 @@ impl Firewall {
             rules.retain(|rule| !rule.contains("-31007"));
         }
         self.sets.values_mut().for_each(BTreeSet::clear);
+        self.filling.iter_mut().for_each(BTreeMap::clear);
     }
 
     pub(super) fn make_permanent(&mut self) {
+        self.meddled = true;
         let ours = |rules: &BTreeSet<String>| {
             rules.iter().filter(|r| r.contains("-31007")).cloned().collect()
         };
@@ -69,7 +78,7 @@ impl Firewall {
 
     /// Runtime is lost, what is permanent comes back.
     pub(super) fn reload(&mut self) {
-        self.flushed = false;
+        self.flushed = None;
         self.wipe();
         for (zone, rules) in &self.permanent.0 {
             if let Some(zone) = self.zones.get_mut(zone) {
@@ -83,8 +92,14 @@ impl Firewall {
         }
     }
 
+    /// The kernel loses it all; firewalld knows nothing of it.
+    pub(super) fn flush(&mut self) {
+        self.flushed = Some(Fault::Flushed("COMMAND_FAILED: No such file or directory".into()));
+    }
+
     /// Somebody else adds an entry, if firewalld takes it.
     pub(super) fn meddle(&mut self, tidy: bool) {
+        self.meddled = true;
         let text = if tidy { "192.0.2.0/28" } else { "192.0.2.0/32" };
         if let Some(set) = self.sets.values_mut().next() {
             let net: IpNet = text.parse().unwrap();
@@ -98,6 +113,9 @@ impl Firewall {
         let zones = |names: Vec<&&'static str>| names.into_iter().map(|z| Zone::from(*z)).collect();
         Ok(match call {
             Call::DefaultZone => Answer::Zone("public".into()),
+            Call::Version => {
+                Answer::Version(if self.filling.is_some() { "2.4.4" } else { "1.3.3" }.into())
+            }
             Call::PanicMode => Answer::Panic(self.panic),
             Call::ActiveZones => {
                 let active = self.active.iter().filter(|zone| self.zones.contains_key(*zone));
@@ -114,14 +132,13 @@ impl Firewall {
             Call::Policy(name) => Answer::Policy(self.policy(name)),
             Call::List(holder) => Answer::Texts(self.held(holder)?.iter().cloned().collect()),
             Call::Change(_) if self.panic => return Err(Fault::Panic),
-            Call::Change(_) if self.flushed => return Err(flushed()),
             Call::Change(step) => self.change(step)?,
         })
     }
 
     fn canary(&mut self, zone: &Zone, on: bool) -> Result<Answer, Fault> {
-        if self.flushed {
-            return Err(flushed());
+        if let Some(fault) = &self.flushed {
+            return Err(fault.clone());
         }
         let (holder, rule) = (Holder::Zone(zone.clone()), Rule::canary().to_string());
         let held = self.held(&holder)?;
@@ -137,7 +154,15 @@ impl Firewall {
     }
 
     fn change(&mut self, step: &Step) -> Result<Answer, Fault> {
+        if let Some(fault) = &self.flushed {
+            return Err(fault.clone());
+        }
         self.calls += 1;
+        let (holder, now) = (step.holder(), self.now);
+        if let Holder::Set(set) = &holder {
+            let filling = self.filled_at(set.as_str()) > now;
+            assert!(!filling || self.meddled, "{set} is still being filled: {step:?}");
+        }
         let changed = match step {
             Step::Add(holder, element) => {
                 let held = self.held(holder)?;
@@ -156,7 +181,13 @@ impl Firewall {
                 let overlaps =
                     |(n, net): (usize, &IpNet)| nets[..n].iter().any(|o| overlap(o, net));
                 assert!(!nets.iter().enumerate().any(overlaps), "{nets:?}");
-                *self.held(&Holder::Set(set.clone()))? = nets.iter().map(show).collect();
+                let meddled = self.meddled;
+                let held = self.held(&holder)?;
+                assert!(held.is_empty() || meddled, "{set} holds {held:?}");
+                *held = nets.iter().map(show).collect();
+                if let Some(filling) = &mut self.filling {
+                    filling.insert(set.to_string(), now.after(SignedDuration::from_secs(1)));
+                }
                 true
             }
         };
@@ -171,9 +202,16 @@ impl Firewall {
         held.ok_or(Fault::Missing("INVALID_ZONE".into()))
     }
 
+    /// When the kernel has, or had, all that the set was filled with.
+    fn filled_at(&self, set: &str) -> Boot {
+        self.filling.as_ref().and_then(|filling| filling.get(set)).copied().unwrap_or_default()
+    }
+
     /// Whether a set stops everything from the address.
     pub(super) fn blocks(&self, address: &IpNet) -> bool {
-        self.sets.values().flatten().any(|entry| parse(entry).contains(address))
+        let filled = |set: &&String| self.filled_at(set) <= self.now;
+        let mut sets = self.sets.iter().filter(|(set, _)| filled(set)).flat_map(|(_, held)| held);
+        sets.any(|entry| parse(entry).contains(address))
     }
 }
 
@@ -188,10 +226,6 @@ pub(super) fn group(shards: u8) -> Group {
 
 pub(super) fn overlap(one: &IpNet, two: &IpNet) -> bool {
     one.contains(two) || two.contains(one)
-}
-
-fn flushed() -> Fault {
-    Fault::Flushed("COMMAND_FAILED: No such file or directory".into())
 }
 
 fn text(element: &Element) -> String {
