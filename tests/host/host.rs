@@ -193,11 +193,6 @@ impl Host {
             .unwrap_or_else(|error| format!("no journal: {error:#}"))
     }
 
-    /// Its network namespace, as a file.
-    pub(crate) fn network(&self) -> PathBuf {
-        PathBuf::from(format!("/run/netns/{}-srv", self.name))
-    }
-
     /// A path in the box as this process sees it.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         Path::new("/run/gaoler-box")

@@ -2,13 +2,15 @@
 //! second box costs the suite little time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::backend::Backend;
 use crate::host::{Host, SEED};
+use crate::newer::Newer;
 
 /// What a test gets: the box, in the state the test before left it in.
 pub(crate) type Test = Box<dyn Fn(&Host) -> Result<()> + Send>;
@@ -19,16 +21,23 @@ pub(crate) struct Lane {
     letter: char,
     /// What guards the box; `None`: as the seed has it.
     backend: Option<Backend>,
-    host: OnceLock<Host>,
+    /// A firewalld in place of this machine's.
+    firewalld: Option<Newer>,
+    /// The box; or why there can be none.
+    host: OnceLock<Result<Host, String>>,
     turn: Mutex<usize>,
     next: Condvar,
 }
 
 impl Lane {
     /// A lane without a box yet.
-    pub(crate) fn new(letter: char, backend: Option<Backend>) -> Arc<Self> {
+    pub(crate) fn new(
+        letter: char,
+        backend: Option<Backend>,
+        firewalld: Option<Newer>,
+    ) -> Arc<Self> {
         let (host, turn, next) = (OnceLock::new(), Mutex::new(0), Condvar::new());
-        Arc::new(Self { letter, backend, host, turn, next })
+        Arc::new(Self { letter, backend, firewalld, host, turn, next })
     }
 
     /// The tests among these that were asked for, to run in this order.
@@ -43,12 +52,12 @@ impl Lane {
 
     /// Ends the box, if it ever came up.
     pub(crate) fn down(&self) -> Result<()> {
-        self.host.get().map_or(Ok(()), Host::down)
+        self.host.get().and_then(|host| host.as_ref().ok()).map_or(Ok(()), Host::down)
     }
 
     fn trial(self: &Arc<Self>, turn: usize, name: String, test: Test) -> Trial {
         let lane = Arc::clone(self);
-        Trial::test(name, move || {
+        Trial::ignorable_test(name, move || {
             let turns = lane.turn.lock().unwrap_or_else(PoisonError::into_inner);
             drop(lane.next.wait_while(turns, |now| *now != turn));
             let outcome = catch_unwind(AssertUnwindSafe(|| lane.run(&test)));
@@ -58,11 +67,17 @@ impl Lane {
         })
     }
 
-    fn run(&self, test: &Test) -> Result<(), Failed> {
-        let host = self.host().map_err(|error| format!("{error:#}"))?;
+    fn run(&self, test: &Test) -> Result<Completion, Failed> {
+        let host = match self.host().map_err(|error| format!("{error:#}"))? {
+            Ok(host) => host,
+            Err(why) => {
+                eprintln!("SKIPPED: {why}");
+                return Ok(Completion::ignored_with(why));
+            }
+        };
         let before = host.journal(None)?.1;
         match catch_unwind(AssertUnwindSafe(|| test(host))) {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(Completion::Completed),
             Ok(Err(error)) => Err(format!("{error:#}\n{}", host.explain(Some(&before))).into()),
             Err(panic) => {
                 eprintln!("{}", host.explain(Some(&before)));
@@ -71,18 +86,28 @@ impl Lane {
         }
     }
 
-    /// The box, booted when first asked for.
-    fn host(&self) -> Result<&Host> {
+    /// The box, booted when first asked for; or why what it needs can't be had.
+    fn host(&self) -> Result<&Result<Host, String>> {
         if let Some(host) = self.host.get() {
             return Ok(host);
         }
+        let host = match self.firewalld.map(Newer::fetched).transpose() {
+            Ok(firewalld) => Ok(self.up(firewalld.as_deref())?),
+            Err(why) => Err(format!("{why:#}")),
+        };
+        Ok(self.host.get_or_init(|| host))
+    }
+
+    fn up(&self, firewalld: Option<&Path>) -> Result<Host> {
         let config = self.backend.map_or_else(|| SEED.to_owned(), Backend::config);
         let router = self.backend.is_some();
         let host = Host::up(env!("CARGO_BIN_EXE_gaoler"), self.letter, router, config)?;
-        if let Some(backend) = self.backend {
-            backend.prepare(&host)?;
+        let newer = firewalld.map_or(Ok(()), |from| Newer::install(from, &host));
+        let prepared = newer.and_then(|()| self.backend.map_or(Ok(()), |it| it.prepare(&host)));
+        if prepared.is_err() {
+            host.down()?;
         }
-        Ok(self.host.get_or_init(|| host))
+        prepared.map(|()| host)
     }
 }
 

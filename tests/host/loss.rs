@@ -134,7 +134,8 @@ pub(crate) fn of(host: &Host, backend: Backend, disturbance: &Disturbance) -> Re
         host.sh(Foreign::table())?;
     }
     foreign.assert_unchanged(host)?;
-    note(Row { backend, name: disturbance.name, healed, bans });
+    let firewalld = host.sh("firewall-cmd --version")?.trim().to_owned();
+    note(Row { backend, firewalld, name: disturbance.name, healed, bans });
 
     if let Some(undo) = disturbance.undo {
         host.sh(undo)?;
@@ -216,6 +217,7 @@ fn settled(host: &Host, backend: Backend, zone: &str, asked: &Addresses) -> Resu
 /// A row of what is printed in the end.
 struct Row {
     backend: Backend,
+    firewalld: String,
     name: &'static str,
     healed: Duration,
     bans: usize,
@@ -234,8 +236,10 @@ pub(crate) fn print_table() {
     if rows.is_empty() {
         return;
     }
-    println!("{:32} {:10} {:>10} {:>6}", "loss, while bans arrive", "backend", "healed in", "bans");
-    for Row { backend, name, healed, bans } in rows.iter() {
-        println!("{name:32} {backend:10} {:8.2} s {bans:6}", healed.as_secs_f64());
+    let (backend, firewalld, healed, bans) = ("backend", "firewalld", "healed in", "bans");
+    println!("{:32} {backend:10} {firewalld:10} {healed:>10} {bans:>6}", "loss, while bans arrive");
+    for Row { backend, firewalld, name, healed, bans } in rows.iter() {
+        let healed = healed.as_secs_f64();
+        println!("{name:32} {:10} {firewalld:10} {healed:8.2} s {bans:6}", backend.to_string());
     }
 }

@@ -13,6 +13,7 @@ mod load;
 mod observe;
 
 mod addresses;
+mod adopt;
 mod control;
 mod cut;
 mod firewall;
@@ -22,6 +23,7 @@ mod hostile;
 mod journal;
 mod loss;
 mod metrics;
+mod newer;
 mod nftables;
 mod packets;
 mod proxied;
@@ -40,6 +42,7 @@ use libtest_mimic::Arguments;
 use crate::backend::Backend;
 use crate::host::Host;
 use crate::lane::Lane;
+use crate::newer::Newer;
 
 type Test = (&'static str, fn(&Host) -> Result<()>);
 
@@ -99,6 +102,7 @@ const TESTS: &[Test] = &[
 
 /// Likewise, for each backend, on a box of its own.
 const BACKEND_TESTS: &[BackendTest] = &[
+    ("adopt::restart_changes_nothing", adopt::restart_changes_nothing),
     ("packets::every_zone", packets::every_zone),
     ("packets::forwarded", packets::forwarded),
     ("packets::published", packets::published),
@@ -116,20 +120,28 @@ const BACKEND_TESTS: &[BackendTest] = &[
     ("loss::ruleset_flushed", |host, backend| loss::of(host, backend, &loss::RULESET_FLUSHED)),
 ];
 
+/// Those of [`BACKEND_TESTS`] that tell most of another firewalld, and what holds the bans there.
+const NEWER_TESTS: [&str; 4] =
+    ["adopt::restart_changes_nothing", "packets::every_zone", "loss::reload", "loss::restart"];
+const NEWER: [(Newer, Backend); 2] =
+    [(Newer { suite: "trixie" }, Backend::Ipset), (Newer { suite: "sid" }, Backend::RichRule)];
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    let seed = Lane::new('t', None);
-    let own = |(name, test): &(&str, fn(&Host) -> Result<()>)| {
-        let test = *test;
-        ((*name).to_owned(), Box::new(test) as lane::Test)
-    };
-    let mut trials = seed.trials(&arguments, TESTS.iter().map(own).collect());
+    let seed = Lane::new('t', None, None);
+    let mut trials = seed.trials(&arguments, TESTS.iter().map(seeds_own).collect());
     let mut lanes = vec![seed];
-    for (backend, letter) in Backend::ALL.into_iter().zip('u'..) {
-        let lane = Lane::new(letter, Some(backend));
-        let tests = BACKEND_TESTS.iter().map(|&(name, test)| {
+    let own = Backend::ALL.map(|backend| (backend.to_string(), None, backend));
+    let newer = NEWER.map(|(newer, backend)| {
+        (format!("firewalld-of-{}::{backend}", newer.suite), Some(newer), backend)
+    });
+    for ((prefix, firewalld, backend), letter) in own.into_iter().chain(newer).zip('u'..) {
+        let lane = Lane::new(letter, Some(backend), firewalld);
+        let tests = BACKEND_TESTS.iter();
+        let tests = tests.filter(|(name, _)| firewalld.is_none() || NEWER_TESTS.contains(name));
+        let tests = tests.map(|&(name, test)| {
             let test: lane::Test = Box::new(move |host| test(host, backend));
-            (format!("{backend}::{name}"), test)
+            (format!("{prefix}::{name}"), test)
         });
         trials.extend(lane.trials(&arguments, tests.collect()));
         lanes.push(lane);
@@ -142,4 +154,8 @@ fn main() -> ExitCode {
         eprintln!("{error:#}");
     }
     conclusion.exit_code()
+}
+
+fn seeds_own((name, test): &Test) -> (String, lane::Test) {
+    ((*name).to_owned(), Box::new(*test))
 }

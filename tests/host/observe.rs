@@ -91,6 +91,15 @@ impl Metrics {
         Ok(first.1 + found.map(|(_, value)| value).sum::<f64>())
     }
 
+    /// Calls that change the firewall, and how many there were, whatever came of them.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.of_name("gaoler_enforcement_operations_total").filter_map(|(labels, count)| {
+            let name = labels["operation"].as_str();
+            let changes = ["add", "remove", "set", "transaction"];
+            changes.iter().any(|verb| name.starts_with(verb)).then_some((name, count))
+        })
+    }
+
     /// All samples of `name`.
     pub(crate) fn of_name(
         &self,

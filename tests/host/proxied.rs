@@ -1,4 +1,4 @@
-//! httpd behind a proxy, its own log format and mod_remoteip: whom the proxy names is banned, never
+//! httpd behind a proxy, its own log format and `mod_remoteip`: whom the proxy names is banned, never
 //! the proxy, and nobody else chooses an address.
 
 use anyhow::Result;
@@ -76,7 +76,7 @@ pub(crate) fn by_header(host: &Host) -> Result<()> {
     tear_down(host)
 }
 
-/// With mod_remoteip the client stands beside the peer; and `gaoler check` sees the module.
+/// With `mod_remoteip` the client stands beside the peer; and `gaoler check` sees the module.
 pub(crate) fn by_mod_remoteip(host: &Host) -> Result<()> {
     let directives = format!(
         "LoadModule remoteip_module /usr/lib/apache2/modules/mod_remoteip.so

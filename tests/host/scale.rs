@@ -85,8 +85,8 @@ fn config(backend: Backend) -> String {
 fn fresh(host: &Host) -> Result<Page> {
     host.sh("systemctl stop gaoler; rm -rf /var/lib/gaoler/*; : >/var/log/load.log")?;
     host.sh("nft delete table inet gaoler 2>/dev/null || true; systemctl restart firewalld")?;
-    host.sh("systemctl reset-failed gaoler; systemctl start gaoler")?;
-    let page = Page::of(host);
+    host.sh("systemctl reset-failed gaoler 2>/dev/null || true; systemctl start gaoler")?;
+    let page = Page::of(host)?;
     page.until("gaoler_enforcement_up", &[], |up| up > 0.5)?;
     Ok(page)
 }
@@ -105,7 +105,7 @@ fn at_once(host: &Host, backend: Backend, count: u32) -> Result<()> {
 
 /// One after the other, while the others are in force.
 fn one_more(host: &Host, backend: Backend) -> Result<()> {
-    let page = Page::of(host);
+    let page = Page::of(host)?;
     let before = page.operations()?;
     let mut took = crowd::one_by_one(host)?;
     let after = page.operations()?;
@@ -132,9 +132,9 @@ fn restart(host: &Host, backend: Backend, count: u32) -> Result<()> {
     let begun = Instant::now();
     host.sh("systemctl restart gaoler")?;
     let ready = begun.elapsed();
-    let page = Page::of(host);
+    let page = Page::of(host)?;
     let all = page.until_enforced(count)?.duration_since(begun);
-    let changes: Vec<String> = page.operations()?.changes();
+    let changes = page.changes()?;
     let changes = if changes.is_empty() { "none".to_owned() } else { changes.join(", ") };
     println!(
         "  restart with {count}: ready after {}, all known to be in force after {}; changes: {changes}",

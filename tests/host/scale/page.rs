@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,12 @@ pub(crate) struct Operations(Vec<(String, f64, f64)>);
 
 impl Page {
     /// The box's.
-    pub(crate) fn of(host: &Host) -> Self {
-        Self { network: host.network() }
+    pub(crate) fn of(host: &Host) -> Result<Self> {
+        // `box.sh` names the namespace after the box, whose root is in a directory of that name.
+        let root = host.path("/");
+        let name = root.parent().and_then(Path::file_name).context("the box's name")?;
+        let network = Path::new("/run/netns").join(format!("{}-srv", name.display()));
+        Ok(Self { network })
     }
 
     /// Waits until so many bans are in force; when that was seen.
@@ -74,6 +78,13 @@ impl Page {
         Ok(Operations(both.collect()))
     }
 
+    /// The calls that changed the firewall since gaoler started.
+    pub(crate) fn changes(&self) -> Result<Vec<String>> {
+        let metrics = self.inside(fetch)?;
+        let made = metrics.changes().filter(|(_, count)| *count > 0.5);
+        Ok(made.map(|(name, count)| format!("{count} {name}")).collect())
+    }
+
     fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let namespace = File::open(&self.network)?;
         thread::scope(|scope| {
@@ -95,15 +106,6 @@ impl Operations {
         };
         let (now, then) = (of(self), of(before));
         (now.0 - then.0, now.1 - then.1)
-    }
-
-    /// Those that change something.
-    pub(crate) fn changes(&self) -> Vec<String> {
-        let changing = ["add", "remove", "set", "fill", "delete"];
-        let changes = self.0.iter().filter(|(name, count, _)| {
-            *count > 0.5 && changing.iter().any(|verb| name.starts_with(verb))
-        });
-        changes.map(|(name, count, _)| format!("{count} {name}")).collect()
     }
 }
 
