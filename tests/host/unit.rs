@@ -76,8 +76,8 @@ pub(crate) fn complained_of_nothing(host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// What tests provoke: a breaker that opens, a broken configuration, firewalld stopped, a namespace that comes later, a
-/// capability that is lacking.
+/// What tests provoke: a breaker that opens, a broken configuration, firewalld stopped, a namespace
+/// that comes later, a capability that is lacking.
 const PROVOKED: [&str; 6] = [
     "breaker is open",
     "fintime",
