@@ -65,15 +65,8 @@ pub(super) fn troubles(status: &Status) -> Vec<String> {
         let trouble = source.trouble.as_deref().unwrap_or("not yet opened");
         format!("{} is not read: {trouble}", source.name)
     });
-    let coverage = enforcement.coverage.iter();
-    let unprovisioned = coverage.filter(|coverage| !coverage.unprovisioned.is_empty()).map(|c| {
-        let jails = c.unprovisioned.join(", ");
-        format!(
-            "no set is provisioned for {jails}: rich rules enforce the bans; `gaoler provision`"
-        )
-    });
     let watching = status.jails.iter().flat_map(watching);
-    firewall.into_iter().chain(sources).chain(unprovisioned).chain(watching).collect()
+    firewall.into_iter().chain(sources).chain(watching).collect()
 }
 
 /// Why a jail bans nobody new, and what to do about it.

@@ -166,7 +166,14 @@ impl fmt::Display for Coverage {
         let stopped: Vec<&str> = ["new connections"].into_iter().chain(of(true)).collect();
         write!(f, "{}: stops {}", self.mode, stopped.join(", "))?;
         let rest: Vec<&str> = of(false).collect();
-        if rest.is_empty() { Ok(()) } else { write!(f, "; not {}", rest.join(", ")) }
+        if !rest.is_empty() {
+            write!(f, "; not {}", rest.join(", "))?;
+        }
+        if self.unprovisioned.is_empty() || self.mode == "rich-rule" {
+            return Ok(());
+        }
+        let jails: Vec<&str> = self.unprovisioned.iter().map(JailName::as_str).collect();
+        write!(f, "; rich rules for {}, whose ports are not provisioned", jails.join(", "))
     }
 }
 
@@ -226,6 +233,13 @@ mod tests {
             &coverage,
             "rich-rule: stops new connections, forwarded packets, connections that are open \
              already, published (DNAT) ports",
+        );
+        coverage.mode = "ipset";
+        coverage.unprovisioned = [JailName::new("sshd")].into();
+        check(
+            &coverage,
+            "ipset: stops new connections, forwarded packets, connections that are open already, \
+             published (DNAT) ports; rich rules for sshd, whose ports are not provisioned",
         );
     }
 }

@@ -176,7 +176,7 @@ pub fn coverage(backend: &str, coverage: &Coverage) {
     if !coverage.unprovisioned.is_empty() {
         let jails: Vec<&str> = coverage.unprovisioned.iter().map(JailName::as_str).collect();
         let jails = jails.join(", ");
-        tracing::warn!(
+        tracing::info!(
             backend,
             "no set of firewalld's holds the bans of {jails}: they take rich rules, good for some \
              200; run `gaoler provision --apply`, or set `ban_ports: all`"

@@ -76,7 +76,13 @@ pub(crate) fn complained_of_nothing(host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// What tests provoke: a broken configuration, firewalld stopped, a namespace that comes later, a
-/// capability that is lacking.
-const PROVOKED: [&str; 5] =
-    ["fintime", "firewalld: ", "nftables: ", "journal[guarded]", "cut_established: "];
+/// What tests provoke: a breaker that opens, a broken configuration, firewalld stopped, a namespace
+/// that comes later, a capability that is lacking.
+const PROVOKED: [&str; 6] = [
+    "breaker is open",
+    "fintime",
+    "firewalld: ",
+    "nftables: ",
+    "journal[guarded]",
+    "cut_established: ",
+];

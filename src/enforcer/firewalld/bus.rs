@@ -22,6 +22,10 @@ use crate::jail::ban::show;
 /// How long a call may take. zbus itself waits for ever.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the question may take that only asks whether firewalld works. One that was put to a
+/// firewalld just starting can be lost.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A connection, listening.
 pub(super) struct Bus {
     pub(super) calls: Calls,
@@ -81,7 +85,8 @@ impl Calls {
     /// Makes one call.
     pub(super) async fn make(&self, call: &Call) -> Result<Answer, Fault> {
         // The connection's own timeout covers the answer; this one also a send that blocks.
-        let answer = tokio::time::timeout(TIMEOUT, self.ask(call)).await;
+        let patience = if *call == Call::DefaultZone { PROBE_TIMEOUT } else { TIMEOUT };
+        let answer = tokio::time::timeout(patience, self.ask(call)).await;
         answer.map_err(|_| Fault::Silent)?.map_err(|error| fault(&error))
     }
 

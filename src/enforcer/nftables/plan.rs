@@ -14,26 +14,28 @@
 mod agenda;
 mod commit;
 mod look;
+mod news;
 #[cfg(test)]
 mod simulation;
+mod work;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::SignedDuration;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::agenda::{Agenda, Asked, Task};
 use self::commit::Flight;
 use self::look::Look;
+pub use self::work::{Answer, Generations, Work};
 use super::counters::Counters;
-use super::desired::{Desired, LIMIT, SetId, Target};
-use super::group::{Group, Kind};
-use super::reply::{Count, Left};
-use super::ruleset::{Amiss, Seen};
-use super::span::{Elements, End, covers};
-use super::statement::Statement;
+use super::desired::{Desired, SetId, Target};
+use super::group::Group;
+use super::reply::Count;
+use super::ruleset::Amiss;
+use super::span::Elements;
 use super::trouble::Trouble;
-use crate::enforcer::order::{Condition, Coverage, Demand, Order, Report};
+use crate::enforcer::order::{Condition, Demand, Order, Report};
 use crate::enforcer::setbacks::Setbacks;
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::scope::Scope;
@@ -52,41 +54,6 @@ const COUNTING: SignedDuration = SignedDuration::from_secs(5);
 /// in milliseconds is kept in ticks, and read a moment later.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
 
-/// Something to do, and to bring the result of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// Make a transaction of these.
-    Commit(Vec<Statement>),
-    /// Look at the table, without elements.
-    Ruleset,
-    /// List a set.
-    Elements(String, Kind),
-    /// Read the counters.
-    Counters,
-}
-
-/// What came of a piece of work.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// Of [`Work::Commit`].
-    Committed,
-    /// Of [`Work::Ruleset`].
-    Ruleset(Seen),
-    /// Of [`Work::Elements`].
-    Elements(Vec<Left>),
-    /// Of [`Work::Counters`].
-    Counters(Vec<Count>),
-}
-
-/// The generation of the rule set before and after a piece of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Generations {
-    /// Before.
-    pub before: u32,
-    /// After.
-    pub after: u32,
-}
-
 /// What is to be done, and what is known.
 #[derive(Debug)]
 pub struct Plan {
@@ -103,7 +70,7 @@ pub struct Plan {
     /// What is wrong with the table, by the last look at it.
     amiss: Amiss,
     /// The bans last reported to be in force.
-    announced: HashSet<BanKey>,
+    announced: FxHashSet<BanKey>,
     agenda: Agenda,
     /// What looks found amiss.
     repairs: VecDeque<Target>,
@@ -157,7 +124,7 @@ impl Plan {
             jails: BTreeMap::new(),
             known: false,
             amiss: Amiss::default(),
-            announced: HashSet::new(),
+            announced: FxHashSet::default(),
             agenda: Agenda::default(),
             repairs: VecDeque::new(),
             flight: None,
@@ -331,39 +298,6 @@ impl Plan {
         self.desired.count_in(at) > 0 || may_have()
     }
 
-    /// Reports the ban to be in force, if it is and nobody was told.
-    fn announce(&mut self, key: &BanKey, now: Moment) {
-        if self.known && self.is_in_force(key, now.boot) && self.announced.insert(key.clone()) {
-            self.reports.push(Report::Enforced { key: key.clone(), at: now });
-        }
-    }
-
-    fn announce_all(&mut self, now: Moment) {
-        let silent = self.desired.bans().filter(|key| !self.announced.contains(*key));
-        for key in silent.cloned().collect::<Vec<_>>() {
-            self.announce(&key, now);
-        }
-    }
-
-    fn is_in_force(&self, key: &BanKey, now: Boot) -> bool {
-        let Some((set, span, end)) = self.desired.element_of(key) else { return false };
-        let about = match end {
-            End::Never => End::Never,
-            End::At(at) => End::At(Boot(at.0.saturating_sub(TOLERANCE))),
-        };
-        let is_held = || self.held.get(&set).is_some_and(|held| covers(held, span, about));
-        end.is_past(now) || self.whole.contains(&set.group) && is_held()
-    }
-
-    /// Reports bans that were in force and are not; gives how many.
-    fn lose(&mut self, is_lost: impl Fn(&Desired, &BanKey) -> bool) -> u64 {
-        let lost: Vec<BanKey> =
-            self.announced.extract_if(|key| is_lost(&self.desired, key)).collect();
-        let count = u64::try_from(lost.len()).unwrap_or(u64::MAX);
-        self.reports.extend(lost.into_iter().map(|key| Report::Lost { key }));
-        count
-    }
-
     fn count(&mut self, counts: Vec<Count>, now: Boot) {
         let jails = self.desired.groups().iter().map(|group| &group.jail);
         self.reports.extend(self.counters.since(counts, jails));
@@ -396,35 +330,10 @@ impl Plan {
         self.due = Some(Due { at, trigger: if self.adopted { "retry" } else { "start" } });
     }
 
-    fn set_condition(&mut self, condition: Condition) {
-        if self.condition.as_ref() == Some(&condition) {
-            return;
-        }
-        if condition == Condition::Ready {
-            self.reports.push(Report::Coverage(Coverage {
-                mode: "nftables",
-                established: true,
-                forwarded: true,
-                published: true,
-                unprovisioned: BTreeSet::new(),
-            }));
-        }
-        self.condition = Some(condition.clone());
-        self.reports.push(Report::Condition(condition));
-    }
-
     /// Sees to it that there is a look at `at`, or before.
     fn look_at(&mut self, at: Boot, trigger: &'static str) {
         if self.due.is_none_or(|due| at < due.at) {
             self.due = Some(Due { at, trigger });
-        }
-    }
-
-    fn report_capacity(&mut self) {
-        let used = self.announced.len();
-        if self.used.replace(used) != Some(used) {
-            let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-            self.reports.push(Report::Capacity { used: count(used), limit: count(LIMIT) });
         }
     }
 }

@@ -78,10 +78,12 @@ impl Plan {
         } else {
             BTreeSet::new()
         };
+        // What is true of one jail's bans alone is not said of all.
+        let served = self.jails.is_empty() || unprovisioned.len() < self.jails.len();
         Coverage {
-            mode: if sets { "ipset" } else { "rich-rule" },
+            mode: if sets && served { "ipset" } else { "rich-rule" },
             established: false,
-            forwarded: self.means.forwards(),
+            forwarded: self.means.forwards() && unprovisioned.is_empty(),
             published: false,
             unprovisioned,
         }

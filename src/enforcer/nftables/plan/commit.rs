@@ -96,7 +96,9 @@ impl Plan {
         }
         for (set, Edit { old, new }) in &flight.edits {
             let held = self.held.entry(*set).or_default();
-            held.retain(|span, _| !old.contains_key(span));
+            for span in old.keys() {
+                held.remove(span);
+            }
             held.extend(new);
         }
         self.settle(flight, now);

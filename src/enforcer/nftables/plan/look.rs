@@ -40,6 +40,14 @@ impl Look {
     }
 }
 
+/// Where a set differs from what it should hold.
+#[derive(Debug, Default)]
+struct Drift {
+    amiss: BTreeSet<Target>,
+    missing: u64,
+    unexpected: u64,
+}
+
 impl Plan {
     pub(super) fn begin_look(&mut self, trigger: &'static str, now: Boot) {
         self.due = None;
@@ -69,7 +77,10 @@ impl Plan {
         let is_gone = |set: SetId| !verdict.usable.contains(&set.group);
         let gone = self.desired.targets(is_gone);
         self.notice(look.trigger, self.unasked(&gone).max(lost), 0);
-        self.repairs = gone.into();
+        if look.deep {
+            self.repairs.clear(); // What still needs them is found again.
+        }
+        self.repairs.extend(gone);
         if !seen.table {
             self.counters.restart();
         }
@@ -91,28 +102,8 @@ impl Plan {
         let Some(set) = look.pending.as_mut().and_then(Vec::pop) else { return };
         let seen: Elements =
             elements.into_iter().map(|(span, left)| (span, ends(left, now.boot))).collect();
-        let wanted = self.desired.elements(set, now.boot);
+        let Drift { amiss, missing, unexpected } = self.drift(set, &seen, now.boot);
         let soon = End::At(now.boot.after(TOLERANCE));
-        let (mut missing, mut unexpected) = (0, 0);
-        let mut amiss = BTreeSet::new();
-        for (span, end) in &wanted {
-            let target = target_of(set, span.first);
-            match seen.get(span) {
-                Some(held) if held.is_about(*end, TOLERANCE) => {}
-                None if *end <= soon => {}
-                held => {
-                    amiss.insert(target);
-                    missing += u64::from(held.is_none() && !self.agenda.may_concern(target));
-                }
-            }
-        }
-        for (span, end) in &seen {
-            let target = target_of(set, span.first);
-            if !wanted.contains_key(span) && *end > soon {
-                amiss.insert(target);
-                unexpected += u64::from(!self.agenda.may_concern(target));
-            }
-        }
         self.lose(|desired, key| {
             desired.element_of(key).is_some_and(|(of, span, end)| {
                 of == set && end > soon && !covers(&seen, span, soon)
@@ -122,6 +113,32 @@ impl Plan {
         self.repairs.extend(amiss);
         self.held.insert(set, seen);
         self.go_on(look, now);
+    }
+
+    /// Where a set differs from what it should hold. What ends in a moment is left to end.
+    fn drift(&self, set: SetId, seen: &Elements, now: Boot) -> Drift {
+        let wanted = self.desired.elements(set, now);
+        let soon = End::At(now.after(TOLERANCE));
+        let mut drift = Drift::default();
+        for (span, end) in &wanted {
+            let target = target_of(set, span.first);
+            match seen.get(span) {
+                Some(held) if held.is_about(*end, TOLERANCE) => {}
+                None if *end <= soon => {}
+                held => {
+                    drift.amiss.insert(target);
+                    drift.missing += u64::from(held.is_none() && !self.agenda.may_concern(target));
+                }
+            }
+        }
+        for (span, end) in seen {
+            let target = target_of(set, span.first);
+            if !wanted.contains_key(span) && *end > soon {
+                drift.amiss.insert(target);
+                drift.unexpected += u64::from(!self.agenda.may_concern(target));
+            }
+        }
+        drift
     }
 
     /// Says what a look found, once all of it is put right.
