@@ -33,7 +33,7 @@ fn write_page(page: &mut String, version: &str, overview: &Overview) -> fmt::Res
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>gaoler</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <h1>gaoler {version}</h1>\n\
-         <p>Bans attackers through firewalld. <a href=\"/metrics\">Metrics</a> · \
+         <p>Bans attackers through the firewall. <a href=\"/metrics\">Metrics</a> · \
          <a href=\"/-/ready\">Ready?</a> · <a href=\"/-/healthy\">Healthy?</a></p>\n"
     )?;
     write_health(page, overview)?;
