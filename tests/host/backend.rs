@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::host::Host;
+use crate::host::{Host, SOON};
 use crate::observe::await_metric;
 
 /// How bans are enforced.
@@ -82,7 +82,19 @@ impl Backend {
     pub(crate) fn release_all(self, host: &Host, zone: &str) -> Result<()> {
         host.gaoler(&["unban", "--all"])?; // It may have to wait longer than it likes.
         await_metric(host, "gaoler_enforcement_pending", &[], |pending| pending < 0.5)?;
+        // Many are released one by one, after the command has given up waiting.
+        host.until("nobody is refused any more", SOON, || {
+            Ok(self.holds_nobody(host, zone)?.then_some(()))
+        })?;
         self.assert_exact(host, zone, &Addresses::new())
+    }
+
+    /// Whether nobody is refused, by what [`Self::assert_exact`] looks at.
+    fn holds_nobody(self, host: &Host, zone: &str) -> Result<bool> {
+        Ok(match self {
+            Self::RichRule => zones(host)?.values().all(|zone| zone.banned.is_empty()),
+            Self::Ipset | Self::Nftables => self.in_kernel(host, zone)?.is_empty(),
+        })
     }
 
     /// Whether packets that the host forwards are refused too.
