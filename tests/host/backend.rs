@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::host::{Host, SOON};
+use crate::host::{EVENTUALLY, Host};
 use crate::observe::await_metric;
 
 /// How bans are enforced.
@@ -83,7 +83,7 @@ impl Backend {
         host.gaoler(&["unban", "--all"])?; // It may have to wait longer than it likes.
         await_metric(host, "gaoler_enforcement_pending", &[], |pending| pending < 0.5)?;
         // Many are released one by one, after the command has given up waiting.
-        host.until("nobody is refused any more", SOON, || {
+        host.until("nobody is refused any more", EVENTUALLY, || {
             Ok(self.holds_nobody(host, zone)?.then_some(()))
         })?;
         self.assert_exact(host, zone, &Addresses::new())

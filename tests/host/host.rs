@@ -16,6 +16,8 @@ pub(crate) const CONFIG: &str = "/etc/gaoler/gaoler.yaml";
 
 /// How long anything may take that should happen at once. Generous: machines are slow at times.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
+/// How long what takes firewalld a call a ban may take, on a machine that has other things to do.
+pub(crate) const EVENTUALLY: Duration = Duration::from_secs(90);
 
 /// A booted box, with gaoler installed but not started.
 pub(crate) struct Host {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use crate::backend::{Addresses, Backend, desired, lacks, network};
 use crate::client::{Client, WRONG};
 use crate::foreign::Foreign;
-use crate::host::{Host, SOON};
+use crate::host::{EVENTUALLY, Host, SOON};
 use crate::load::{Load, Shared};
 use crate::observe::await_metric;
 
@@ -179,7 +179,7 @@ fn suffer(
 
 fn in_force(host: &Host, backend: Backend, zone: &str, all: &Addresses) -> Result<()> {
     let mut missing = String::new();
-    let again = host.until("those banned before are refused again", SOON, || {
+    let again = host.until("those banned before are refused again", EVENTUALLY, || {
         let are = backend.in_kernel(host, zone)?;
         missing = format!("{:?}", lacks(&are, all));
         Ok(are.is_superset(all).then_some(()))
@@ -197,7 +197,7 @@ fn more(host: &Host, load: &Load, bans: u32) -> Result<()> {
 fn settled(host: &Host, backend: Backend, zone: &str, asked: &Addresses) -> Result<usize> {
     let (real, client) = (network(REAL)?, Client::at(host, REAL).hasty());
     let mut missing = Vec::new();
-    let wanted = host.until("every ban that was asked for is decided", SOON, || {
+    let wanted = host.until("every ban that was asked for is decided", EVENTUALLY, || {
         let desired = desired(host)?;
         let covered = |one: &&ipnet::IpNet| desired.iter().any(|wide| wide.contains(*one));
         missing = asked.iter().chain([&real]).filter(|one| !covered(one)).copied().collect();
