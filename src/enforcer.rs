@@ -9,6 +9,7 @@
 
 pub mod cut;
 pub mod firewalld;
+pub mod netlink;
 pub mod nftables;
 pub mod order;
 mod setbacks;

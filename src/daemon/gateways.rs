@@ -8,15 +8,13 @@
 use std::io;
 use std::net::IpAddr;
 
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteMessage, RouteType, RouteVia,
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
+
+use crate::enforcer::netlink::Netlink;
 
 /// The longest prefix of a route that is as good as a default one: tunnels divide the Internet in
 /// halves to go before the default route without replacing it.
@@ -28,56 +26,17 @@ const LONGEST: u8 = 1;
 ///
 /// Fails if the kernel cannot be asked; the unit must allow `AF_NETLINK`.
 pub(super) fn default() -> io::Result<Vec<IpAddr>> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    socket.send(&request(), 0)?;
     let mut gateways = Vec::new();
-    loop {
-        let (datagram, _) = socket.recv_from_full()?;
-        if read(&datagram, &mut gateways)? {
-            gateways.sort_unstable();
-            gateways.dedup();
-            return Ok(gateways);
-        }
-    }
+    let all = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+    Netlink::open(NETLINK_ROUTE)?.dump(all, |found| gateways_of(&found, &mut gateways))?;
+    gateways.sort_unstable();
+    gateways.dedup();
+    Ok(gateways)
 }
 
-/// "All routes, please."
-fn request() -> Vec<u8> {
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let get = RouteNetlinkMessage::GetRoute(RouteMessage::default());
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::from(get));
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    bytes
-}
-
-/// Reads the messages of one datagram; says whether the last of all was among them.
-fn read(mut datagram: &[u8], gateways: &mut Vec<IpAddr>) -> io::Result<bool> {
-    while !datagram.is_empty() {
-        let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(datagram)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-        match message.payload {
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) => {
-                gateways_of(&route, gateways);
-            }
-            NetlinkPayload::Done(_) => return Ok(true),
-            NetlinkPayload::Error(error) => return Err(error.to_io()),
-            _ => {}
-        }
-        // Messages are padded to four bytes.
-        let length = usize::try_from(message.header.length).unwrap_or(usize::MAX);
-        let length = length.max(1).next_multiple_of(4);
-        datagram = datagram.get(length..).unwrap_or_default();
-    }
-    Ok(false)
-}
-
-/// Adds the gateways of a route, if it is a default one.
-fn gateways_of(route: &RouteMessage, gateways: &mut Vec<IpAddr>) {
+/// Adds the gateways of a route, if it is one and a default one.
+fn gateways_of(found: &RouteNetlinkMessage, gateways: &mut Vec<IpAddr>) {
+    let RouteNetlinkMessage::NewRoute(route) = found else { return };
     let header = &route.header;
     if header.destination_prefix_length > LONGEST || header.kind != RouteType::Unicast {
         return;
@@ -103,10 +62,12 @@ fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_core::{NetlinkHeader, NetlinkMessage, NetlinkPayload};
     use netlink_packet_route::AddressFamily;
     use netlink_packet_route::route::RouteNextHop;
 
     use super::*;
+    use crate::enforcer::netlink::messages;
 
     fn via(address: &str) -> RouteAttribute {
         RouteAttribute::Gateway(match address.parse().unwrap() {
@@ -128,7 +89,12 @@ mod tests {
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         let mut gateways = Vec::new();
-        assert!(!read(&bytes, &mut gateways).unwrap(), "more may come");
+        for message in messages::<RouteNetlinkMessage>(&bytes) {
+            match message.unwrap() {
+                NetlinkPayload::InnerMessage(found) => gateways_of(&found, &mut gateways),
+                other => panic!("more may come, but: {other:?}"),
+            }
+        }
         let shown: Vec<String> = gateways.iter().map(ToString::to_string).collect();
         assert_eq!(shown, expected);
     }

@@ -12,7 +12,6 @@
 //! [`targets`] decides and is pure; [`sockets`] and [`flows`] ask the kernel.
 
 mod flows;
-mod netlink;
 mod sockets;
 mod targets;
 

@@ -16,8 +16,8 @@ use netlink_packet_netfilter::{
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
 use super::Closed;
-use super::netlink::Netlink;
 use super::targets::{OurEnd, Targets};
+use crate::enforcer::netlink::Netlink;
 use crate::jail::ban::JailName;
 use crate::jail::scope::Protocol;
 

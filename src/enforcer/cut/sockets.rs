@@ -9,8 +9,8 @@ use netlink_packet_sock_diag::{SockDiagDestroy, SockDiagMessage};
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 
 use super::Closed;
-use super::netlink::Netlink;
 use super::targets::{OurEnd, Targets};
+use crate::enforcer::netlink::Netlink;
 use crate::jail::ban::JailName;
 use crate::jail::scope::Protocol;
 

@@ -1,4 +1,5 @@
-//! Questions to the kernel over netlink(7), one at a time.
+//! Questions to the kernel over netlink(7), one at a time: for sockets and flows to be closed, and for
+//! routes. Transactions of nftables have a socket of their own (`nftables::socket`).
 
 use std::io;
 
@@ -8,14 +9,19 @@ use netlink_packet_core::{
 };
 use netlink_sys::{Socket, SocketAddr};
 
-/// A socket of one netlink protocol.
-pub(super) struct Netlink {
+/// A socket of one netlink protocol. Its questions block until the kernel has answered.
+#[derive(Debug)]
+pub struct Netlink {
     socket: Socket,
 }
 
 impl Netlink {
     /// Opens one; `protocol` as in netlink(7).
-    pub(super) fn open(protocol: isize) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the process may not have such a socket; the unit must allow `AF_NETLINK`.
+    pub fn open(protocol: isize) -> io::Result<Self> {
         let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -23,7 +29,11 @@ impl Netlink {
     }
 
     /// Asks for a list, and shows each of its items.
-    pub(super) fn dump<Q, A>(&self, question: Q, mut each: impl FnMut(A)) -> io::Result<()>
+    ///
+    /// # Errors
+    ///
+    /// Fails as the kernel says, or if its answer cannot be read.
+    pub fn dump<Q, A>(&self, question: Q, mut each: impl FnMut(A)) -> io::Result<()>
     where
         Q: NetlinkSerializable + Into<NetlinkPayload<Q>>,
         A: NetlinkDeserializable,
@@ -47,7 +57,11 @@ impl Netlink {
 
     /// Asks for something to be done, and waits until it is. `A` is the kind of message that this
     /// protocol answers in.
-    pub(super) fn ask<Q, A>(&self, question: Q) -> io::Result<()>
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::dump`].
+    pub fn ask<Q, A>(&self, question: Q) -> io::Result<()>
     where
         Q: NetlinkSerializable + Into<NetlinkPayload<Q>>,
         A: NetlinkDeserializable,
@@ -83,8 +97,8 @@ fn result(code: i32) -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code.saturating_neg())) }
 }
 
-/// The messages of a datagram.
-fn messages<A>(datagram: &[u8]) -> impl Iterator<Item = io::Result<NetlinkPayload<A>>>
+/// The messages of a datagram, in their order; one that cannot be read is the last.
+pub(crate) fn messages<A>(datagram: &[u8]) -> impl Iterator<Item = io::Result<NetlinkPayload<A>>>
 where
     A: NetlinkDeserializable,
 {
