@@ -81,6 +81,15 @@ impl Key {
 }
 
 impl Text {
+    /// A form of one text, that no number stands for.
+    const fn new(
+        what: &'static str,
+        example: &'static str,
+        check: fn(&str) -> Result<(), String>,
+    ) -> Self {
+        Self { what, example, numbers: false, fractions: false, separators: &[], check }
+    }
+
     /// The texts that one text stands for.
     pub(super) fn split<'a>(&self, text: &'a str) -> Vec<&'a str> {
         if self.separators.is_empty() {
