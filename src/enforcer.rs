@@ -25,6 +25,10 @@ use self::order::{Demand, Order, Report};
 use crate::config::checked::Enforcement;
 use crate::moment::Clock;
 
+/// The length that bans of IPv6 have by default (`ipv6_prefix`). Sets are made for it; others go to
+/// sets of networks.
+const IPV6_PREFIX: u8 = 64;
+
 /// The backend's name, in metrics and in `gaoler status`.
 #[must_use]
 pub fn backend(enforcement: &Enforcement) -> &'static str {

@@ -42,6 +42,7 @@ use tokio::task::JoinHandle;
 use self::plan::{Answer, Generations, Plan, Work};
 use self::socket::Connection;
 use self::trouble::Trouble;
+use super::IPV6_PREFIX;
 use super::order::{Demand, Order, Outcome, Report};
 use crate::config::checked::Nftables;
 use crate::moment::{Boot, Clock};
@@ -49,9 +50,6 @@ use crate::moment::{Boot, Clock};
 /// Every word that a [`Report::Operation`] can have.
 pub(super) const OPERATIONS: [&str; 4] =
     ["list_counters", "list_elements", "list_ruleset", "transaction"];
-
-/// The width of most IPv6 bans: what a hash set can hold.
-const IPV6_PREFIX: u8 = 64;
 
 /// How long a stop waits for what was ordered before it.
 const DRAIN: SignedDuration = SignedDuration::from_secs(3);

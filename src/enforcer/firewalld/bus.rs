@@ -63,11 +63,7 @@ pub(super) struct Listening {
 impl Bus {
     /// Connects and listens; only then asks whether firewalld is there.
     pub(super) async fn connect(address: Option<&str>) -> zbus::Result<Self> {
-        let builder = match address {
-            Some(address) => connection::Builder::address(address),
-            None => connection::Builder::system(),
-        };
-        let build = builder.method_timeout(TIMEOUT).build();
+        let build = on(address).method_timeout(TIMEOUT).build();
         let bus = tokio::time::timeout(TIMEOUT, build).await.map_err(|_| timed_out())??;
         let news = Listening::on(&bus).await?;
         let calls = Calls {
@@ -190,6 +186,14 @@ impl Listening {
                 return news;
             }
         }
+    }
+}
+
+/// A connection to be made to the bus of this address; `None`: the system bus.
+pub(super) fn on(address: Option<&str>) -> connection::Builder<'_> {
+    match address {
+        Some(address) => connection::Builder::address(address),
+        None => connection::Builder::system(),
     }
 }
 

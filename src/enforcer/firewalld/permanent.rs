@@ -8,15 +8,14 @@ mod proxy;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use zbus::{Connection, OwnedObjectPath, OwnedVariant, Variant, connection};
+use zbus::{Connection, OwnedObjectPath, OwnedVariant, Variant};
 
-use self::proxy::{
-    ConfigIpsetProxy, ConfigPolicyProxy, ConfigProxy, IpsetProxy, PolicyProxy, SetStruct,
-};
-use super::bus::fault;
+use self::proxy::{ConfigIpsetProxy, ConfigPolicyProxy, ConfigProxy, SetStruct};
+use super::bus::{fault, on};
 use super::fault::Fault;
 use super::provision::plan::{Existing, SetSettings, Step};
 use super::provision::{Policy, PolicyName, SET_TYPE, TARGET, description, family, family_option};
+use super::proxy::{IpsetProxy, PolicyProxy};
 use crate::enforcer::shard::SetName;
 
 /// How long a call may take; firewalld checks all of its configuration after each change.
@@ -80,15 +79,11 @@ impl Permanent {
     ///
     /// Fails if the bus does not answer.
     pub async fn connect(address: Option<&str>) -> Result<Self, PermanentError> {
-        let builder = match address {
-            Some(address) => connection::Builder::address(address),
-            None => connection::Builder::system(),
-        };
         let bus_error = |source| {
             let address = address.unwrap_or("the system bus").to_owned();
             PermanentError::Bus { address, source }
         };
-        let bus = builder.method_timeout(TIMEOUT).build().await.map_err(bus_error)?;
+        let bus = on(address).method_timeout(TIMEOUT).build().await.map_err(bus_error)?;
         let config = ConfigProxy::new(&bus).await.map_err(bus_error)?;
         Ok(Self { bus, config })
     }
@@ -123,7 +118,7 @@ impl Permanent {
     pub async fn loaded(&self) -> Result<Existing, PermanentError> {
         let mut loaded = Existing::default();
         let ipset = IpsetProxy::new(&self.bus).await.map_err(of("ipset"))?;
-        let names = ipset.get_ip_sets().await.map_err(of("getIPSets"))?;
+        let names = ipset.get_ipsets().await.map_err(of("getIPSets"))?;
         for name in names.iter().filter_map(|name| SetName::ours(name)) {
             let options = BTreeMap::from([("family".into(), family_option(family(&name)).into())]);
             let settings = SetSettings { set_type: SET_TYPE.into(), options, entries: 0 };

@@ -11,12 +11,10 @@ use super::element::{Element, Need};
 use super::provision::{Policy, PolicyName, set_of};
 use super::rule::{Rule, canonical};
 use crate::config::checked::{Action, Mode};
+use crate::enforcer::IPV6_PREFIX;
 use crate::enforcer::order::Block;
 use crate::enforcer::shard::{Group, SetName, Tag, complete};
 use crate::jail::scope::Scope;
-
-/// The length that bans of IPv6 have by default; a wider one goes to a set of networks.
-const IPV6_PREFIX: u8 = 64;
 
 /// The groups of sets that serve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -104,7 +104,11 @@ pub trait Policy {
     #[zbus(name = "getActivePolicies")]
     fn get_active_policies(&self) -> zbus::Result<HashMap<String, HashMap<String, Vec<String>>>>;
 
-    /// A policy's settings at run time.
+    /// Every policy there is at run time, in force or not.
+    #[zbus(name = "getPolicies")]
+    fn get_policies(&self) -> zbus::Result<Vec<String>>;
+
+    /// A policy's settings at run time; what is empty is left out.
     #[zbus(name = "getPolicySettings")]
     fn get_policy_settings(&self, policy: &str) -> zbus::Result<HashMap<String, OwnedVariant>>;
 }

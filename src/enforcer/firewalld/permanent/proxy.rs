@@ -91,31 +91,3 @@ pub trait ConfigPolicy {
     #[zbus(name = "remove")]
     fn remove(&self) -> zbus::Result<()>;
 }
-
-/// `org.fedoraproject.FirewallD1.ipset`, of the running firewall.
-#[zbus::proxy(
-    interface = "org.fedoraproject.FirewallD1.ipset",
-    default_service = "org.fedoraproject.FirewallD1",
-    default_path = "/org/fedoraproject/FirewallD1"
-)]
-pub trait Ipset {
-    /// The names of all sets.
-    #[zbus(name = "getIPSets")]
-    fn get_ip_sets(&self) -> zbus::Result<Vec<String>>;
-}
-
-/// `org.fedoraproject.FirewallD1.policy`, of the running firewall.
-#[zbus::proxy(
-    interface = "org.fedoraproject.FirewallD1.policy",
-    default_service = "org.fedoraproject.FirewallD1",
-    default_path = "/org/fedoraproject/FirewallD1"
-)]
-pub trait Policy {
-    /// The names of all policies.
-    #[zbus(name = "getPolicies")]
-    fn get_policies(&self) -> zbus::Result<Vec<String>>;
-
-    /// A policy's settings; what is empty is left out.
-    #[zbus(name = "getPolicySettings")]
-    fn get_policy_settings(&self, policy: &str) -> zbus::Result<HashMap<String, OwnedVariant>>;
-}
