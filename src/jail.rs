@@ -6,6 +6,7 @@
 pub mod ban;
 pub mod bantime;
 pub mod breaker;
+mod crowded;
 pub mod guards;
 pub mod ignore;
 mod judge;
@@ -16,6 +17,7 @@ pub mod scope;
 #[cfg(test)]
 mod tests;
 pub mod widen;
+pub mod widths;
 pub mod window;
 pub mod windows;
 

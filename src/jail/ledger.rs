@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::ban::Ban;
+use super::widths::Widths;
 use crate::moment::{Boot, Moment};
 
 /// All bans of one jail.
@@ -18,7 +19,7 @@ pub struct Ledger {
     bans: BTreeMap<IpNet, Entry>,
     by_end: BTreeSet<(Boot, IpNet)>,
     /// How many bans each length of prefix has: what [`Ledger::covering`] must try.
-    lengths: BTreeMap<u8, usize>,
+    widths: Widths,
 }
 
 /// A ban, and when it ends on the running clock.
@@ -67,11 +68,9 @@ impl Ledger {
     /// The narrowest ban that covers all of this host or network.
     #[must_use]
     pub fn covering(&self, network: impl Into<IpNet>) -> Option<&Ban> {
-        let network = network.into();
-        self.lengths.range(..=network.prefix_len()).rev().find_map(|(&length, _)| {
-            let wider = IpNet::new(network.addr(), length).ok()?.trunc();
-            self.get(&wider)
-        })
+        let network = network.into().trunc();
+        let mut wider = self.widths.wider(network).rev();
+        self.get(&network).or_else(|| wider.find_map(|wider| self.get(&wider)))
     }
 
     /// The bans of parts of this network, itself included; in order of address.
@@ -89,7 +88,7 @@ impl Ledger {
         if let Some(ends) = entry.ends {
             self.by_end.remove(&(ends, *address));
         }
-        self.forget_length(address);
+        self.widths.remove(*address);
         Some(entry.ban)
     }
 
@@ -137,18 +136,8 @@ impl Ledger {
         if let Some(ends) = ends {
             self.by_end.insert((ends, address));
         }
-        *self.lengths.entry(address.prefix_len()).or_default() += 1;
+        self.widths.add(address);
         self.bans.insert(address, Entry { ban, ends });
-    }
-
-    fn forget_length(&mut self, address: &IpNet) {
-        let length = address.prefix_len();
-        if let Some(count) = self.lengths.get_mut(&length) {
-            *count -= 1;
-            if *count == 0 {
-                self.lengths.remove(&length);
-            }
-        }
     }
 }
 

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
+use super::crowded;
+
 /// The earlier bans of all addresses that a jail cares about.
 #[derive(Debug)]
 pub struct Book {
@@ -68,11 +70,7 @@ impl Book {
     /// Forgets whose last ban ended longer ago than `age`.
     pub fn purge(&mut self, age: SignedDuration, now: Timestamp) {
         self.by_address.retain(|_, record| now.duration_since(record.until) <= age);
-        if self.by_address.capacity() > 1024
-            && self.by_address.capacity() / 4 > self.by_address.len()
-        {
-            self.by_address.shrink_to_fit();
-        }
+        crowded::shrink(&mut self.by_address);
     }
 
     /// How many addresses it holds.
@@ -87,14 +85,10 @@ impl Book {
         self.by_address.is_empty()
     }
 
-    /// Forgets an eighth of the addresses: the fewest bans first, of those the longest past.
+    /// Forgets some of the addresses: the fewest bans first, of those the longest past.
     fn make_room(&mut self) {
-        let rank = |(&address, record): (&IpNet, &Record)| (record.bans, record.until, address);
-        let mut ranks: Vec<_> = self.by_address.iter().map(rank).collect();
-        let surplus = (ranks.len() / 8).max(1);
-        ranks.select_nth_unstable(surplus - 1);
-        for (.., address) in &ranks[..surplus] {
-            self.by_address.remove(address);
+        for address in crowded::least(&self.by_address, |record| (record.bans, record.until)) {
+            self.by_address.remove(&address);
         }
     }
 }

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
+use super::crowded;
 use super::window::{FailureWindow, Threshold};
 
 /// The windows, by address.
@@ -89,11 +90,7 @@ impl Windows {
             }
             counts
         });
-        if self.by_address.capacity() > 1024
-            && self.by_address.capacity() / 4 > self.by_address.len()
-        {
-            self.by_address.shrink_to_fit();
-        }
+        crowded::shrink(&mut self.by_address);
     }
 
     /// How many addresses are counted now.
@@ -114,20 +111,14 @@ impl Windows {
         self.forgotten
     }
 
-    /// Forgets an eighth of the addresses, so that the search is paid for by many records.
+    /// Forgets some of the addresses: those furthest from a ban, the oldest of them first.
     fn make_room(&mut self) {
-        let mut ranks: Vec<_> = self
-            .by_address
-            .iter()
-            .map(|(&host, window)| (window.len(), window.newest(), host))
-            .collect();
-        let surplus = (ranks.len() / 8).max(1);
-        ranks.select_nth_unstable(surplus - 1);
-        for (.., host) in &ranks[..surplus] {
+        let least = crowded::least(&self.by_address, |window| (window.len(), window.newest()));
+        for host in &least {
             self.by_address.remove(host);
-            self.changed.insert(*host);
         }
-        self.forgotten += surplus as u64;
+        self.forgotten += least.len() as u64;
+        self.changed.extend(least);
     }
 }
 

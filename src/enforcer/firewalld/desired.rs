@@ -8,11 +8,12 @@ mod overlap;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::element::{Element, Holder, Need, Widths, Zone};
+use super::element::{Element, Holder, Need, Zone};
 use super::provided::Means;
 use crate::enforcer::order::Block;
 use crate::enforcer::shard::{MOST_ENTRIES, SetName};
 use crate::jail::ban::BanKey;
+use crate::jail::widths::Widths;
 
 /// The bans that should be in force.
 #[derive(Debug, Default)]

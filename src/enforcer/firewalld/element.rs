@@ -3,7 +3,6 @@
 //! A ban needs rules, each in every zone that is in use, or one entry in one provisioned set. To
 //! firewalld an entry is text, and it takes `A` and `A/32` for two; there is one spelling here.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -43,11 +42,6 @@ pub enum Need {
     Entry(SetName, IpNet),
 }
 
-/// How many networks of one family there are of each prefix length. Nearly always there is one
-/// length, so that looking for what is wider than a network costs next to nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Widths(BTreeMap<u8, usize>);
-
 impl Element {
     /// What needs it, if it is in `holder`; `None` if it cannot be there.
     #[must_use]
@@ -80,29 +74,6 @@ impl Need {
     }
 }
 
-impl Widths {
-    /// Notes one more.
-    pub fn add(&mut self, net: IpNet) {
-        *self.0.entry(net.prefix_len()).or_default() += 1;
-    }
-
-    /// Notes one less.
-    pub fn remove(&mut self, net: IpNet) {
-        if let Some(count) = self.0.get_mut(&net.prefix_len()) {
-            *count -= 1;
-            if *count == 0 {
-                self.0.remove(&net.prefix_len());
-            }
-        }
-    }
-
-    /// Every network that could be among them, is wider than `net` and holds it.
-    pub fn wider(&self, net: IpNet) -> impl Iterator<Item = IpNet> + '_ {
-        let shorter = self.0.range(..net.prefix_len());
-        shorter.filter_map(move |(&length, _)| Some(IpNet::new(net.addr(), length).ok()?.trunc()))
-    }
-}
-
 /// What `net` holds, itself included, as a range in the order of addresses that have no host bits.
 #[must_use]
 pub fn within(net: IpNet) -> RangeInclusive<IpNet> {
@@ -114,6 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::jail::widths::Widths;
 
     fn any_net() -> impl Strategy<Value = IpNet> {
         let v4 = (0u32..64, 26u8..=32).prop_map(|(a, n)| {

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use ipnet::IpNet;
 
 use super::desired::Desired;
-use super::element::{Element, Holder, Widths, Zone, within};
+use super::element::{Element, Holder, Zone, within};
 use super::rule::{Marked, Rule, address};
 use crate::enforcer::shard::SetName;
+use crate::jail::widths::Widths;
 
 /// One change to one holder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
