@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use those of lower layers.
 const LAYERS: [&[&str]; 4] = [
-    &["moment", "record", "failure", "filter", "jail"],
+    &["moment", "record", "failure", "trace", "filter", "jail"],
     &["config", "source", "enforcer", "store", "control", "telemetry"],
     &["daemon"],
     &["cli"],
 ];
 
 /// Uses within a layer that are meant: (who, whom).
-const BESIDE: [(&str, &str); 7] = [
+const BESIDE: [(&str, &str); 8] = [
     ("filter", "record"),
     ("jail", "failure"),
     ("jail", "moment"),
+    ("jail", "trace"),
     // Settings, and the words in which sources and the enforcer report.
     ("enforcer", "config"),
     ("store", "source"),
