@@ -58,6 +58,7 @@ impl Plan {
 
     /// The same, where what firewalld holds refuses nobody.
     pub(super) fn break_down_bare(&mut self, why: &str, now: Boot) {
+        self.placed.doubt();
         self.lose_bans();
         self.break_down(why.to_owned(), now);
     }
