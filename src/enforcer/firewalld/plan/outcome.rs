@@ -99,6 +99,7 @@ impl Plan {
 
     fn added(&mut self, holder: &Holder, element: Element, now: Moment) {
         self.placed.note(holder, element, Some(Hold::Held));
+        self.leftovers.adding(holder, element); // Since a reload that was heard meanwhile, perhaps.
         let Some(need) = element.need(holder) else { return };
         for key in self.desired.bans_of(&need) {
             self.announce(&key, now);

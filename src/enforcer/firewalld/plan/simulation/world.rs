@@ -241,6 +241,9 @@ impl World {
                     assert_eq!(self.told.remove(&key), Some(true), "{key:?} was not in force");
                 }
                 Report::Failed { gives_up, .. } => assert!(!gives_up),
+                Report::MadePermanent { .. } => {
+                    assert!(self.firewall.meddled, "nobody made anything permanent");
+                }
                 _ => {}
             }
         }
