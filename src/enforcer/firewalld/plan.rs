@@ -15,6 +15,7 @@
 mod agenda;
 mod change;
 mod compare;
+mod gathering;
 mod leftovers;
 mod listing;
 mod look;
@@ -30,6 +31,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::SignedDuration;
 
 use self::agenda::Agenda;
+use self::gathering::Gathering;
 use self::leftovers::Leftovers;
 use self::look::Look;
 use self::releases::Releases;
@@ -86,6 +88,7 @@ pub struct Plan {
     /// The sets that refused to be filled at once, since the last look.
     one_by_one: HashSet<SetName>,
     settling: Settling,
+    gathering: Gathering,
     /// What the jails' bans refuse.
     jails: BTreeMap<JailName, Scope>,
     /// As last reported.
@@ -133,6 +136,7 @@ impl Plan {
             leftovers: Leftovers::default(),
             one_by_one: HashSet::new(),
             settling: Settling::default(),
+            gathering: Gathering::default(),
             jails: BTreeMap::new(),
             coverage: None,
             setbacks: Setbacks::default(),
@@ -155,7 +159,10 @@ impl Plan {
     /// was overtaken nothing is reported.
     pub fn order(&mut self, order: Order, now: Moment) {
         match order {
-            Order::Enforce(Demand { key, block, until: _ }) => self.enforce(&key, block, now),
+            Order::Enforce(Demand { key, block, until: _ }) => {
+                self.enforce(&key, block, now);
+                self.gather(now.boot);
+            }
             Order::Release(key) => self.release(&key),
             Order::Jails(jails) => {
                 self.jails = jails;
@@ -200,6 +207,9 @@ impl Plan {
         if let Some(due) = self.due.filter(|due| due.at <= now && look_again) {
             self.begin_look(due.trigger);
         }
+        if self.gathering.waits(now) {
+            return self.look.as_ref().map(Look::call);
+        }
         let call = self.next_step_or_look();
         if call.is_none() {
             self.conclude(now);
@@ -219,7 +229,7 @@ impl Plan {
     #[must_use]
     pub fn wake_at(&self) -> Option<Boot> {
         let due = self.due.map(|due| due.at);
-        let wakes = [due, self.settling.wake_at()];
+        let wakes = [due, self.settling.wake_at(), self.gathering.wake_at()];
         wakes.into_iter().flatten().min().filter(|_| self.is_present())
     }
 

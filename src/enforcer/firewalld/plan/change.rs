@@ -1,11 +1,12 @@
 //! Bans that begin and end, and the steps that follow.
 
 use super::Plan;
+use super::gathering::CROWD;
 use crate::enforcer::firewalld::element::{Element, Holder, Need};
 use crate::enforcer::firewalld::reconcile::{Hold, Step};
 use crate::enforcer::order::{Block, Report};
 use crate::jail::ban::BanKey;
-use crate::moment::Moment;
+use crate::moment::{Boot, Moment};
 
 impl Plan {
     pub(super) fn enforce(&mut self, key: &BanKey, block: Block, now: Moment) {
@@ -156,6 +157,20 @@ impl Plan {
             }
             Step::RemoveStray(..) | Step::Fill(..) => true,
         }
+    }
+
+    /// Notes that a ban has come, perhaps with a crowd.
+    pub(super) fn gather(&mut self, now: Boot) {
+        let mut gathering = self.gathering;
+        let newest = self.agenda.newest();
+        gathering.joined(newest.len(), || self.mostly_for_empty_sets(), now);
+        self.gathering = gathering;
+    }
+
+    /// Whether most of the newest steps add to sets that are empty, and could be filled.
+    fn mostly_for_empty_sets(&self) -> bool {
+        let for_empty = |step: &&Step| matches!(step, Step::Add(set @ Holder::Set(_), _) if self.placed.is_empty(set));
+        2 * self.agenda.newest().take(CROWD).filter(for_empty).count() >= CROWD
     }
 
     /// What to do instead of adding to a set that is empty while much is to be added: one call.
