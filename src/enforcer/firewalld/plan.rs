@@ -72,6 +72,8 @@ pub struct Plan {
     placed: Placed,
     /// The zones in which bans must be in force; none before the first look.
     zones: Vec<Zone>,
+    /// The bans of an earlier run, until all was listed once: firewalld should have them.
+    restored: HashSet<BanKey>,
     /// `None` before anything was heard.
     condition: Option<Condition>,
     /// The bans last reported to be in force.
@@ -125,6 +127,7 @@ impl Plan {
             desired: Desired::default(),
             placed: Placed::default(),
             zones: Vec::new(),
+            restored: restored.iter().map(|demand| demand.key.clone()).collect(),
             condition: None,
             announced: HashSet::new(),
             releases: Releases::default(),

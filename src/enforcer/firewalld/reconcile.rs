@@ -136,25 +136,24 @@ impl Placed {
     }
 
     /// Takes what was just listed of a holder in place of what was known, and says how they
-    /// differ. `expected`: what belongs there should have been, although nothing was known.
+    /// differ. `expected`: what should have been there, although nothing was known.
     pub fn see(
         &mut self,
         holder: &Holder,
         listed: &[String],
         desired: &Desired,
         zones: &[Zone],
-        expected: bool,
+        expected: impl Fn(&Element) -> bool,
     ) -> Drift {
         let known = self.holders.remove(holder).unwrap_or_default();
         let holding = Holding::of(holder, listed);
         let belongs = |element: &Element| desired.belongs(element, holder, zones);
         let gone = |element: &Element| !holding.elements.contains_key(element);
-        let missing = if expected {
-            desired.belonging(holder, zones).filter(gone).count()
-        } else {
-            let held = known.elements.iter().filter(|&(_, &hold)| hold == Hold::Held);
-            held.filter(|(element, _)| gone(element) && belongs(element)).count()
-        };
+        let held = known.elements.iter().filter(|&(_, &hold)| hold == Hold::Held);
+        let lost = held.filter(|(element, _)| gone(element) && belongs(element)).count();
+        let never = |element: &Element| !known.elements.contains_key(element) && gone(element);
+        let wanted = desired.belonging(holder, zones).filter(|e| never(e) && expected(e));
+        let missing = lost + wanted.count();
         let new = |element: &&Element| !known.elements.contains_key(element) && !belongs(element);
         let unexpected = holding.elements.keys().filter(new).count()
             + holding.strays.difference(&known.strays).count();

@@ -12,6 +12,7 @@ impl Plan {
     pub(super) fn enforce(&mut self, key: &BanKey, block: Block, now: Moment) {
         self.releases.forget(key);
         self.announced.remove(key);
+        self.restored.remove(key);
         let room = self.room();
         match self.desired.enforce(key, block, &mut self.means, room) {
             Ok(shift) => {
