@@ -57,7 +57,7 @@ pub const LIMIT: usize = 1000;
 /// How long after the last look the next is due, if nothing calls for one: some losses are silent.
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
 
-/// From how many entries on an empty set is filled by one call.
+/// From how many entries on an empty set is filled by one call, and a needless one is emptied by one.
 const WORTH_FILLING: usize = 8;
 
 /// How long signals are collected before a look: a zone that changes sends several.

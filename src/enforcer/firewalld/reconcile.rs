@@ -25,6 +25,8 @@ pub enum Step {
     RemoveStray(Holder, String),
     /// All that a set should hold and does not, which must be empty: firewalld empties it first.
     Fill(SetName, Vec<IpNet>),
+    /// All that a set holds goes: it should hold nothing.
+    Empty(SetName),
 }
 
 impl Step {
@@ -35,7 +37,7 @@ impl Step {
             Self::Add(holder, _) | Self::Remove(holder, _) | Self::RemoveStray(holder, _) => {
                 holder.clone()
             }
-            Self::Fill(set, _) => Holder::Set(set.clone()),
+            Self::Fill(set, _) | Self::Empty(set) => Holder::Set(set.clone()),
         }
     }
 }

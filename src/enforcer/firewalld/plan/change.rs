@@ -5,6 +5,7 @@ use super::gathering::CROWD;
 use crate::enforcer::firewalld::element::{Element, Holder, Need};
 use crate::enforcer::firewalld::reconcile::{Hold, Step};
 use crate::enforcer::order::{Block, Report};
+use crate::enforcer::shard::SetName;
 use crate::jail::ban::BanKey;
 use crate::moment::{Boot, Moment};
 
@@ -156,7 +157,7 @@ impl Plan {
                 let wanted = self.desired.belongs(element, holder, &self.zones);
                 self.placed.step(holder, element, wanted).as_ref() == Some(step)
             }
-            Step::RemoveStray(..) | Step::Fill(..) => true,
+            Step::RemoveStray(..) | Step::Fill(..) | Step::Empty(_) => true,
         }
     }
 
@@ -174,19 +175,34 @@ impl Plan {
         2 * self.agenda.newest().take(CROWD).filter(for_empty).count() >= CROWD
     }
 
-    /// What to do instead of adding to a set that is empty while much is to be added: one call.
+    /// What to do instead: one call for all that is to be added to an empty set, or removed from a
+    /// set of which nothing is needed.
     pub(super) fn widened(&self, step: Step) -> Step {
-        let Step::Add(holder @ Holder::Set(set), _) = &step else { return step };
-        let many = self.desired.entries(set) >= super::WORTH_FILLING;
-        if !many || !self.placed.is_empty(holder) || self.one_by_one.contains(set) {
-            return step;
+        let wide = match &step {
+            Step::Add(Holder::Set(set), _) if !self.one_by_one.contains(set) => self.fill(set),
+            Step::Remove(Holder::Set(set), _) => self.empty(set),
+            _ => None,
+        };
+        wide.unwrap_or(step)
+    }
+
+    fn fill(&self, set: &SetName) -> Option<Step> {
+        let holder = Holder::Set(set.clone());
+        let worth = self.desired.entries(set) >= super::WORTH_FILLING;
+        if !worth || !self.placed.is_empty(&holder) {
+            return None;
         }
-        let entries = self.desired.belonging(holder, &self.zones);
+        let entries = self.desired.belonging(&holder, &self.zones);
         let nets = entries.filter_map(|element| match element {
             Element::Entry(net) => Some(net),
             Element::Rule(_) => None,
         });
-        Step::Fill(set.clone(), nets.collect())
+        Some(Step::Fill(set.clone(), nets.collect()))
+    }
+
+    fn empty(&self, set: &SetName) -> Option<Step> {
+        let worth = self.placed.elements(&Holder::Set(set.clone())).count() >= super::WORTH_FILLING;
+        (worth && self.desired.entries(set) == 0).then(|| Step::Empty(set.clone()))
     }
 
     /// Puts what the step is about in doubt until its call is back.
@@ -208,8 +224,19 @@ impl Plan {
                     self.denounce(&key);
                 }
             }
+            Step::Empty(set) => {
+                let holder = Holder::Set(set.clone());
+                for element in self.elements_of(&holder) {
+                    self.placed.note(&holder, element, Some(Hold::Doubtful));
+                }
+            }
             Step::RemoveStray(..) => {}
         }
+    }
+
+    /// What a holder holds, or may.
+    pub(super) fn elements_of(&self, holder: &Holder) -> Vec<Element> {
+        self.placed.elements(holder).map(|(element, _)| element).collect()
     }
 
     fn begin_adding(&mut self, holder: &Holder, element: Element) {

@@ -22,9 +22,14 @@ reload fails, too)";
 impl Plan {
     /// Takes what came of a step.
     pub(super) fn changed(&mut self, step: Step, result: Result<Answer, Fault>, now: Moment) {
-        if let Step::Fill(set, nets) = &step {
-            // However it ended, firewalld may be at it.
-            self.settling.filled(set, nets.len(), now.boot);
+        // However it ended, firewalld may be at it.
+        match &step {
+            Step::Fill(set, nets) => self.settling.filled(set, nets.len(), now.boot),
+            Step::Empty(set) => {
+                let entries = self.elements_of(&step.holder()).len();
+                self.settling.filled(set, entries, now.boot);
+            }
+            Step::Add(..) | Step::Remove(..) | Step::RemoveStray(..) => {}
         }
         match (step, result) {
             (step, Ok(_) | Err(Fault::AlreadySo)) => self.confirmed(step, now),
@@ -37,6 +42,14 @@ impl Plan {
             (Step::Remove(holder, element), Err(Fault::Missing(_))) => {
                 self.placed.forget(&holder);
                 self.report_released(&element);
+            }
+            (Step::Empty(set), Err(Fault::Missing(_))) => {
+                let holder = Holder::Set(set);
+                let elements = self.elements_of(&holder);
+                self.placed.forget(&holder);
+                for element in elements {
+                    self.report_released(&element);
+                }
             }
             (Step::RemoveStray(holder, _), Err(Fault::Missing(_))) => self.placed.forget(&holder),
             (step, Err(fault)) => self.failed(step, &fault, now),
@@ -88,13 +101,21 @@ impl Plan {
                     self.added(&holder, Element::Entry(net), now);
                 }
             }
-            Step::Remove(holder, element) => {
-                self.placed.note(&holder, element, None);
-                self.ask_around(&holder, &element);
-                self.report_released(&element);
+            Step::Remove(holder, element) => self.removed(&holder, &element),
+            Step::Empty(set) => {
+                let holder = Holder::Set(set);
+                for element in self.elements_of(&holder) {
+                    self.removed(&holder, &element);
+                }
             }
             Step::RemoveStray(holder, text) => self.placed.forget_stray(&holder, &text),
         }
+    }
+
+    fn removed(&mut self, holder: &Holder, element: &Element) {
+        self.placed.note(holder, *element, None);
+        self.ask_around(holder, element);
+        self.report_released(element);
     }
 
     fn added(&mut self, holder: &Holder, element: Element, now: Moment) {
@@ -120,7 +141,13 @@ impl Plan {
             Step::Remove(holder, element) if is_undone(fault) => {
                 self.placed.note(&holder, element, Some(Hold::Held));
             }
-            Step::Remove(..) | Step::RemoveStray(..) => {}
+            Step::Empty(set) if is_undone(fault) => {
+                let holder = Holder::Set(set);
+                for element in self.elements_of(&holder) {
+                    self.placed.note(&holder, element, Some(Hold::Held));
+                }
+            }
+            Step::Remove(..) | Step::RemoveStray(..) | Step::Empty(_) => {}
         }
         self.suffer(fault, now.boot);
     }

@@ -98,6 +98,7 @@ impl World {
                 (*first..first + 12).for_each(|ban| self.enforce(ban, block(ban, &[])));
             }
             Event::Release(ban) => self.release(*ban),
+            Event::Disperse(first) => (*first..first + 12).for_each(|ban| self.release(ban)),
             Event::Reload => {
                 self.firewall.reload();
                 self.say(&Signal::Reloaded);
