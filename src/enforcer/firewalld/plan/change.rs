@@ -149,8 +149,10 @@ impl Plan {
 
     /// Whether a step is still to be taken.
     pub(super) fn is_needed(&self, step: &Step) -> bool {
-        if self.settling.holds_back(&step.holder()) {
-            return false; // Once it has settled what is needed is asked for again.
+        let holder = step.holder();
+        // Once it has settled, or is listed, what is needed is asked for again.
+        if self.settling.holds_back(&holder) || self.placed.doubts(&holder) {
+            return false;
         }
         match step {
             Step::Add(holder, element) | Step::Remove(holder, element) => {
@@ -169,9 +171,11 @@ impl Plan {
         self.gathering = gathering;
     }
 
-    /// Whether most of the newest steps add to sets that are empty, and could be filled.
+    /// Whether most of the newest steps add to sets that are empty, or may be, and could be filled.
     fn mostly_for_empty_sets(&self) -> bool {
-        let for_empty = |step: &&Step| matches!(step, Step::Add(set @ Holder::Set(_), _) if self.placed.is_empty(set));
+        let empty = |set: &Holder| self.placed.is_empty(set) || self.placed.doubts(set);
+        let for_empty =
+            |step: &&Step| matches!(step, Step::Add(set @ Holder::Set(_), _) if empty(set));
         2 * self.agenda.newest().take(CROWD).filter(for_empty).count() >= CROWD
     }
 

@@ -39,6 +39,7 @@ impl Plan {
         self.advance(Stage::List, |look| look.unlisted = unlisted.into());
         // It works. What it holds is in doubt, holder by holder, until that is listed.
         self.set_condition(Condition::Ready);
+        self.report_coverage();
     }
 
     /// Whether bans need it: those are listed first, and the zones before the sets.

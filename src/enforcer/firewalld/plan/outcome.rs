@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::{PERIOD, Plan};
+use super::{DEBOUNCE, PERIOD, Plan};
 use crate::enforcer::firewalld::call::Answer;
 use crate::enforcer::firewalld::element::{Element, Holder};
 use crate::enforcer::firewalld::fault::Fault;
@@ -39,21 +39,22 @@ impl Plan {
             (Step::Fill(set, nets), Err(Fault::Invalid(_) | Fault::Overlap(_))) => {
                 self.fill_singly(set, &nets);
             }
-            (Step::Remove(holder, element), Err(Fault::Missing(_))) => {
-                self.placed.forget(&holder);
-                self.report_released(&element);
-            }
-            (Step::Empty(set), Err(Fault::Missing(_))) => {
-                let holder = Holder::Set(set);
-                let elements = self.elements_of(&holder);
-                self.placed.forget(&holder);
-                for element in elements {
-                    self.report_released(&element);
-                }
-            }
-            (Step::RemoveStray(holder, _), Err(Fault::Missing(_))) => self.placed.forget(&holder),
+            (
+                step @ (Step::Remove(..) | Step::RemoveStray(..) | Step::Empty(_)),
+                Err(Fault::Missing(_)),
+            ) => self.holder_gone(&step.holder(), now.boot),
             (step, Err(fault)) => self.failed(step, &fault, now),
         }
+    }
+
+    /// There is no such zone or set, so nothing of ours is in it; which there are must be looked up.
+    fn holder_gone(&mut self, holder: &Holder, now: Boot) {
+        let elements = self.elements_of(holder);
+        self.placed.forget(holder);
+        for element in elements {
+            self.report_released(&element);
+        }
+        self.look_at(now.after(DEBOUNCE), "missing");
     }
 
     /// Notes that something failed, and looks again: soon at first, then less and less so.
