@@ -12,6 +12,7 @@ pub mod log;
 pub mod metrics;
 pub mod negotiation;
 pub mod news;
+pub mod otlp;
 pub mod overview;
 pub mod pages;
 pub mod server;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -56,6 +57,45 @@ pub struct JailSettings {
     pub ignoreself: bool,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
+}
+
+/// Where telemetry is pushed to, as the file has it; `OTEL_*` variables go before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// The collector.
+    pub endpoint: String,
+    /// How it is reached.
+    pub protocol: OtlpProtocol,
+    /// What is sent along with each request.
+    pub headers: Vec<(String, String)>,
+    /// How long a request may take.
+    pub timeout: Duration,
+    /// Whether requests are compressed.
+    pub gzip: bool,
+    /// The collector's authority, in PEM; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate, in PEM.
+    pub cert_file: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub key_file: Option<PathBuf>,
+    /// Whether each ban is a trace there.
+    pub traces: bool,
+    /// Whether failures and bans are events there.
+    pub logs: bool,
+    /// Whether metrics are pushed there.
+    pub metrics: bool,
+    /// How often metrics are pushed.
+    pub interval: Duration,
+}
+
+/// How OTLP requests are carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OtlpProtocol {
+    /// OTLP/gRPC.
+    #[default]
+    Grpc,
+    /// OTLP/HTTP, binary protobuf.
+    Http,
 }
 
 /// How bans are enforced.

@@ -9,6 +9,7 @@
 pub mod enforcement;
 pub mod jail;
 mod label;
+pub mod otlp;
 pub mod process;
 pub mod reason;
 mod scale;
@@ -23,6 +24,7 @@ use prometheus_client::registry::Registry;
 
 use self::enforcement::{BackendMetrics, EnforcementFamilies};
 use self::jail::{JailFamilies, JailMetrics, Settings};
+use self::otlp::{OtlpFamilies, SignalMetrics};
 use self::process::Process;
 use self::source::{SourceFamilies, SourceMetrics};
 use self::state::{ReloadMetrics, StateMetrics};
@@ -40,6 +42,7 @@ pub struct Metrics {
     jails: JailFamilies,
     sources: SourceFamilies,
     enforcement: EnforcementFamilies,
+    otlp: OtlpFamilies,
     /// How the configuration fares.
     pub reload: ReloadMetrics,
     /// How the state database fares.
@@ -61,6 +64,7 @@ impl Metrics {
             jails: JailFamilies::register(ours),
             sources: SourceFamilies::register(ours),
             enforcement: EnforcementFamilies::register(ours),
+            otlp: OtlpFamilies::register(ours),
             reload: ReloadMetrics::register(ours),
             state: StateMetrics::register(ours),
             version: version.to_owned(),
@@ -103,6 +107,12 @@ impl Metrics {
     #[must_use]
     pub fn backend_appears(&self, backend: &str, operations: &[&'static str]) -> BackendMetrics {
         self.enforcement.appear(backend, operations)
+    }
+
+    /// A kind of telemetry is exported.
+    #[must_use]
+    pub fn signal_appears(&self, signal: &'static str) -> SignalMetrics {
+        self.otlp.appear(signal)
     }
 
     /// All samples as they are now, families by name, series by labels.
