@@ -60,6 +60,7 @@ pub struct JailSettings {
 }
 
 /// Where telemetry is pushed to, as the file has it; `OTEL_*` variables go before it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Otlp {
     /// The collector.

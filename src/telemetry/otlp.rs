@@ -1,15 +1,17 @@
 //! Telemetry sent to a collector: traces, events, metrics, over OTLP.
 //!
-//! A signal has a bounded [`queue`] and a task that empties it; whoever hands something over never
-//! waits. A collector that is down, slow or wrong costs what the queue holds, and a counter.
+//! [`exporters`] is where the daemon hands things to. A signal has a bounded [`queue`] and a task that
+//! empties it; whoever hands something over never waits. A collector that is down, slow or wrong
+//! costs what the queue holds, and a counter.
 //!
 //! [`settings`] is the file's word and the environment's; [`transport`] carries one request;
-//! [`span`], [`event`] and [`metrics`] say things in OTLP's words and are pure.
+//! [`metrics`] says the registry in OTLP's words and is pure.
 //!
 //! The OpenTelemetry SDK is not used: its processors drop without counting, block a thread each, and
 //! know neither spans that began before they were made nor exemplars. The messages are those of
 //! `opentelemetry-proto`, which are generated from the specification.
 
+pub mod exporters;
 pub mod metrics;
 pub mod queue;
 pub mod resource;

@@ -20,7 +20,7 @@ use crate::telemetry::metrics::MetricFamily;
 
 /// From when to when the samples count, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug)]
-pub struct Span {
+pub struct Since {
     /// When counting began.
     pub start: u64,
     /// Now.
@@ -29,23 +29,23 @@ pub struct Span {
 
 /// Each family as a metric.
 #[must_use]
-pub fn metrics(families: &[MetricFamily], span: Span) -> Vec<Metric> {
-    families.iter().map(|family| metric(family, span)).collect()
+pub fn metrics(families: &[MetricFamily], since: Since) -> Vec<Metric> {
+    families.iter().map(|family| metric(family, since)).collect()
 }
 
-fn metric(family: &MetricFamily, span: Span) -> Metric {
+fn metric(family: &MetricFamily, since: Since) -> Metric {
     let cumulative = AggregationTemporality::Cumulative.into();
     let (data, suffix) = match family.r#type() {
         model::MetricType::Counter => {
-            let data_points = points(family, span);
+            let data_points = points(family, since);
             let sum = Sum { data_points, aggregation_temporality: cumulative, is_monotonic: true };
             (Data::Sum(sum), "_total")
         }
         model::MetricType::Histogram => {
-            let data_points = family.metric.iter().filter_map(|m| histogram(m, span)).collect();
+            let data_points = family.metric.iter().filter_map(|m| histogram(m, since)).collect();
             (Data::Histogram(Histogram { data_points, aggregation_temporality: cumulative }), "")
         }
-        _ => (Data::Gauge(Gauge { data_points: points(family, span) }), ""),
+        _ => (Data::Gauge(Gauge { data_points: points(family, since) }), ""),
     };
     let name = family.name.strip_suffix(suffix).unwrap_or(&family.name);
     let unit = unit(&family.unit);
@@ -73,7 +73,7 @@ fn unit(unit: &str) -> &str {
     }
 }
 
-fn points(family: &MetricFamily, span: Span) -> Vec<NumberDataPoint> {
+fn points(family: &MetricFamily, since: Since) -> Vec<NumberDataPoint> {
     let point = |metric: &model::Metric| {
         let counter = metric.counter.as_ref();
         let value = counter
@@ -81,8 +81,8 @@ fn points(family: &MetricFamily, span: Span) -> Vec<NumberDataPoint> {
             .or_else(|| metric.gauge.as_ref().map(|gauge| gauge.value))?;
         Some(NumberDataPoint {
             attributes: attributes(&metric.label),
-            start_time_unix_nano: span.start,
-            time_unix_nano: span.now,
+            start_time_unix_nano: since.start,
+            time_unix_nano: since.now,
             value: Some(Value::AsDouble(value)),
             exemplars: counter
                 .and_then(|counter| counter.exemplar.as_ref())
@@ -95,7 +95,7 @@ fn points(family: &MetricFamily, span: Span) -> Vec<NumberDataPoint> {
     family.metric.iter().filter_map(point).collect()
 }
 
-fn histogram(metric: &model::Metric, span: Span) -> Option<HistogramDataPoint> {
+fn histogram(metric: &model::Metric, since: Since) -> Option<HistogramDataPoint> {
     let histogram = metric.histogram.as_ref()?;
     let finite = || histogram.bucket.iter().filter(|bucket| bucket.upper_bound.is_finite());
     let mut below = 0;
@@ -107,8 +107,8 @@ fn histogram(metric: &model::Metric, span: Span) -> Option<HistogramDataPoint> {
     bucket_counts.push(histogram.sample_count - below);
     Some(HistogramDataPoint {
         attributes: attributes(&metric.label),
-        start_time_unix_nano: span.start,
-        time_unix_nano: span.now,
+        start_time_unix_nano: since.start,
+        time_unix_nano: since.now,
         count: histogram.sample_count,
         sum: Some(histogram.sample_sum),
         bucket_counts,
@@ -158,7 +158,7 @@ mod tests {
     use crate::moment::{Boot, Moment};
     use crate::telemetry::metrics::Metrics;
 
-    const SPAN: Span = Span { start: 1, now: 2 };
+    const SPAN: Since = Since { start: 1, now: 2 };
 
     fn all() -> Vec<Metric> {
         let now = Moment { wall: Timestamp::UNIX_EPOCH, boot: Boot::default() };

@@ -145,7 +145,7 @@ impl<T> Exporter<T> {
         let signal = self.signal.label();
         match (self.well, why) {
             (true, Some(why)) => {
-                tracing::warn!(signal, why, "the OTLP collector did not take {signal}: {why}")
+                tracing::warn!(signal, why, "the OTLP collector did not take {signal}: {why}");
             }
             (false, None) => tracing::info!(signal, "the OTLP collector takes {signal} again"),
             _ => {}

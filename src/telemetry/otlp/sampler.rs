@@ -3,7 +3,7 @@
 //! A ban's trace has no parent: whatever is `parentbased` goes by its root. A ratio is taken of the
 //! trace's id, as the specification has it, so that all who share the id decide alike.
 //!
-//! Source: the OpenTelemetry specification, "TraceIdRatioBased" and `OTEL_TRACES_SAMPLER`.
+//! Source: the OpenTelemetry specification, `TraceIdRatioBased` and `OTEL_TRACES_SAMPLER`.
 
 use super::variables::Variables;
 

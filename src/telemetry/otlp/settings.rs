@@ -168,10 +168,9 @@ fn url(
     let endpoint = own.or_else(shared).or_else(|| file.map(|file| file.endpoint.clone()))?;
     let insecure = variables.of_signal(signal, "INSECURE");
     let plain = insecure.is_some_and(|text| text.eq_ignore_ascii_case("true"));
-    let endpoint = match endpoint.contains("://") {
-        true => endpoint,
-        false => format!("{}://{endpoint}", if plain { "http" } else { "https" }),
-    };
+    let scheme = if plain { "http" } else { "https" };
+    let endpoint =
+        if endpoint.contains("://") { endpoint } else { format!("{scheme}://{endpoint}") };
     Some(match protocol {
         Protocol::Http if !is_own => {
             format!("{}/{}", endpoint.trim_end_matches('/'), signal.path())
@@ -210,7 +209,7 @@ fn interval(file: Option<&Otlp>, variables: &mut Variables<'_>) -> Duration {
     let name = "OTEL_METRIC_EXPORT_INTERVAL";
     let text = variables.text(name);
     let set = variables.millis(name, text).filter(|interval| !interval.is_zero());
-    set.or(file.map(|file| file.interval)).unwrap_or(Duration::from_secs(60))
+    set.or(file.map(|file| file.interval)).unwrap_or(Duration::from_mins(1))
 }
 
 fn delay(variables: &mut Variables<'_>) -> Duration {

@@ -95,8 +95,8 @@ impl Transport {
 
 impl Taken {
     /// From what a partial success says; the count is negative only in a broken answer.
-    fn of(rejected: i64, why: String) -> Self {
-        Self { rejected: u64::try_from(rejected).unwrap_or_default(), why: bounded(&why) }
+    fn of(rejected: i64, why: &str) -> Self {
+        Self { rejected: u64::try_from(rejected).unwrap_or_default(), why: bounded(why) }
     }
 }
 

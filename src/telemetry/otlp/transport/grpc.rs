@@ -24,7 +24,7 @@ impl Grpc {
     pub(super) fn new(target: &Target) -> Result<Self, TargetError> {
         let wrong = |_| TargetError::Url(target.url.clone());
         let endpoint = Endpoint::from_shared(target.url.clone()).map_err(wrong)?;
-        if endpoint.uri().host().is_none() {
+        if !matches!(endpoint.uri().scheme_str(), Some("http" | "https")) {
             return Err(TargetError::Url(target.url.clone()));
         }
         let mut endpoint = endpoint.timeout(target.timeout).connect_timeout(target.timeout);
@@ -49,7 +49,7 @@ impl Grpc {
                 let answer = client.export(self.with_metadata($request)).await;
                 let partial = answer.map_err(|status| failure(&status))?.into_inner();
                 let partial = partial.partial_success.unwrap_or_default();
-                Taken::of(partial.$rejected, partial.error_message)
+                Taken::of(partial.$rejected, &partial.error_message)
             }};
         }
         Ok(match request {
@@ -89,10 +89,10 @@ fn failure(status: &Status) -> Failure {
         | Code::Aborted
         | Code::OutOfRange
         | Code::Unavailable
-        | Code::DataLoss => Failure::Later { why, after },
+        | Code::DataLoss
+        // A connection that breaks says this.
+        | Code::Unknown => Failure::Later { why, after },
         Code::ResourceExhausted if after.is_some() => Failure::Later { why, after },
-        // A connection that breaks says `unknown`.
-        Code::Unknown => Failure::Later { why, after },
         _ => Failure::Never(why),
     }
 }

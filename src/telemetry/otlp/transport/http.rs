@@ -125,7 +125,7 @@ fn partial(request: &Request, body: &[u8]) -> Taken {
         ($answer:ty, $rejected:ident) => {{
             let partial = <$answer>::decode(body).ok().and_then(|answer| answer.partial_success);
             let partial = partial.unwrap_or_default();
-            Taken::of(partial.$rejected, partial.error_message)
+            Taken::of(partial.$rejected, &partial.error_message)
         }};
     }
     match request {
