@@ -16,6 +16,8 @@ bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share
 unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir := $(DESTDIR)$(SYSCONFDIR)/gaoler
+# So does firewalld look for sets and policies.
+firewalldir := $(DESTDIR)$(if $(filter /usr,$(PREFIX)),/usr/lib,$(SYSCONFDIR))/firewalld
 # polkit looks for rules under /usr and /etc alone.
 polkitdir := $(if $(filter /usr,$(PREFIX)),$(datadir),$(DESTDIR)$(SYSCONFDIR))/polkit-1/rules.d
 
@@ -38,10 +40,14 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -D -m 0644 packaging/20-httpd-logs.conf $(unitdir)/gaoler.service.d/20-httpd-logs.conf
 	install -D -m 0644 packaging/gaoler.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf
 	install -D -m 0644 packaging/45-gaoler.rules $(polkitdir)/45-gaoler.rules
+	install -d -m 0755 $(firewalldir)/ipsets $(firewalldir)/policies
+	install -m 0644 packaging/firewalld/ipsets/*.xml $(firewalldir)/ipsets/
+	install -m 0644 packaging/firewalld/policies/*.xml $(firewalldir)/policies/
 	install -d -m 0755 $(confdir) $(confdir)/conf.d $(confdir)/filters
 	install -d -m 0755 $(datadir)/gaoler/filters
 	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
 	install -m 0644 config/gaoler.yaml config/*.schema.json $(datadir)/gaoler/
+	install -m 0644 packaging/10-nftables.conf packaging/11-cut-established.conf $(datadir)/gaoler/
 	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml
 ifeq ($(DESTDIR),)
 	systemd-sysusers $(PREFIX)/lib/sysusers.d/gaoler.conf
@@ -59,6 +65,7 @@ ifeq ($(DESTDIR),)
 endif
 	rm -f $(bindir)/gaoler $(unitdir)/gaoler.service $(unitdir)/gaoler.service.d/20-httpd-logs.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(polkitdir)/45-gaoler.rules
+	rm -f $(firewalldir)/ipsets/gaoler[46]-{[0-9][0-9],net}.xml $(firewalldir)/policies/gaoler-{in,fwd}.xml
 	rm -rf $(datadir)/gaoler
 	-rmdir $(unitdir)/gaoler.service.d 2>/dev/null
 ifeq ($(DESTDIR),)
@@ -77,6 +84,11 @@ fmt: ## Format all Rust
 .PHONY: deps
 deps: ## Install the Debian packages that building, testing and the box need, if any are missing
 	@scripts/install-deps.sh
+
+.PHONY: dashboards
+dashboards: deps ## dashboards/*.json for Grafana, from their source in dashboards/src
+	jsonnetfmt -i -n 2 --max-blank-lines 2 --string-style s --comment-style s dashboards/src/*sonnet
+	jsonnet -m dashboards dashboards/src/dashboards.jsonnet
 
 ##@ Prove
 # The order is: what fails fastest first.
@@ -115,6 +127,10 @@ host: deps ## The host in a box (needs root); TEST=name plays one test
 .PHONY: latency
 latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
 	$(CARGO) bench --locked --bench latency -- $(BENCH)
+
+.PHONY: scale
+scale: deps ## A thousand and more at once through each backend, one more, a restart with them, memory
+	$(CARGO) bench --locked --bench scale -- $(BENCH)
 
 .PHONY: bench-parse
 bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines

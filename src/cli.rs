@@ -1,8 +1,10 @@
 //! The commands. Each does little: it asks the daemon, or is one.
 
+mod address;
 mod ask;
 mod check;
 mod daemon;
+mod provision;
 pub mod test;
 mod tree;
 mod value;
@@ -49,9 +51,10 @@ enum Verb {
     Run(RunArgs),
     /// Check everything a start would: the configuration, the filters, the filters' own samples.
     Check(CheckArgs),
-    /// Show the jails, or one jail's numbers, as fail2ban-client does.
+    /// Show the jails, or one jail's numbers, as fail2ban-client does; or how an address stands.
     Status {
-        /// Show this jail.
+        /// Show this jail, or this address or network.
+        #[arg(value_name = "JAIL|ADDRESS")]
         jail: Option<String>,
         #[command(flatten)]
         ask: AskArgs,
@@ -85,13 +88,23 @@ enum Verb {
     },
     /// Show who is banned, since when, until when, and whether the firewall has it.
     Banned {
-        /// Only by this jail.
+        /// Only by this jail; or only bans of this address or network, or of what holds it.
+        #[arg(value_name = "JAIL|ADDRESS")]
         jail: Option<String>,
         #[command(flatten)]
         ask: AskArgs,
     },
     /// Try a filter on a log: what matches, whom it yields, and what was missed.
     Test(test::TestArgs),
+    /// Have a jail ban again whose breaker has opened: it banned too many, too fast.
+    Resume {
+        /// The jail.
+        jail: String,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Show, or with --apply make, the sets and policies that let firewalld hold many bans.
+    Provision(provision::ProvisionArgs),
     /// Have the daemon read its configuration again. Bans stay.
     Reload {
         #[command(flatten)]
@@ -181,6 +194,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Test(arguments) => test::run(&arguments),
+        Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
+        Verb::Provision(arguments) => provision::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),
         Verb::Completions { shell } => Ok(completions(shell)),

@@ -6,18 +6,24 @@
 
 pub mod addresses;
 mod bans;
+mod breaking;
 mod calls;
 mod channels;
 pub mod clock;
+mod cutting;
 mod event;
 mod frozen;
+mod gateways;
+mod guards;
 mod judge;
 mod keeping;
 mod notify;
+mod recidive;
 mod reload;
 mod report;
 mod restore;
 mod running;
+mod sessions;
 mod standing;
 pub mod start;
 mod stop;
@@ -27,7 +33,6 @@ mod turn;
 mod view;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +41,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use self::calls::Waiting;
+use self::cutting::Cutting;
 use self::event::Event;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
@@ -44,8 +50,10 @@ use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
-use crate::enforcer::order::{Condition, Order};
+use crate::enforcer::order::{Condition, Coverage, Order};
 use crate::jail::ban::JailName;
+use crate::jail::breaker::{Rate, Recent};
+use crate::jail::guards::Guards;
 use crate::moment::{Boot, Moment};
 use crate::source::batch::{Message, Position, SourceName};
 use crate::store::Store;
@@ -75,11 +83,18 @@ struct Daemon {
     totals: BTreeMap<JailName, Totals>,
     /// Windows of jails that are gone, to be kept no longer.
     orphans: Vec<Window>,
-    own_addresses: Vec<IpAddr>,
+    guards: Guards,
+    /// New bans of all jails together; `None`: however many.
+    new_bans: Option<Recent>,
+    /// Seeds the jails' dice.
+    random: fastrand::Rng,
     standings: Standings,
     keeping: Keeping,
+    cutting: Cutting,
     waiting: Vec<Waiting>,
     condition: Condition,
+    /// What a ban stops, once known.
+    coverage: Option<Coverage>,
     backend: &'static str,
     stopping: bool,
     on_stop: OnStop,
@@ -108,7 +123,9 @@ struct Setting<'a> {
     frozen: Frozen,
     on_stop: OnStop,
     enforcement: &'a Enforcement,
-    own_addresses: Vec<IpAddr>,
+    guards: Guards,
+    max_new_bans: Option<Rate>,
+    seed: u64,
     store: Option<Store>,
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Sender<Event>,
@@ -131,11 +148,15 @@ impl Daemon {
             positions: BTreeMap::new(),
             totals: BTreeMap::new(),
             orphans: Vec::new(),
-            own_addresses: setting.own_addresses,
+            guards: setting.guards,
+            new_bans: setting.max_new_bans.map(Recent::new),
+            random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             keeping: Keeping::default(),
+            cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
             condition: Condition::Absent,
+            coverage: None,
             backend,
             stopping: false,
             on_stop: setting.on_stop,
@@ -162,7 +183,9 @@ impl Daemon {
             Event::Firewall(report) => self.on_report(report, now),
             Event::Stored(ack) => self.on_stored(&ack),
             Event::Call(call) => self.on_call(call, now),
-            Event::OwnAddresses(own) => self.on_own_addresses(own),
+            Event::Addresses(guards) => self.on_addresses(guards, now),
+            Event::Sessions(sessions) => self.on_sessions(sessions, now),
+            Event::Cut(news) => self.on_cut(news),
             Event::Reload => self.read_configuration(None),
             Event::Configuration(read) => self.on_configuration(read.map(|config| *config), now),
             Event::Deadline => {}
@@ -232,19 +255,10 @@ impl Daemon {
     fn sweep(&mut self, now: Moment) {
         for running in &mut self.jails {
             running.jail.sweep(now);
+            running.remind(now);
             running.metrics.tracking(running.jail.windows().len());
         }
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
-    }
-
-    fn on_own_addresses(&mut self, own: Vec<IpAddr>) {
-        if self.own_addresses == own {
-            return;
-        }
-        for running in &mut self.jails {
-            running.jail.set_own_addresses(&own);
-        }
-        self.own_addresses = own;
     }
 
     /// The pages are to be told; soon, not at each of many changes.

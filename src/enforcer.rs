@@ -3,19 +3,17 @@
 //! One task drives one firewall, one call at a time. The daemon sends it [`order::Order`]s and
 //! hears [`order::Report`]s; it never waits for it.
 //!
-//! [`plan`] decides and is pure, as are its parts: [`rule`] is one rule and its text, [`desired`]
-//! what should be, [`reconcile`] what is and the steps between, [`fault`] what an error means.
-//! [`firewalld`] makes the calls; [`watch`] stands in where nothing is enforced.
+//! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`nftables`] by a table of our own in
+//! the kernel; [`watch`] stands in where nothing is enforced. [`order`] is what all of them are
+//! asked and answer.
 
-pub mod call;
-pub mod desired;
-pub mod fault;
-mod firewalld;
+pub mod cut;
+pub mod firewalld;
+pub mod netlink;
+pub mod nftables;
 pub mod order;
-pub mod plan;
-mod proxy;
-pub mod reconcile;
-pub mod rule;
+mod setbacks;
+pub mod shard;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -26,6 +24,10 @@ use tokio::task::JoinHandle;
 use self::order::{Demand, Order, Report};
 use crate::config::checked::Enforcement;
 use crate::moment::Clock;
+
+/// The length that bans of IPv6 have by default (`ipv6_prefix`). Sets are made for it; others go to
+/// sets of networks.
+const IPV6_PREFIX: u8 = 64;
 
 /// The backend's name, in metrics and in `gaoler status`.
 #[must_use]
@@ -41,9 +43,9 @@ pub fn backend(enforcement: &Enforcement) -> &'static str {
 #[must_use]
 pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
     match enforcement {
+        Enforcement::Firewalld(_) => &firewalld::call::OPERATIONS,
         Enforcement::None => &[],
-        Enforcement::Firewalld(_) => &call::OPERATIONS,
-        Enforcement::Nftables(_) => &[],
+        Enforcement::Nftables(_) => &nftables::OPERATIONS,
     }
 }
 
@@ -64,7 +66,10 @@ pub fn spawn(
     reports: Sender<Report>,
 ) -> JoinHandle<()> {
     match enforcement {
-        Enforcement::None | Enforcement::Nftables(_) => watch::spawn(orders, reports),
+        Enforcement::None => watch::spawn(orders, reports),
+        Enforcement::Nftables(settings) => {
+            nftables::spawn(settings, restored, clock, orders, reports)
+        }
         Enforcement::Firewalld(settings) => {
             firewalld::spawn(settings, restored, clock, orders, reports)
         }

@@ -22,6 +22,7 @@ mod session;
 pub mod tags;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
@@ -121,6 +122,22 @@ impl Filter {
             Recogniser::Patterns(patterns) => &patterns.failregex,
         };
         patterns.iter().map(|pattern| pattern.source.as_str())
+    }
+
+    /// Whether its log may tell of a client beside the peer; `None`: it is no filter of access logs.
+    #[must_use]
+    pub fn tells_of_clients(&self) -> Option<bool> {
+        match &self.recogniser {
+            Recogniser::Httpd(rule) => Some(rule.tells_of_clients()),
+            Recogniser::Patterns(_) => None,
+        }
+    }
+
+    /// Who connected, of a line of an access log.
+    #[must_use]
+    pub fn peer(&self, line: &[u8]) -> Option<IpAddr> {
+        let Recogniser::Httpd(rule) = &self.recogniser else { return None };
+        rule.parse(line)?.peer()
     }
 
     /// What a careful reader should know, such as a pattern in which the peer might choose the

@@ -10,6 +10,7 @@
 //! - [`moment`]: what time it is, on both clocks that matter.
 //! - [`record`]: one line or journal entry, and where such come from.
 //! - [`failure`]: what a filter recognised: who, and when.
+//! - [`trace`]: the names of traces and their spans.
 //! - [`filter`]: from a record to a failure: tags, dates, patterns, the filters we ship.
 //! - [`jail`]: from failures to bans: the window, the ledger, who is never banned.
 //!
@@ -33,6 +34,7 @@ pub mod filter;
 pub mod jail;
 pub mod moment;
 pub mod record;
+pub mod trace;
 
 pub mod config;
 pub mod control;

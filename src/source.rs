@@ -84,6 +84,8 @@ pub fn spawn(
     let read = move || match origin {
         Origin::Journal(origin) => journal::follow(&origin, start, outlet),
         Origin::Files(origin) => file::follow(&origin, start, outlet),
+        // The daemon has them at first hand.
+        Origin::Bans(_) => {}
     };
     let thread = std::thread::Builder::new().name("source".to_owned()).spawn(read)?;
     Ok(Source { name, bell, thread: Some(thread) })

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use gaoler::config::checked::{Config, JailSettings};
 use gaoler::config::{Surroundings, load, load_in};
+use gaoler::jail::breaker::Rate;
+use gaoler::jail::guards::Floors;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
@@ -55,6 +57,7 @@ fn accepted(config: &Config) -> String {
     let _ = writeln!(out, "socket {}", config.socket.display());
     let _ = writeln!(out, "listen {:?}", config.listen);
     let _ = writeln!(out, "{:?}", config.enforcement);
+    out.push_str(&guarded(config));
     for jail in &config.jails {
         out.push_str(&described(jail));
     }
@@ -66,9 +69,18 @@ fn accepted(config: &Config) -> String {
 
 fn described(jail: &JailSettings) -> String {
     let shown = |items: Vec<String>| items.join(" ");
+    let mut rare = String::new();
+    if !jail.trusted_proxies.is_empty() {
+        let proxies = jail.trusted_proxies.iter().map(ToString::to_string).collect();
+        let clients = jail.filter.tells_of_clients();
+        let _ = writeln!(rare, "  proxies [{}], tells of clients {clients:?}", shown(proxies));
+    }
+    if jail.cut_established {
+        rare.push_str("  cuts\n");
+    }
     format!(
         "jail {}\n  {}\n  {:?}, bantime {:?}\n  ports [{}] {}\n  ignoreip [{}] self {}\n  \
-         zone {}, addresses {}\n",
+         zone {}, addresses {}\n{rare}{}",
         jail.name,
         jail.origin,
         jail.threshold,
@@ -79,7 +91,44 @@ fn described(jail: &JailSettings) -> String {
         jail.ignoreself,
         zone(&jail.time_zone),
         jail.max_addresses,
+        policy(jail),
     )
+}
+
+/// How long and how wide the jail bans, where that is out of the ordinary.
+fn policy(jail: &JailSettings) -> String {
+    let mut out = String::new();
+    if let Some(increment) = &jail.increment {
+        let _ = writeln!(out, "  {increment:?}, purged after {}", jail.dbpurgeage);
+    }
+    if jail.ipv6_prefix != 64 || jail.widen.is_some() {
+        let _ = writeln!(out, "  IPv6 /{}, {:?}", jail.ipv6_prefix, jail.widen);
+    }
+    out
+}
+
+/// What guards against banning too many: what differs from the defaults.
+fn guarded(config: &Config) -> String {
+    let shown = |rate: Option<Rate>| rate.map_or("off".to_owned(), |rate| rate.to_string());
+    let mut out = String::new();
+    if shown(config.max_new_bans) != "1000 within 1m" {
+        let _ = writeln!(out, "new bans in all {}", shown(config.max_new_bans));
+    }
+    for jail in &config.jails {
+        if shown(jail.max_new_bans) != "200 within 1m" || jail.dry_run || !jail.ignoresessions {
+            let (rate, dry, sessions) =
+                (shown(jail.max_new_bans), jail.dry_run, jail.ignoresessions);
+            let _ = writeln!(
+                out,
+                "jail {} new bans {rate}, dry run {dry}, sessions {sessions}",
+                jail.name
+            );
+        }
+        if jail.floors != Floors::default() {
+            let _ = writeln!(out, "jail {} {:?}", jail.name, jail.floors);
+        }
+    }
+    out
 }
 
 /// A zone's name, or its offset; the host's own differs from host to host.
@@ -196,13 +245,34 @@ const KEYS: &[&str] = &[
     "datepattern",
     "enabled",
     "trust_unprivileged",
+    "bantime.increment",
+    "bantime.factor",
+    "bantime.formula",
+    "bantime.multipliers",
+    "bantime.maxtime",
+    "ipv6_prefix",
+    "widen",
+    "jails",
     "maxrety",
 ];
 
 /// A value that some key takes, or none does.
 fn value() -> impl Strategy<Value = String> {
     let words = ["sshd", "normal", "_UID=0", "/a", "all", "ssh", "tcp", "10m", "permanent"];
-    let others = ["true", "~", "{}", "[]", "{directory: /a}", "[22, http]", "0", "5", "-1"];
+    let others = [
+        "2.5",
+        "recidive",
+        "{addresses: 3}",
+        "true",
+        "~",
+        "{}",
+        "[]",
+        "{directory: /a}",
+        "[22, http]",
+        "0",
+        "5",
+        "-1",
+    ];
     prop_oneof![
         prop::sample::select(words.to_vec()).prop_map(str::to_owned),
         prop::sample::select(others.to_vec()).prop_map(str::to_owned),
@@ -228,6 +298,9 @@ proptest! {
             prop_assert!(jail.max_addresses > 0);
             prop_assert!(jail.bantime.is_none_or(|bantime| bantime.is_positive()));
             prop_assert!(!jail.scope.protocols.is_empty());
+            prop_assert!((32..=128).contains(&jail.ipv6_prefix));
+            let first = jail.increment.zip(jail.bantime).map(|(i, bantime)| i.bantime(bantime, 0, 0.5));
+            prop_assert!(first.is_none_or(|first| first.is_positive()));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gaoler::control::access::Access;
-use gaoler::control::api::{Answer, Banned, Changed, Refused, Request};
+use gaoler::control::api::{Answer, Banned, Changed, Refused, Request, ResumeRequest, Resumed};
 use gaoler::control::{Call, client, server};
 use hyper::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -47,6 +47,25 @@ async fn a_request_reaches_the_daemon_as_it_was_meant() {
     let changed: Changed =
         client::ask(&socket, Method::POST, "/api/v1/ban", body.to_vec()).await.unwrap();
     assert_eq!(changed.changed, 2);
+}
+
+#[tokio::test]
+async fn a_resume_names_its_jail_and_hears_whether_it_was_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = serve(directory.path(), |request| match request {
+        Request::Resume(ResumeRequest { jail }) => {
+            Ok(Answer::Resumed(Resumed { jail: jail.clone(), was_open: true, withheld: 7 }))
+        }
+        other => Err(Refused::Invalid(format!("{other:?}"))),
+    })
+    .await;
+    let ask = async |body: &[u8]| {
+        client::ask::<Resumed>(&socket, Method::POST, "/api/v1/resume", body.to_vec()).await
+    };
+    let resumed = ask(br#"{"jail": "sshd"}"#).await.unwrap();
+    assert_eq!(resumed, Resumed { jail: "sshd".into(), was_open: true, withheld: 7 });
+    let told = ask(br#"{"jail": "sshd", "all": true}"#).await.unwrap_err().to_string();
+    assert!(told.contains("unknown field `all`"), "{told}");
 }
 
 #[tokio::test]

@@ -38,6 +38,27 @@ fn the_first_jail_of_the_readme_is_accepted() {
 }
 
 #[test]
+fn the_policies_shown_are_accepted_and_come_to_what_is_said() {
+    let mut said = String::new();
+    for yaml in blocks("docs/bans.md", "yaml") {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gaoler.yaml");
+        std::fs::write(&path, &yaml).unwrap();
+        let check = Command::new(env!("CARGO_BIN_EXE_gaoler"))
+            .args(["check", "--config"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(check.status.success(), "{yaml}\n{}", String::from_utf8_lossy(&check.stderr));
+        said.push_str(&String::from_utf8(check.stdout).unwrap());
+    }
+    for text in blocks("docs/bans.md", "text") {
+        assert!(said.contains(text.trim()), "{text}\n{said}");
+    }
+    assert!(said.contains("counts bans of every other jail"), "{said}");
+}
+
+#[test]
 fn the_filters_shown_do_what_their_samples_say() {
     for yaml in blocks("docs/filters.md", "yaml") {
         let directory = tempfile::tempdir().unwrap();
@@ -58,7 +79,7 @@ fn the_filters_shown_do_what_their_samples_say() {
 #[test]
 fn the_commands_shown_exist() {
     let mut seen = 0;
-    for document in ["README.md", "docs/operating.md"] {
+    for document in ["README.md", "docs/operating.md", "docs/bans.md"] {
         for console in blocks(document, "console") {
             for line in console.lines() {
                 let Some(command) = line.strip_prefix("# ").or_else(|| line.strip_prefix("$ "))

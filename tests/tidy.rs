@@ -8,19 +8,21 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use those of lower layers.
 const LAYERS: [&[&str]; 4] = [
-    &["moment", "record", "failure", "filter", "jail"],
+    &["moment", "record", "failure", "trace", "filter", "jail"],
     &["config", "source", "enforcer", "store", "control", "telemetry"],
     &["daemon"],
     &["cli"],
 ];
 
 /// Uses within a layer that are meant: (who, whom).
-const BESIDE: [(&str, &str); 7] = [
+const BESIDE: [(&str, &str); 9] = [
     ("filter", "record"),
     ("jail", "failure"),
     ("jail", "moment"),
+    ("jail", "trace"),
     // Settings, and the words in which sources and the enforcer report.
     ("enforcer", "config"),
+    ("telemetry", "config"),
     ("store", "source"),
     ("telemetry", "source"),
     ("telemetry", "enforcer"),
@@ -75,6 +77,25 @@ fn decisions_stay_pure() {
                 assert!(!text.contains(word), "{}: a pure module names `{word}`", file.display());
             }
         }
+    }
+}
+
+/// The daemon never reloads firewalld and never changes its permanent configuration; `gaoler
+/// provision` does the latter, at an operator's word.
+#[test]
+fn only_an_operator_changes_firewalld_for_good() {
+    let mut files = Vec::new();
+    for module in LAYERS.concat() {
+        files.extend(files_of(module));
+    }
+    for file in files {
+        let text = code(&file);
+        for method in ["reload", "completeReload", "runtimeToPermanent"] {
+            let named = format!(r#"name = "{method}")]"#);
+            assert!(!text.contains(&named), "{}: {method} is the operator's", file.display());
+        }
+        let connects = text.contains("Permanent::connect");
+        assert!(!connects || file.ends_with("cli/provision.rs"), "{}", file.display());
     }
 }
 

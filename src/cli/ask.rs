@@ -8,14 +8,15 @@ use anyhow::bail;
 use hyper::Method;
 use ipnet::IpNet;
 
-use super::{Format, tree};
+use super::{Format, address, tree};
 use crate::control::api::{
-    BanRequest, BanStatus, Banned, Bantime, Changed, Reloaded, Status, UnbanRequest,
+    BanRequest, BanStatus, Banned, Bantime, Changed, Reloaded, ResumeRequest, Resumed, Status,
+    UnbanRequest,
 };
 use crate::control::client;
 use crate::telemetry::lines;
 
-/// `gaoler status [JAIL]`.
+/// `gaoler status [JAIL|ADDRESS]`.
 ///
 /// # Errors
 ///
@@ -25,6 +26,11 @@ pub(super) fn status(
     jail: Option<&str>,
     format: Format,
 ) -> anyhow::Result<ExitCode> {
+    if let Some(address) = jail.and_then(address::named) {
+        let banned = of_address(ask_banned(socket, None)?, &address);
+        show(format, &banned, || address::standing(&address, &banned.bans))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let status: Status = ask(socket, Method::GET, "/api/v1/status", Vec::new())?;
     let Some(name) = jail else {
         show(format, &status, || tree::overview(&status))?;
@@ -39,7 +45,7 @@ pub(super) fn status(
     Ok(ExitCode::SUCCESS)
 }
 
-/// `gaoler banned [JAIL]`.
+/// `gaoler banned [JAIL|ADDRESS]`.
 ///
 /// # Errors
 ///
@@ -49,13 +55,25 @@ pub(super) fn banned(
     jail: Option<&str>,
     format: Format,
 ) -> anyhow::Result<ExitCode> {
+    let banned = match jail.and_then(address::named) {
+        Some(address) => of_address(ask_banned(socket, None)?, &address),
+        None => ask_banned(socket, jail)?,
+    };
+    show(format, &banned, || table(&banned.bans))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ask_banned(socket: &Path, jail: Option<&str>) -> anyhow::Result<Banned> {
     let path = match jail {
         Some(jail) => format!("/api/v1/banned?jail={jail}"),
         None => "/api/v1/banned".to_owned(),
     };
-    let banned: Banned = ask(socket, Method::GET, &path, Vec::new())?;
-    show(format, &banned, || table(&banned.bans))?;
-    Ok(ExitCode::SUCCESS)
+    ask(socket, Method::GET, &path, Vec::new())
+}
+
+fn of_address(mut banned: Banned, address: &IpNet) -> Banned {
+    banned.bans.retain(|ban| address::concerns(ban, address));
+    banned
 }
 
 /// `gaoler ban JAIL ADDR…`.
@@ -91,6 +109,24 @@ pub(super) fn unban(
     change(socket, "/api/v1/unban", serde_json::to_vec(&request)?, format)
 }
 
+/// `gaoler resume JAIL`.
+///
+/// # Errors
+///
+/// Fails if the daemon does not answer, or has no such jail.
+pub(super) fn resume(socket: &Path, jail: &str, format: Format) -> anyhow::Result<ExitCode> {
+    let body = serde_json::to_vec(&ResumeRequest { jail: jail.to_owned() })?;
+    let resumed: Resumed = ask(socket, Method::POST, "/api/v1/resume", body)?;
+    show(format, &resumed, || {
+        if resumed.was_open {
+            format!("{jail} bans again; {} bans were held back\n", resumed.withheld)
+        } else {
+            format!("{jail}: the breaker was not open\n")
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// `gaoler reload`.
 ///
 /// # Errors
@@ -109,6 +145,9 @@ pub(super) fn reload(socket: &Path, format: Format) -> anyhow::Result<ExitCode> 
 fn change(socket: &Path, path: &str, body: Vec<u8>, format: Format) -> anyhow::Result<ExitCode> {
     let changed: Changed = ask(socket, Method::POST, path, body)?;
     show(format, &changed, || format!("{}\n", changed.changed))?;
+    if format == Format::Human {
+        warn(&changed.notes);
+    }
     warn(&changed.problems);
     Ok(if changed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -127,7 +166,7 @@ fn table(bans: &[BanStatus]) -> String {
     let mut rows =
         vec![["ADDRESS", "JAIL", "SINCE", "UNTIL", "FAILURES", "STATE"].map(String::from)];
     rows.extend(bans.iter().map(|ban| {
-        let until = ban.until.map_or_else(|| "permanent".to_owned(), local);
+        let until = until(ban);
         let failures = ban.failures.to_string();
         let (address, jail) = (ban.address.clone(), ban.jail.clone());
         [address, jail, local(ban.since), until, failures, ban.state.clone()]
@@ -142,8 +181,13 @@ fn table(bans: &[BanStatus]) -> String {
     rows.iter().map(line).collect()
 }
 
+/// When a ban ends, in words.
+pub(super) fn until(ban: &BanStatus) -> String {
+    ban.until.map_or_else(|| "never".to_owned(), local)
+}
+
 /// A time as an operator of this host reads it.
-fn local(time: jiff::Timestamp) -> String {
+pub(super) fn local(time: jiff::Timestamp) -> String {
     lines::local(time, &jiff::tz::TimeZone::system()).to_string()
 }
 

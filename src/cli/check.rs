@@ -1,5 +1,8 @@
 //! `gaoler check` and `gaoler schema`.
 
+mod behind;
+mod capability;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -7,6 +10,12 @@ use super::Format;
 use super::ask::print;
 use crate::config;
 use crate::config::checked::{Config, Enforcement, JailSettings};
+use crate::config::duration;
+use crate::jail::scope::Scope;
+use crate::record::origin::Origin;
+
+/// How many bans of an address are shown, where each is longer than the one before.
+const SHOWN_BANS: u32 = 8;
 
 /// Checks everything a start would, and says what the start would do.
 ///
@@ -14,7 +23,10 @@ use crate::config::checked::{Config, Enforcement, JailSettings};
 ///
 /// Fails with every mistake in the configuration at once.
 pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
-    let config = config::load(path)?;
+    let mut config = config::load(path)?;
+    let host = Path::new("/");
+    config.warnings.extend(behind::notes(&config, host));
+    config.warnings.extend(capability::note(&config, host));
     let broken = samples(&config);
     match format {
         Format::Human => print(&report(path, &config, &broken))?,
@@ -84,25 +96,47 @@ fn describe(jail: &JailSettings) -> Vec<String> {
     let threshold = jail.threshold;
     let bantime =
         jail.bantime.map_or_else(|| "for ever".to_owned(), |time| format!("for {time:#}"));
-    let ports: Vec<String> = jail.scope.ports.iter().map(ToString::to_string).collect();
-    let protocols: Vec<&str> = jail.scope.protocols.iter().map(|p| p.as_str()).collect();
-    let scope = if ports.is_empty() {
-        "every port".to_owned()
-    } else {
-        format!("{} port {}", protocols.join("/"), ports.join(", "))
-    };
-    vec![
+    let scope = scope(&jail.scope);
+    let mut lines = vec![
         format!(
             "jail {}: filter {}, {} patterns",
             jail.name,
             jail.filter.definition.name,
             jail.filter.pattern_count()
         ),
-        format!("  follows {}", jail.origin),
+        match &jail.origin {
+            Origin::Bans(bans) => format!("  counts {bans}"),
+            origin => format!("  follows {origin}"),
+        },
         format!(
             "  {} failures within {:#} ban {bantime} from {scope}",
             threshold.maxretry(),
             threshold.findtime()
         ),
-    ]
+    ];
+    lines.extend(growth(jail));
+    lines
+}
+
+/// What the first bans of an address come to, where they grow.
+fn growth(jail: &JailSettings) -> Option<String> {
+    let increment = jail.increment.as_ref()?;
+    let first = increment.first(jail.bantime?, SHOWN_BANS).map(duration::show);
+    let first: Vec<String> = first.collect();
+    let random = increment.rndtime.map(|rndtime| {
+        let rndtime = duration::show(rndtime);
+        format!(", and by chance up to {rndtime} more")
+    });
+    Some(format!("  its next bans last {}, …{}", first.join(", "), random.unwrap_or_default()))
+}
+
+/// What a ban refuses, in words.
+pub(super) fn scope(scope: &Scope) -> String {
+    let ports: Vec<String> = scope.ports.iter().map(ToString::to_string).collect();
+    let protocols: Vec<&str> = scope.protocols.iter().map(|p| p.as_str()).collect();
+    if ports.is_empty() {
+        "every port".to_owned()
+    } else {
+        format!("{} port {}", protocols.join("/"), ports.join(", "))
+    }
 }

@@ -5,15 +5,19 @@
 
 use std::fmt::Write;
 
-use crate::control::api::{JailStatus, OriginStatus, Status};
+use super::ask::local;
+use crate::control::api::{BreakerStatus, JailStatus, OriginStatus, Status};
 
 /// `gaoler status`: the jails.
 #[must_use]
 pub(super) fn overview(status: &Status) -> String {
     let names: Vec<&str> = status.jails.iter().map(|jail| jail.name.as_str()).collect();
+    let coverage = status.enforcement.coverage.as_ref();
+    let coverage = coverage.map(|coverage| format!("|- Enforcement:\t{}\n", coverage.summary));
     format!(
-        "Status\n|- Number of jail:\t{}\n`- Jail list:\t{}\n",
+        "Status\n|- Number of jail:\t{}\n{}`- Jail list:\t{}\n",
         status.jails.len(),
+        coverage.unwrap_or_default(),
         names.join(", ")
     )
 }
@@ -25,9 +29,10 @@ pub(super) fn jail(jail: &JailStatus) -> String {
     let origin = match &filter.origin {
         OriginStatus::JournalMatches(matches) => format!("Journal matches:\t{matches}"),
         OriginStatus::FileList(files) => format!("File list:\t{}", files.join(" ")),
+        OriginStatus::Bans(bans) => format!("Counts:\t{bans}"),
     };
     let mut tree = format!("Status for the jail: {}\n", jail.name);
-    let lines = [
+    let mut lines = vec![
         "|- Filter".to_owned(),
         format!("|  |- Currently failed:\t{}", filter.currently_failed),
         format!("|  |- Total failed:\t{}", filter.total_failed),
@@ -39,6 +44,10 @@ pub(super) fn jail(jail: &JailStatus) -> String {
         format!("   |- Pending:\t{}", actions.pending),
         format!("   `- Banned IP list:\t{}", actions.banned.join(" ")),
     ];
+    if jail.dry_run {
+        let would = format!("   |- Would be banned:\t{}", actions.would_ban.join(" "));
+        lines.insert(lines.len() - 1, would);
+    }
     for line in lines {
         writeln!(tree, "{line}").expect("a String takes all");
     }
@@ -56,7 +65,22 @@ pub(super) fn troubles(status: &Status) -> Vec<String> {
         let trouble = source.trouble.as_deref().unwrap_or("not yet opened");
         format!("{} is not read: {trouble}", source.name)
     });
-    firewall.into_iter().chain(sources).collect()
+    let watching = status.jails.iter().flat_map(watching);
+    firewall.into_iter().chain(sources).chain(watching).collect()
+}
+
+/// Why a jail bans nobody new, and what to do about it.
+fn watching(jail: &JailStatus) -> Vec<String> {
+    let name = &jail.name;
+    let breaker = jail.breaker.as_ref().map(|BreakerStatus { since, withheld }| {
+        format!(
+            "jail {name} only watches: its breaker is open since {}, and has held back {withheld} \
+             bans; `gaoler resume {name}` has it ban again",
+            local(*since)
+        )
+    });
+    let dry = jail.dry_run.then(|| format!("jail {name} is a dry run: it bans nobody"));
+    breaker.into_iter().chain(dry).collect()
 }
 
 #[cfg(test)]
@@ -80,7 +104,10 @@ mod tests {
                 enforced: 1,
                 pending: 1,
                 banned: vec!["192.0.2.7".into(), "2001:db8::7".into()],
+                would_ban: Vec::new(),
             },
+            dry_run: false,
+            breaker: None,
         }
     }
 
@@ -95,6 +122,7 @@ mod tests {
                 backend: "firewalld".into(),
                 up: true,
                 condition: "ready".into(),
+                coverage: None,
             },
             sources: vec![SourceStatus {
                 name: "/var/log/httpd/access_log".into(),
@@ -135,6 +163,28 @@ Status for the jail: sshd
         let tree = jail(&status().jails[0]);
         assert!(tree.contains("\n|  `- File list:\t/var/log/httpd/access_log\n"), "{tree}");
         assert!(tree.ends_with("\n   `- Banned IP list:\t\n"), "{tree}");
+    }
+
+    #[test]
+    fn a_dry_run_says_whom_it_would_ban() {
+        let mut sshd = sshd();
+        sshd.dry_run = true;
+        sshd.actions.would_ban = std::mem::take(&mut sshd.actions.banned);
+        let expected = "   |- Would be banned:\t192.0.2.7 2001:db8::7\n   `- Banned IP list:\t\n";
+        assert!(jail(&sshd).ends_with(expected), "{}", jail(&sshd));
+    }
+
+    #[test]
+    fn a_jail_that_only_watches_says_why_and_what_to_do() {
+        let mut status = status();
+        status.jails[0].dry_run = true;
+        let since = jiff::Timestamp::UNIX_EPOCH;
+        status.jails[1].breaker = Some(BreakerStatus { since, withheld: 3 });
+        let said = troubles(&status);
+        assert_eq!(said[0], "jail http-get-dos is a dry run: it bans nobody");
+        assert!(said[1].starts_with("jail sshd only watches"), "{said:?}");
+        assert!(said[1].contains("3 bans; `gaoler resume sshd`"), "{said:?}");
+        assert_eq!(said.len(), 2);
     }
 
     #[test]

@@ -5,6 +5,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("http-get-dos", include_str!("../../config/filters/http-get-dos.yaml")),
     ("httpd-404", include_str!("../../config/filters/httpd-404.yaml")),
     ("httpd-auth", include_str!("../../config/filters/httpd-auth.yaml")),
+    ("recidive", include_str!("../../config/filters/recidive.yaml")),
     ("sshd", include_str!("../../config/filters/sshd.yaml")),
 ];
 

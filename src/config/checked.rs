@@ -11,7 +11,11 @@ use jiff::tz::TimeZone;
 
 use crate::filter::Filter;
 use crate::jail::ban::JailName;
+use crate::jail::bantime::Increment;
+use crate::jail::breaker::Rate;
+use crate::jail::guards::Floors;
 use crate::jail::scope::Scope;
+use crate::jail::widen::Widening;
 use crate::jail::window::Threshold;
 use crate::record::origin::Origin;
 
@@ -22,6 +26,8 @@ pub struct Config {
     pub jails: Vec<JailSettings>,
     /// How bans are enforced.
     pub enforcement: Enforcement,
+    /// How many new bans of all jails together are too many; `None`: however many.
+    pub max_new_bans: Option<Rate>,
     /// What a stop does to the bans in force.
     pub on_stop: OnStop,
     /// The state database.
@@ -36,6 +42,7 @@ pub struct Config {
 
 /// One jail.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct JailSettings {
     /// Its name.
     pub name: JailName,
@@ -55,8 +62,28 @@ pub struct JailSettings {
     pub ignoreip: Vec<IpNet>,
     /// Whether the host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Whether addresses that administrators are logged in from are never banned.
+    pub ignoresessions: bool,
+    /// How wide a ban may be; the same for all jails.
+    pub floors: Floors,
+    /// How many new bans are too many; `None`: there is no breaker.
+    pub max_new_bans: Option<Rate>,
+    /// Whether it only says whom it would ban.
+    pub dry_run: bool,
+    /// Proxies: never banned, and believed on who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether a ban closes the live connections of its address.
+    pub cut_established: bool,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
+    /// How bans grow for whom was banned before; not at all when `None`.
+    pub increment: Option<Increment>,
+    /// How long after its last ban an address counts as never banned.
+    pub dbpurgeage: SignedDuration,
+    /// How much of an IPv6 address names the attacker.
+    pub ipv6_prefix: u8,
+    /// When bans become wider; never when `None`.
+    pub widen: Option<Widening>,
 }
 
 /// Where telemetry is pushed to, as the file has it; `OTEL_*` variables go before it.

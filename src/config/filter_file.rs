@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use ipnet::IpNet;
+
 use super::error::ConfigErrors;
 use super::keys::filter::FILE;
 use super::tree::Node;
+use super::values;
 use super::view::{Item, View};
 use super::walk::walk;
 use crate::filter::definition::{Defaults, Definition, HttpdFormat, HttpdRule, Mode, Sample};
@@ -51,11 +54,8 @@ fn mode(name: &str, mode: &View) -> Mode {
 
 fn httpd(rule: &View) -> HttpdRule {
     HttpdRule {
-        format: match text(rule, "format").as_deref() {
-            Some("vhost_combined") => HttpdFormat::VhostCombined,
-            Some("json") => HttpdFormat::Json,
-            _ => HttpdFormat::Combined,
-        },
+        format: text(rule, "format").as_deref().map(HttpdFormat::named).unwrap_or_default(),
+        trusted_proxies: Vec::new(),
         method: texts(rule, "method"),
         status: texts(rule, "status"),
         path: texts(rule, "path"),
@@ -69,6 +69,8 @@ fn sample(sample: &View) -> Sample {
         line: text(sample, "line").unwrap_or_default(),
         mode: texts(sample, "mode"),
         journal: sample.flag("journal"),
+        logformat: text(sample, "logformat").as_deref().map(HttpdFormat::named),
+        trusted_proxies: networks(sample, "trusted_proxies"),
         address: text(sample, "address").and_then(|address| address.parse().ok()),
         user: text(sample, "user"),
         time: text(sample, "time"),
@@ -82,6 +84,10 @@ fn text(view: &View, key: &str) -> Option<String> {
 
 fn texts(view: &View, key: &str) -> Vec<String> {
     view.texts(key).into_iter().map(|Item { text, .. }| text).collect()
+}
+
+fn networks(view: &View, key: &str) -> Vec<IpNet> {
+    texts(view, key).iter().filter_map(|text| values::network(text).ok()).collect()
 }
 
 #[cfg(test)]
@@ -107,7 +113,7 @@ journalmatch: _UID=0
 logpath: [/var/log/x, /var/log/y]
 port: [22, http]
 samples:
-  - {line: x, mode: ddos, journal: true, address: 192.0.2.1, user: root, time: "2026-01-02T03:04:05Z", why: w}
+  - {line: x, mode: ddos, journal: true, logformat: "%h", trusted_proxies: 192.0.2.0/24, address: 192.0.2.1, user: root, time: "2026-01-02T03:04:05Z", why: w}
   - {line: ""}
 "#;
         let strings = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -123,6 +129,7 @@ samples:
             ],
             httpd: Some(HttpdRule {
                 format: HttpdFormat::Json,
+                trusted_proxies: vec![],
                 method: strings(&["GET"]),
                 status: strings(&["404", "5xx"]),
                 path: strings(&["^/x"]),
@@ -140,6 +147,8 @@ samples:
                     line: "x".into(),
                     mode: strings(&["ddos"]),
                     journal: true,
+                    logformat: Some(HttpdFormat::LogFormat("%h".into())),
+                    trusted_proxies: vec!["192.0.2.0/24".parse().unwrap()],
                     address: Some([192, 0, 2, 1].into()),
                     user: Some("root".into()),
                     time: Some("2026-01-02T03:04:05Z".into()),

@@ -8,10 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::error::{ConfigError, ConfigErrors, Place, Problem};
 use super::{builtin, filter_file, values, walk};
 use crate::filter::Filter;
-use crate::filter::definition::Definition;
+use crate::filter::definition::{Definition, HttpdFormat};
 
 /// The filters that a configuration can name.
 #[derive(Debug)]
@@ -21,8 +23,19 @@ pub struct Filters {
     compiled: HashMap<Variant, Result<Arc<Filter>, String>>,
 }
 
-/// A filter's name, its mode, and the jail's own datepattern.
-type Variant = (String, String, Option<String>);
+/// A filter's name, its mode, and what the jail says for itself.
+type Variant = (String, String, Adapted);
+
+/// What a jail has otherwise than its filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Adapted {
+    /// How the date is written.
+    pub datepattern: Option<String>,
+    /// How the access log is written; only for a filter of access logs.
+    pub logformat: Option<String>,
+    /// The proxies whose word on their clients counts; only for a filter of access logs.
+    pub trusted_proxies: Vec<IpNet>,
+}
 
 /// A filter's definition, and the file it is from.
 #[derive(Debug)]
@@ -73,7 +86,7 @@ impl Filters {
                 values::filter_spec(spec).map_err(|why| error(Problem::Value(why)))?;
             (self.find(name, &place)?, mode)
         };
-        let filter = self.compile(&found, mode.unwrap_or("normal"), None);
+        let filter = self.compile(&found, mode.unwrap_or("normal"), &Adapted::default());
         Ok((found, filter.map_err(|why| error(Problem::Filter(why)))?))
     }
 
@@ -86,15 +99,12 @@ impl Filters {
         &mut self,
         found: &Found,
         mode: &str,
-        datepattern: Option<&str>,
+        adapted: &Adapted,
     ) -> Result<Arc<Filter>, String> {
         let name = found.definition.name.clone();
-        let key = (name, mode.to_owned(), datepattern.map(str::to_owned));
+        let key = (name, mode.to_owned(), adapted.clone());
         let compile = || {
-            let mut definition = found.definition.clone();
-            if let Some(datepattern) = datepattern {
-                definition.datepattern = Some(datepattern.to_owned());
-            }
+            let definition = adapted.of(&found.definition);
             Filter::compile(&definition, mode).map(Arc::new).map_err(|error| error.to_string())
         };
         self.compiled.entry(key).or_insert_with(compile).clone()
@@ -149,6 +159,26 @@ impl Filters {
     }
 }
 
+impl Adapted {
+    /// A definition with these changes. Its samples stay as the file means them.
+    fn of(&self, definition: &Definition) -> Definition {
+        let mut definition = definition.clone();
+        if let Some(datepattern) = &self.datepattern {
+            definition.datepattern = Some(datepattern.clone());
+        }
+        if let Some(rule) = &mut definition.httpd {
+            rule.trusted_proxies.clone_from(&self.trusted_proxies);
+            if let Some(logformat) = &self.logformat {
+                for sample in &mut definition.samples {
+                    sample.logformat.get_or_insert_with(|| rule.format.clone());
+                }
+                rule.format = HttpdFormat::named(logformat);
+            }
+        }
+        definition
+    }
+}
+
 fn parse(name: &str, file: Option<&Path>, yaml: &[u8]) -> Result<Found, ConfigErrors> {
     let built_in = PathBuf::from(format!("(built in) {name}.yaml"));
     let definition = filter_file::parse(name, file.unwrap_or(&built_in), yaml)?;
@@ -185,9 +215,11 @@ mod tests {
     fn a_jails_datepattern_replaces_the_filters() {
         let mut filters = Filters::new("/nonexistent".into());
         let found = filters.find("sshd", &Place::file(Path::new("x"))).unwrap();
-        let filter = filters.compile(&found, "normal", Some("%Y-%m-%d %H:%M:%S")).unwrap();
+        let datepattern = Some("%Y-%m-%d %H:%M:%S".to_owned());
+        let adapted = Adapted { datepattern, ..Adapted::default() };
+        let filter = filters.compile(&found, "normal", &adapted).unwrap();
         assert_eq!(filter.definition.datepattern.as_deref(), Some("%Y-%m-%d %H:%M:%S"));
-        let filter = filters.compile(&found, "normal", None).unwrap();
+        let filter = filters.compile(&found, "normal", &Adapted::default()).unwrap();
         assert_eq!(filter.definition.datepattern, found.definition.datepattern);
     }
 

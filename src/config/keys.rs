@@ -7,6 +7,7 @@
 pub(super) mod filter;
 pub(super) mod foreign;
 pub(super) mod gaoler;
+mod policy;
 
 /// One key.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) enum Kind {
     /// A duration; `permanent` too if so said.
     Duration { permanent: bool },
     /// One of these words.
-    Choice(&'static [Choice]),
+    Choice(&'static [&'static str]),
     /// A text of some form.
     Text(&'static Text),
     /// One such text, or a list of them.
@@ -47,14 +48,6 @@ pub(super) enum Kind {
 /// The keys of a section, in groups, since two sections may share some.
 pub(super) type Keys = &'static [&'static [Key]];
 
-/// One of the words that a key takes.
-#[derive(Debug)]
-pub(super) struct Choice {
-    pub(super) word: &'static str,
-    /// As for a [`Key`].
-    pub(super) later: bool,
-}
-
 /// A form of text.
 #[derive(Debug)]
 pub(super) struct Text {
@@ -63,6 +56,8 @@ pub(super) struct Text {
     pub(super) example: &'static str,
     /// Whether a number may stand for its digits: `port: 22`.
     pub(super) numbers: bool,
+    /// Whether such a number may have a fraction: `bantime.factor: 1.5`.
+    pub(super) fractions: bool,
     /// Where one text becomes several in a list, as in fail2ban: `http,https`.
     pub(super) separators: &'static [char],
     /// What is wrong with a text, to be read after it.
@@ -85,17 +80,16 @@ impl Key {
     }
 }
 
-impl Choice {
-    const fn now(word: &'static str) -> Self {
-        Self { word, later: false }
-    }
-
-    const fn later(word: &'static str) -> Self {
-        Self { word, later: true }
-    }
-}
-
 impl Text {
+    /// A form of one text, that no number stands for.
+    const fn new(
+        what: &'static str,
+        example: &'static str,
+        check: fn(&str) -> Result<(), String>,
+    ) -> Self {
+        Self { what, example, numbers: false, fractions: false, separators: &[], check }
+    }
+
     /// The texts that one text stands for.
     pub(super) fn split<'a>(&self, text: &'a str) -> Vec<&'a str> {
         if self.separators.is_empty() {

@@ -3,14 +3,21 @@
 //! Runs even where the check of single values found errors, so that everything is reported at
 //! once; what was refused there is passed over here.
 
+mod bantime;
+mod guards;
 mod jail;
 mod origin;
+mod proxied;
+mod recidive;
 mod scope;
+mod widen;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::checked::{Action, Config, Enforcement, Firewalld, JailSettings, Mode, OnStop};
+use super::checked::{
+    Action, Config, Enforcement, Firewalld, JailSettings, Mode, Nftables, OnStop,
+};
 use super::error::{ConfigError, Place, Problem};
 use super::filters::Filters;
 use super::keys::gaoler::FILE;
@@ -49,8 +56,11 @@ impl Meaning<'_> {
                  whoever can reach it; there is no password"
             ));
         }
+        let max_new_bans = guards::rate(&file.section("enforcement"));
+        self.advise_of_floors(guards::floors(tree));
         let jails = self.jails(tree);
-        Config { jails, enforcement, on_stop, state, socket, listen, warnings: Vec::new() }
+        let warnings = Vec::new();
+        Config { jails, enforcement, max_new_bans, on_stop, state, socket, listen, warnings }
     }
 
     fn enforcement(&mut self, section: &View) -> Enforcement {
@@ -59,9 +69,17 @@ impl Meaning<'_> {
             self.warnings.push("enforcement.backend is `none`: nothing is refused".to_owned());
             return Enforcement::None;
         }
+        if is(section, "backend", "nftables") {
+            let table = section.section("nftables").text("table").map(|item| item.text);
+            return Enforcement::Nftables(Nftables { table: table.unwrap_or_default() });
+        }
         let firewalld = section.section("firewalld");
         Enforcement::Firewalld(Firewalld {
-            mode: if is(&firewalld, "mode", "rich-rule") { Mode::RichRule } else { Mode::Auto },
+            mode: match firewalld.text("mode").as_ref().map(|item| item.text.as_str()) {
+                Some("rich-rule") => Mode::RichRule,
+                Some("ipset") => Mode::Ipset,
+                _ => Mode::Auto,
+            },
             zones: self.zones(&firewalld),
             action: if is(&firewalld, "action", "drop") { Action::Drop } else { Action::Reject },
             bus: firewalld.text("bus").map(|item| item.text),

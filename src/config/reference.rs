@@ -36,7 +36,6 @@ the remedy:
 
 | key | instead |
 |---|---|
-| `bantime.*` | every ban lasts `bantime` in this version |
 ";
 
 /// The page: `gaoler.yaml`, filters' files, and what became of fail2ban's other keys.
@@ -94,9 +93,8 @@ fn value(kind: &Kind) -> String {
         Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
         Kind::Duration { permanent: true } => "a duration, or `permanent`".to_owned(),
         Kind::Duration { permanent: false } => "a duration".to_owned(),
-        Kind::Choice(choices) => {
-            let words = choices.iter().filter(|choice| !choice.later);
-            words.map(|choice| format!("`{}`", choice.word)).collect::<Vec<_>>().join(", ")
+        Kind::Choice(words) => {
+            words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
         }
         Kind::Text(form) => form.what.to_owned(),
         Kind::Texts(form) => format!("{}; several", form.what),

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{self, Choice, Key, Keys, Kind, Text, filter, gaoler};
+use super::keys::{self, Key, Keys, Kind, Text, filter, gaoler};
 
 /// The schema of `gaoler.yaml` and of the files in `conf.d`.
 #[must_use]
@@ -57,7 +57,7 @@ fn kind(kind: &Kind) -> Value {
             json!({"type": "integer", "minimum": least, "maximum": most})
         }
         Kind::Duration { permanent } => duration(*permanent),
-        Kind::Choice(choices) => json!({"enum": words(choices)}),
+        Kind::Choice(words) => json!({"enum": words}),
         Kind::Text(form) => text(form),
         Kind::Texts(form) => {
             let one = text(form);
@@ -81,14 +81,11 @@ fn duration(permanent: bool) -> Value {
     ]})
 }
 
-fn words(choices: &[Choice]) -> Vec<&'static str> {
-    choices.iter().filter(|choice| !choice.later).map(|choice| choice.word).collect()
-}
-
 fn text(form: &Text) -> Value {
     let mut schema = json!({"type": "string"});
     if form.numbers {
-        schema["type"] = json!(["string", "integer"]);
+        let number = if form.fractions { "number" } else { "integer" };
+        schema["type"] = json!(["string", number]);
     }
     if form.example != "…" {
         schema["examples"] = json!([form.example]);

@@ -7,6 +7,12 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::{Offset, TimeZone};
 
+use super::duration::{self, Length};
+use crate::filter::definition::HttpdFormat;
+use crate::filter::httpd::logformat::LogFormat;
+use crate::jail::bantime::formula::Formula;
+use crate::jail::breaker::Rate;
+
 /// Anything but nothing.
 pub(super) fn some(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
@@ -25,6 +31,20 @@ pub(super) fn jail_name(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("is not a jail's name: 1 to 64 letters, digits, `_`, `.` and `-`, not beginning with `-`"
+        .to_owned())
+}
+
+/// A name that nft(8) takes for a table, and that firewalld has not taken.
+pub(super) fn table(text: &str) -> Result<(), String> {
+    if text == "firewalld" {
+        return Err("is firewalld's own table".to_owned());
+    }
+    let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let is_name = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if first && is_name && text.len() <= 64 {
+        return Ok(());
+    }
+    Err("is not a table's name: 1 to 64 letters, digits, `_`, `.` and `-`, beginning with a letter"
         .to_owned())
 }
 
@@ -147,6 +167,65 @@ fn unmapped(network: IpNet) -> IpNet {
 /// As [`network`], for the table.
 pub(super) fn network_form(text: &str) -> Result<(), String> {
     network(text).map(|_| ())
+}
+
+/// A number that something is multiplied by.
+pub(super) fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        _ => Err("is not a number above 0; write for example `2` or `1.5`".to_owned()),
+    }
+}
+
+/// As [`factor`], for the table.
+pub(super) fn factor_form(text: &str) -> Result<(), String> {
+    factor(text).map(|_| ())
+}
+
+/// A formula of [`crate::jail::bantime`], for the table.
+pub(super) fn formula_form(text: &str) -> Result<(), String> {
+    text.parse::<Formula>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// More would be kept for each jail than a breaker is worth.
+const MOST_NEW_BANS: usize = 100_000;
+
+/// How many new bans within how long; `None` for `off`.
+pub(super) fn rate(text: &str) -> Result<Option<Rate>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let form = "is not a number of bans within a time; write for example `200/1m`, or `off`";
+    let (most, within) = text.split_once('/').ok_or(form)?;
+    let most: usize = most.trim().parse().map_err(|_| form)?;
+    if !(1..=MOST_NEW_BANS).contains(&most) {
+        return Err(format!("is out of range: from 1 to {MOST_NEW_BANS} bans, or `off`"));
+    }
+    match duration::parse(within) {
+        Ok(Length::Of(within)) => Ok(Rate::new(most, within)),
+        Ok(Length::Permanent) => Err(form.to_owned()),
+        Err(error) => Err(format!("has a time that {error}")),
+    }
+}
+
+/// As [`rate`], for the table.
+pub(super) fn rate_form(text: &str) -> Result<(), String> {
+    rate(text).map(|_| ())
+}
+
+/// How an access log is written: a format's name, or httpd's own words.
+pub(super) fn logformat(text: &str) -> Result<(), String> {
+    match HttpdFormat::named(text) {
+        HttpdFormat::LogFormat(words) if !words.contains('%') => Err(
+            "is not a log format: `combined`, `common`, `vhost_combined`, `json`, or what httpd's \
+             LogFormat says between its quotes"
+                .to_owned(),
+        ),
+        HttpdFormat::LogFormat(words) => LogFormat::parse(&words)
+            .map(|_| ())
+            .map_err(|error| format!("is not a log format that can be read: {error}")),
+        _ => Ok(()),
+    }
 }
 
 /// Where to listen; `None` for `off`.
@@ -314,6 +393,23 @@ mod tests {
     }
 
     #[test]
+    fn reads_rates() {
+        let check = |text, expected: Option<(usize, i64)>| {
+            let expected = expected.map(|(most, seconds)| {
+                Rate::new(most, jiff::SignedDuration::from_secs(seconds)).unwrap()
+            });
+            assert_eq!(rate(text), Ok(expected), "{text}");
+        };
+        check("200/1m", Some((200, 60)));
+        check("1 / 1d12h", Some((1, 36 * 3600)));
+        check("5/30", Some((5, 30)));
+        check("off", None);
+        for bad in ["", "200", "200/", "/1m", "0/1m", "-1/1m", "100001/1m", "1/permanent", "1/1x"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn reads_a_filter_with_its_mode() {
         assert_eq!(filter_spec("sshd"), Ok(("sshd", None)));
         assert_eq!(filter_spec("sshd[mode=ddos]"), Ok(("sshd", Some("ddos"))));
@@ -336,6 +432,17 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_a_word_of_nft_and_not_firewalld_s() {
+        for good in ["gaoler", "_a", "A.b-c_9"] {
+            assert_eq!(table(good), Ok(()), "{good}");
+        }
+        let too_long = "x".repeat(65);
+        for bad in ["", "9", "-x", "a b", "a/b", "t\u{e4}ble", "firewalld", &too_long] {
+            assert!(table(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn statuses_are_codes_classes_and_ranges() {
         for good in ["404", "4xx", "400-499", "100", "599"] {
             assert_eq!(status(good), Ok(()), "{good}");
@@ -351,6 +458,7 @@ mod tests {
             let _ = (network(&text), listen(&text), time_zone(&text), filter_spec(&text));
             let _ = (jail_name(&text), log_path(&text), journalmatch(&text), status(&text));
             let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text));
+            let _ = (logformat(&text), rate(&text));
         }
 
         #[test]

@@ -135,6 +135,7 @@ fn texts(node: &Node, form: Option<&Text>) -> Vec<Item> {
     let item = |text: &str| Item { text: text.to_owned(), place: node.place.clone() };
     let written = match (&node.value, form) {
         (Value::Int(_), Some(form)) if !form.numbers => None,
+        (Value::Float(_), Some(form)) if form.fractions => node.scalar(),
         (Value::Text(_) | Value::Int(_), _) => node.scalar(),
         _ => None,
     };

@@ -4,7 +4,7 @@
 
 use super::duration::{self, Length};
 use super::error::{ConfigError, Place, Problem, shown};
-use super::keys::{self, Choice, Key, Keys, Kind, Text, foreign};
+use super::keys::{self, Key, Keys, Kind, Text, foreign};
 use super::tree::{Entry, Node, Value};
 
 /// Everything wrong with a file whose top level has these keys.
@@ -128,7 +128,7 @@ fn scalar(node: &Node, kind: &Kind) -> Result<(), Problem> {
         Kind::Flag => flag(node),
         Kind::Count(least, most) => count(node, *least, *most),
         Kind::Duration { permanent } => length(node, *permanent),
-        Kind::Choice(choices) => choice(node, choices),
+        Kind::Choice(words) => choice(node, words),
         Kind::Text(text) => in_text(node, text),
         Kind::Texts(_) | Kind::Section(_) | Kind::Named(..) | Kind::Sections(_) => Ok(()),
     }
@@ -165,31 +165,22 @@ fn length(node: &Node, permanent: bool) -> Result<(), Problem> {
     }
 }
 
-fn choice(node: &Node, choices: &[Choice]) -> Result<(), Problem> {
-    let found = match &node.value {
-        Value::Text(text) => choices.iter().find(|choice| choice.word == text),
-        _ => None,
-    };
-    let listed: Vec<_> =
-        choices.iter().filter(|c| !c.later).map(|c| format!("`{}`", c.word)).collect();
-    match found {
-        Some(Choice { later: false, .. }) => Ok(()),
-        Some(Choice { word, .. }) => Err(Problem::Unsupported(format!(
-            "`{word}` is not supported by this version yet; take one of {}",
-            listed.join(", ")
-        ))),
-        None => Err(Problem::Value(format!(
-            "must be one of {}, not {}",
-            listed.join(", "),
-            describe(node)
-        ))),
+fn choice(node: &Node, words: &[&str]) -> Result<(), Problem> {
+    if let Value::Text(text) = &node.value
+        && words.contains(&text.as_str())
+    {
+        return Ok(());
     }
+    let listed: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    let (listed, found) = (listed.join(", "), describe(node));
+    Err(Problem::Value(format!("must be one of {listed}, not {found}")))
 }
 
 fn in_text(node: &Node, text: &Text) -> Result<(), Problem> {
     let written = match &node.value {
         Value::Text(written) => written.clone(),
         Value::Int(number) if text.numbers => number.to_string(),
+        Value::Float(_) if text.fractions => node.scalar().unwrap_or_default(),
         _ => return Err(Problem::Value(not_a_text(node, text))),
     };
     let parts = text.split(&written);

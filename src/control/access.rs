@@ -7,7 +7,7 @@
 use super::api::{Refused, Request};
 use super::peer::{self, Peer};
 
-/// The group whose members may ban, unban and reload.
+/// The group whose members may ban, unban, resume and reload.
 pub const ADMIN_GROUP: &str = "gaoler-admin";
 
 /// Whom the socket obeys.
@@ -52,9 +52,9 @@ impl Access {
                     "user {uid} is not in the group gaoler; `usermod -aG gaoler USER` lets it read"
                 )
             }
-            Request::Ban(_) | Request::Unban(_) | Request::Reload => format!(
+            Request::Ban(_) | Request::Unban(_) | Request::Resume(_) | Request::Reload => format!(
                 "user {uid} is neither root nor in the group {ADMIN_GROUP}; \
-                 `usermod -aG gaoler,{ADMIN_GROUP} USER` lets it ban, unban and reload"
+                 `usermod -aG gaoler,{ADMIN_GROUP} USER` lets it ban, unban, resume and reload"
             ),
         };
         Err(Refused::Forbidden(refusal))

@@ -20,6 +20,8 @@ pub enum Request {
     Ban(BanRequest),
     /// `POST /api/v1/unban`.
     Unban(UnbanRequest),
+    /// `POST /api/v1/resume`: close a jail's breaker.
+    Resume(ResumeRequest),
     /// `POST /api/v1/reload`: read the configuration again.
     Reload,
 }
@@ -70,6 +72,14 @@ pub struct UnbanRequest {
     pub all: bool,
 }
 
+/// Which jail is to ban again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// Its name.
+    pub jail: String,
+}
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -80,6 +90,8 @@ pub enum Answer {
     Banned(Banned),
     /// To [`Request::Ban`] and [`Request::Unban`].
     Changed(Changed),
+    /// To [`Request::Resume`].
+    Resumed(Resumed),
     /// To [`Request::Reload`].
     Reloaded(Reloaded),
 }
@@ -106,6 +118,26 @@ pub struct EnforcementStatus {
     pub up: bool,
     /// How it is, in words.
     pub condition: String,
+    /// What a ban stops, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageStatus>,
+}
+
+/// Which packets of a banned address are stopped, besides those that open a connection to the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageStatus {
+    /// How bans become rules: `rich-rule`, `ipset`, `nftables`.
+    pub mode: String,
+    /// Whether those of connections that were open before the ban.
+    pub established: bool,
+    /// Whether those that the host forwards.
+    pub forwarded: bool,
+    /// Whether those to ports that are forwarded elsewhere, such as a container's published ones.
+    pub published: bool,
+    /// The jails whose bans take rich rules, since no set is provisioned for their ports.
+    pub unprovisioned: Vec<String>,
+    /// All of that in words.
+    pub summary: String,
 }
 
 /// How a source is.
@@ -131,6 +163,21 @@ pub struct JailStatus {
     pub filter: FilterStatus,
     /// What it did.
     pub actions: ActionsStatus,
+    /// Whether it bans nobody, and only says whom it would.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Its breaker, while that is open: the jail only watches.
+    #[serde(default)]
+    pub breaker: Option<BreakerStatus>,
+}
+
+/// An open breaker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerStatus {
+    /// Since when.
+    pub since: Timestamp,
+    /// How many bans it has held back; counted from a restart on.
+    pub withheld: u64,
 }
 
 /// The upper half of a jail's tree.
@@ -153,6 +200,8 @@ pub enum OriginStatus {
     JournalMatches(String),
     /// `File list`: the configured patterns.
     FileList(Vec<String>),
+    /// Bans of which other jails count, in words.
+    Bans(String),
 }
 
 /// The lower half of a jail's tree.
@@ -168,6 +217,9 @@ pub struct ActionsStatus {
     pub pending: u64,
     /// Who is banned, in the order in which the bans end.
     pub banned: Vec<String>,
+    /// Whom a dry run would have banned by now, in the order in which the bans would end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub would_ban: Vec<String>,
 }
 
 /// Who is banned.
@@ -192,8 +244,8 @@ pub struct BanStatus {
     pub until: Option<Timestamp>,
     /// The failures that led to it.
     pub failures: u32,
-    /// `enforced`, `pending`, `refused` (the firewall will not have it), or `watched` (there is no
-    /// firewall to have it).
+    /// `enforced`, `pending`, `refused` (the firewall will not have it), `watched` (there is no
+    /// firewall to have it), or `dry_run` (the jail bans nobody).
     pub state: String,
 }
 
@@ -207,6 +259,20 @@ pub struct Changed {
     /// What was refused, or could not be done, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// What was done otherwise than it was asked for: a wider ban was lifted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// What a resume came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Which jail.
+    pub jail: String,
+    /// Whether its breaker was open.
+    pub was_open: bool,
+    /// How many bans that had held back.
+    pub withheld: u64,
 }
 
 /// What a reload came to.

@@ -145,7 +145,7 @@ async fn parse(request: hyper::Request<Incoming>) -> Result<Request, Response> {
     let path = parts.uri.path();
     let wanted = match path {
         "/api/v1/status" | "/api/v1/banned" => Method::GET,
-        "/api/v1/ban" | "/api/v1/unban" | "/api/v1/reload" => Method::POST,
+        "/api/v1/ban" | "/api/v1/unban" | "/api/v1/resume" | "/api/v1/reload" => Method::POST,
         _ => return Err(message(StatusCode::NOT_FOUND, "no such path; see /api/v1/status")),
     };
     if parts.method != wanted {
@@ -160,6 +160,7 @@ async fn parse(request: hyper::Request<Incoming>) -> Result<Request, Response> {
         "/api/v1/banned" => Request::Banned { jail: jail_of(parts.uri.query()) },
         "/api/v1/ban" => Request::Ban(read(body).await?),
         "/api/v1/unban" => Request::Unban(read(body).await?),
+        "/api/v1/resume" => Request::Resume(read(body).await?),
         _ => Request::Reload,
     };
     Ok(request)

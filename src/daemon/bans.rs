@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use crate::enforcer::order::Order;
-use crate::jail::ban::{Ban, BanKey, BanOrigin};
+use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use crate::moment::Moment;
 use crate::store::change::{Ended, Totals};
 use crate::telemetry::lines;
@@ -11,32 +11,56 @@ use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 
 impl Daemon {
     /// A jail has banned. `decided` is when the record that decided was read.
-    pub(super) fn begin_ban(&mut self, ban: Ban, decided: Option<Moment>, now: Moment) {
+    pub(super) fn begin_ban(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         let running = &mut self.jails[index];
-        if self.dry_run {
+        if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
             lines::would_ban(&ban.key.jail, &ban.key.address);
             return;
         }
         // Banned by hand once more: the ban has another end, and is none the more.
-        if self.standings.state(&ban.key).is_none() {
+        let is_new = self.standings.state(&ban.key).is_none();
+        if is_new {
             running.metrics.banned(ban.origin);
             running.totals.banned += 1;
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
         lines::banned(&ban.key.jail, &ban.key.address);
         let order = Order::Enforce(running.demand(&ban.key));
+        if running.settings.cut_established {
+            self.cutting.begin(&ban.key);
+        }
         let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
         self.standings.want(ban.key.clone(), decided);
         self.show_bans(&ban.key);
-        self.keeping.began(ban, order);
+        self.keeping.began(ban.clone(), order);
         self.changed(now);
+        if is_new {
+            self.remember(ban);
+            self.widen(ban, decided, now);
+            self.count_ban(ban, now);
+        }
+    }
+
+    /// Bans the network around a ban as well, if enough of it is banned now.
+    fn widen(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
+        let Some(index) = self.index(&ban.key.jail) else { return };
+        if ban.origin == BanOrigin::Detected
+            && let Some(wide) = self.jails[index].jail.widen(&ban.key.address, now)
+        {
+            self.begin_ban(&wide, decided, now);
+        }
     }
 
     /// A ban has left its jail's ledger.
     pub(super) fn end_ban(&mut self, key: &BanKey, reason: Unbanned, now: Moment) {
+        if self.is_dry(&key.jail) {
+            lines::would_unban(&key.jail, &key.address);
+            return;
+        }
         self.standings.drop(key);
+        self.cutting.end(key);
         self.show_bans(key);
         if let Some(index) = self.index(&key.jail) {
             self.jails[index].metrics.unbanned(reason);
@@ -52,10 +76,13 @@ impl Daemon {
         let expired: Vec<Ban> =
             self.jails.iter_mut().flat_map(|running| running.jail.release_expired(now)).collect();
         for ban in expired {
-            if !self.dry_run {
-                self.end_ban(&ban.key, Unbanned::Expired, now);
-            }
+            self.end_ban(&ban.key, Unbanned::Expired, now);
         }
+    }
+
+    /// Whether a jail bans nobody: its ledger says whom it would.
+    pub(super) fn is_dry(&self, jail: &JailName) -> bool {
+        self.index(jail).is_some_and(|index| self.jails[index].settings.dry_run)
     }
 
     /// Shows how many bans a jail has, and how many of them are in force.

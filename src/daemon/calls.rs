@@ -8,12 +8,14 @@ use tokio::sync::oneshot;
 
 use super::Daemon;
 use crate::control::Call;
-use crate::control::api::{Answer, BanRequest, Bantime, Changed, Refused, Request, UnbanRequest};
+use crate::control::api::{
+    Answer, BanRequest, Bantime, Changed, Refused, Request, ResumeRequest, UnbanRequest,
+};
 use crate::enforcer::order::Condition;
 use crate::jail::Jail;
 use crate::jail::ban::{BanKey, JailName, show};
 use crate::moment::{Boot, Moment};
-use crate::telemetry::metrics::reason::Unbanned;
+use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 use crate::telemetry::overview::words;
 
 /// How long a command waits for the firewall before it is told that it must.
@@ -50,6 +52,10 @@ impl Daemon {
                     Ok((keys, changed)) => return self.wait(keys, changed, reply, now),
                     Err(refused) => Err(refused),
                 }
+            }
+            Request::Resume(ResumeRequest { jail }) => {
+                tracing::info!(uid, jail, "resume asked for by uid {uid}");
+                self.resume(&jail, now).map(Answer::Resumed)
             }
             Request::Reload => {
                 tracing::info!(uid, "reload asked for by uid {uid}");
@@ -111,6 +117,12 @@ impl Daemon {
             return Err(Refused::Invalid("which addresses?".into()));
         }
         let index = self.find(&request.jail)?;
+        if self.jails[index].settings.dry_run {
+            return Err(Refused::Invalid(format!(
+                "the jail `{jail}` is a dry run: it bans nobody; take `dry_run` from it and reload",
+                jail = request.jail
+            )));
+        }
         let mut changed = Changed::default();
         let mut keys = HashSet::new();
         for address in &request.addresses {
@@ -119,9 +131,14 @@ impl Daemon {
                 Ok(ban) => {
                     keys.insert(ban.key.clone());
                     changed.changed += 1;
-                    self.begin_ban(ban, None, now);
+                    self.begin_ban(&ban, None, now);
                 }
-                Err(refusal) => changed.problems.push(refusal.to_string()),
+                Err(refusal) => {
+                    self.jails[index]
+                        .metrics
+                        .withheld(refusal.reason().map_or(Withheld::Guard, Withheld::from));
+                    changed.problems.push(refusal.to_string());
+                }
             }
         }
         Ok((self.awaited(keys), changed))
@@ -141,19 +158,26 @@ impl Daemon {
         };
         let mut keys = HashSet::new();
         let mut changed = Changed::default();
-        for index in jails {
+        for &index in &jails {
             let addresses =
                 if request.all { self.all_of(index, now) } else { request.addresses.clone() };
             for address in addresses {
                 let jail = &mut self.jails[index].jail;
-                match jail.unban(&address) {
-                    Some(ban) => drop(keys.insert(ban.key)),
-                    None => changed.problems.extend(wider(jail, &address)),
+                while let Some(ban) = jail.unban(&address) {
+                    changed.notes.extend(lifted_for(&address, &ban.key));
+                    keys.insert(ban.key);
                 }
+            }
+        }
+        // Only now: one of the addresses may have been the network that holds another.
+        for address in &request.addresses {
+            for running in jails.iter().map(|&index| &self.jails[index]) {
+                changed.problems.extend(wider(&running.jail, address));
             }
         }
         changed.changed = keys.len() as u64;
         for key in &keys {
+            self.forgive(key);
             self.end_ban(key, Unbanned::Manual, now);
         }
         Ok((self.awaited(keys), changed))
@@ -165,8 +189,9 @@ impl Daemon {
     }
 
     /// The changes that the firewall will confirm: none, where there is no firewall.
-    fn awaited(&self, keys: HashSet<BanKey>) -> HashSet<BanKey> {
-        if self.enforces() { keys } else { HashSet::new() }
+    fn awaited(&self, mut keys: HashSet<BanKey>) -> HashSet<BanKey> {
+        keys.retain(|key| self.enforces() && !self.is_dry(&key.jail));
+        keys
     }
 
     pub(super) fn find(&self, jail: &str) -> Result<usize, Refused> {
@@ -181,9 +206,18 @@ impl Daemon {
     }
 }
 
+/// That a wider ban was lifted for the address, if so.
+fn lifted_for(address: &IpNet, key: &BanKey) -> Option<String> {
+    let banned = &key.address;
+    (*banned != address.trunc()).then(|| {
+        let (address, network, jail) = (show(address), show(banned), &key.jail);
+        format!("{address} was banned in {jail} as {network}: all of that is released")
+    })
+}
+
 /// That a wider ban still covers the address, if so: the caller surely meant to let it in.
 fn wider(jail: &Jail, address: &IpNet) -> Option<String> {
-    let ban = jail.ledger().covering(address.addr())?;
+    let ban = jail.ledger().covering(*address)?;
     let (jail, network) = (jail.name(), show(&ban.key.address));
     Some(format!("{} is still banned in {jail}, as part of {network}: unban that", show(address)))
 }

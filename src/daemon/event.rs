@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use crate::config::checked::Config;
 use crate::control::Call;
 use crate::control::api::Refused;
+use crate::enforcer::cut;
 use crate::enforcer::order::Report;
+use crate::jail::guards::Guards;
 use crate::source::batch::Message;
 use crate::store::Ack;
 
@@ -20,8 +22,13 @@ pub(super) enum Event {
     Stored(Ack),
     /// A command asks.
     Call(Call),
-    /// The host's own addresses, looked up again.
-    OwnAddresses(Vec<IpAddr>),
+    /// The host's own addresses, its links and its default gateways, looked up again; who is logged
+    /// in is told apart.
+    Addresses(Guards),
+    /// Where administrators are logged in from now.
+    Sessions(Vec<IpAddr>),
+    /// Live connections were closed, or could not be.
+    Cut(cut::News),
     /// `SIGHUP`: the configuration is to be read again.
     Reload,
     /// It has been read.

@@ -6,11 +6,10 @@ use super::Daemon;
 use super::running::RunningJail;
 use crate::jail::Verdict;
 use crate::jail::ban::{Ban, JailName};
-use crate::jail::ignore::IgnoreReason;
 use crate::moment::Moment;
 use crate::source::batch::{Batch, Body, Finding, Message, Notice, SourceName};
 use crate::store::change::Totals;
-use crate::telemetry::metrics::reason::Ignored;
+use crate::telemetry::metrics::reason::Withheld;
 use crate::telemetry::{lines, news};
 
 /// How many findings of one batch are logged one by one; a flood's rest is summed up in a line,
@@ -39,7 +38,7 @@ impl Daemon {
         }
         let sentences = self.judge(&batch, now);
         for Sentence { ban, read } in sentences {
-            self.begin_ban(ban, Some(read), now);
+            self.begin_ban(&ban, Some(read), now);
         }
         self.positions.insert(source.clone(), batch.through.clone());
         self.keeping.read(source, batch.through, now.boot);
@@ -56,7 +55,7 @@ impl Daemon {
             }
         }
         let mut found = vec![Totals::default(); self.jails.len()];
-        let mut sentences = Vec::new();
+        let (mut sentences, mut tripped) = (Vec::new(), Vec::new());
         for (number, finding) in batch.findings.iter().enumerate() {
             let listener = usize::from(finding.listener);
             let Some(index) = indices.get(listener).copied().flatten() else { continue };
@@ -66,12 +65,18 @@ impl Daemon {
             let counts =
                 observe(running, finding, &verdict, (number < LOGGED).then_some(&self.zone));
             found[index].failed += u64::from(counts);
+            if running.trips(&verdict, self.new_bans.as_mut(), now) {
+                tripped.push(index);
+            }
             if let Verdict::Banned(ban) = verdict {
                 sentences.push(Sentence { ban, read: finding.read });
             }
         }
         if batch.findings.len() > LOGGED {
             news::found_more(batch.findings.len() - LOGGED);
+        }
+        for index in tripped {
+            self.tripped(index, now);
         }
         for (running, more) in self.jails.iter_mut().zip(found) {
             running.totals.failed += more.failed;
@@ -108,7 +113,7 @@ impl Daemon {
 
 /// Shows a verdict to the metrics and, with times in `zone`, the log. Returns whether the failure is the address's fault:
 /// whether it counts in `Total failed`.
-fn observe(
+pub(super) fn observe(
     running: &RunningJail,
     finding: &Finding,
     verdict: &Verdict,
@@ -118,11 +123,7 @@ fn observe(
     let address = finding.failure.address;
     match verdict {
         Verdict::Ignored(reason) => {
-            metrics.ignored(match reason {
-                IgnoreReason::IgnoreIp => Ignored::Ignoreip,
-                IgnoreReason::IgnoreSelf => Ignored::Ignoreself,
-                IgnoreReason::Special => Ignored::Special,
-            });
+            metrics.ignored((*reason).into());
             if zone.is_some() {
                 lines::ignored(jail, address, reason.as_str());
             }
@@ -132,6 +133,7 @@ fn observe(
             metrics.stale();
             return false;
         }
+        Verdict::Withheld { .. } => metrics.withheld(Withheld::Breaker),
         Verdict::Counted | Verdict::AlreadyBanned | Verdict::Banned(_) => {}
     }
     metrics.failed();

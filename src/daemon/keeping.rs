@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::enforcer::order::Order;
 use crate::jail::ban::{Ban, JailName};
@@ -63,6 +63,11 @@ impl Keeping {
         }
     }
 
+    /// A jail's breaker opened, or is closed.
+    pub(super) fn breaker(&mut self, jail: &JailName, open: Option<Timestamp>) {
+        self.change.breakers.push((jail.clone(), open));
+    }
+
     /// A jail's lifetime totals grew.
     pub(super) fn count(&mut self, jail: &JailName, more: Totals, now: Boot) {
         if more == Totals::default() {
@@ -80,7 +85,9 @@ impl Keeping {
 
     /// The changes to commit now, if it is time: at once where an order waits for them.
     pub(super) fn commit(&mut self, now: Boot, flush: bool) -> Option<(u64, Change)> {
-        let urgent = !self.change.began.is_empty() || !self.change.ended.is_empty();
+        let change = &self.change;
+        let urgent =
+            !change.began.is_empty() || !change.ended.is_empty() || !change.breakers.is_empty();
         let ripe = self.since.is_some_and(|since| now >= since.after(GATHERING) || flush);
         if !urgent && !ripe {
             return None;
@@ -164,8 +171,6 @@ impl Keeping {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::jail::ban::{BanKey, BanOrigin};
 

@@ -15,6 +15,7 @@ use crate::control::api::{Answer, Refused, Reloaded};
 use crate::enforcer::order::Order;
 use crate::jail::Jail;
 use crate::jail::ban::{BanKey, JailName};
+use crate::jail::breaker::Recent;
 use crate::moment::Moment;
 use crate::record::origin::Origin;
 use crate::source::batch::SourceName;
@@ -63,6 +64,9 @@ impl Daemon {
     fn apply(&mut self, config: Config, now: Moment) -> Reloaded {
         let mut warnings = self.frozen.differences(&config);
         warnings.extend(config.warnings);
+        if self.new_bans.as_ref().map(Recent::rate) != config.max_new_bans {
+            self.new_bans = config.max_new_bans.map(Recent::new);
+        }
         self.on_stop = config.on_stop;
         self.remove_jails(&config.jails, now);
         for settings in &config.jails {
@@ -72,10 +76,20 @@ impl Daemon {
             }
         }
         self.follow(&config.jails, now);
+        self.tell_jails();
+        self.cutting.announce(&config.jails);
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
         Reloaded { jails: self.jails.len(), warnings }
+    }
+
+    /// Tells the enforcer what the jails' bans refuse.
+    pub(super) fn tell_jails(&mut self) {
+        let jails = self.jails.iter();
+        let scopes = jails.map(|jail| (jail.name().clone(), jail.settings.scope.clone()));
+        let scopes = scopes.collect();
+        self.send(vec![Order::Jails(scopes)]);
     }
 
     /// Jails that are gone lift their bans: nothing would show them any more.
@@ -91,31 +105,44 @@ impl Daemon {
             let Some(index) = self.index(&name) else { continue };
             self.lift(index, now, Unbanned::JailRemoved, |_, _| true);
             let running = self.jails.remove(index);
+            if running.jail.breaker().open().is_some() {
+                self.keeping.breaker(&name, None);
+            }
             self.metrics.jail_leaves(&running.metrics);
             self.totals.insert(name, running.totals);
         }
     }
 
     /// Adds a jail, in its place in the list.
-    pub(super) fn add_jail(&mut self, settings: JailSettings) {
+    pub(super) fn add_jail(&mut self, mut settings: JailSettings) {
+        settings.dry_run |= self.dry_run;
         let totals = self.totals.get(&settings.name).copied().unwrap_or_default();
         let mut running = RunningJail::new(settings, totals, self.backend, &self.metrics);
-        running.jail.set_own_addresses(&self.own_addresses);
+        running.jail.set_guards(&self.guards);
+        running.jail.seed(self.random.u64(..));
         let place = self.jails.partition_point(|other| other.name() < running.name());
         self.jails.insert(place, running);
     }
 
-    /// Gives a jail other settings. Bans of addresses that it now ignores are lifted; the others
-    /// refuse what the new settings say.
-    fn change_jail(&mut self, index: usize, settings: JailSettings, now: Moment) {
+    /// Gives a jail other settings. Bans of addresses that it now ignores are lifted, and all of
+    /// them once it is a dry run; the others refuse what the new settings say.
+    fn change_jail(&mut self, index: usize, mut settings: JailSettings, now: Moment) {
+        settings.dry_run |= self.dry_run;
+        if self.jails[index].settings.dry_run != settings.dry_run {
+            // What it has banned, or would have: that was of the other kind.
+            self.lift(index, now, Unbanned::DryRun, |_, _| true);
+        }
         let running = &mut self.jails[index];
         let rescoped = running.settings.scope != settings.scope;
         running.set(settings, self.backend, &self.metrics);
-        running.jail.set_own_addresses(&self.own_addresses);
+        if running.breaker_is_gone() {
+            self.keeping.breaker(&running.settings.name, None);
+        }
+        running.jail.set_guards(&self.guards);
         self.lift(index, now, Unbanned::Allowlist, |jail, key| {
             jail.ignores(&key.address).is_some()
         });
-        if rescoped {
+        if rescoped && !self.jails[index].settings.dry_run {
             let running = &self.jails[index];
             let bans = running.jail.ledger().list(now.boot);
             let orders: Vec<Order> =
@@ -125,7 +152,7 @@ impl Daemon {
     }
 
     /// Ends the bans of a jail that `which` chooses.
-    fn lift(
+    pub(super) fn lift(
         &mut self,
         index: usize,
         now: Moment,
@@ -148,7 +175,8 @@ impl Daemon {
     /// Follows the origins of these jails, and no other. A source that stays goes on where it is.
     pub(super) fn follow(&mut self, jails: &[JailSettings], now: Moment) {
         let mut wanted: BTreeMap<SourceName, (Origin, Vec<&JailSettings>)> = BTreeMap::new();
-        for settings in jails {
+        let reading = jails.iter().filter(|jail| !matches!(jail.origin, Origin::Bans(_)));
+        for settings in reading {
             let name: SourceName = settings.origin.to_string().into();
             let (_, jails) =
                 wanted.entry(name).or_insert_with(|| (settings.origin.clone(), Vec::new()));

@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use super::standing::State;
-use crate::enforcer::order::{Condition, Order, Report};
+use crate::enforcer::order::{Condition, Coverage, Order, Report};
 use crate::jail::ban::BanKey;
 use crate::moment::Moment;
 use crate::store::Ack;
@@ -30,9 +30,12 @@ impl Daemon {
                 news::reconciled(trigger, missing, unexpected);
             }
             Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),
-            Report::Coverage(coverage) => tracing::info!(?coverage, "what a ban stops"),
+            Report::MadePermanent { count, remedy } => news::made_permanent(count, &remedy),
+            Report::Coverage(coverage) => self.on_coverage(coverage),
             Report::Refused { jail, ipv6, packets, bytes } => {
-                tracing::debug!(%jail, ipv6, packets, bytes, "refused");
+                if let Some(index) = self.index(&jail) {
+                    self.jails[index].metrics.dropped(ipv6, packets, bytes);
+                }
             }
         }
         self.changed(now);
@@ -44,6 +47,7 @@ impl Daemon {
         if let (Some(decided), Some(index)) = (decided, self.index(&key.jail)) {
             self.jails[index].metrics.enforced_after(at.boot.since(decided.boot));
         }
+        self.cut(key);
         self.on_answer(key, None);
     }
 
@@ -67,6 +71,17 @@ impl Daemon {
         news::condition(self.backend, &condition);
         self.condition = condition;
         self.publish(now);
+    }
+
+    fn on_coverage(&mut self, coverage: Coverage) {
+        self.backend_metrics.coverage(&coverage);
+        for running in &self.jails {
+            running.metrics.unprovisioned(coverage.unprovisioned.contains(running.name()));
+        }
+        if self.coverage.as_ref() != Some(&coverage) {
+            news::coverage(self.backend, &coverage);
+            self.coverage = Some(coverage);
+        }
     }
 
     /// The store kept something, or could not.

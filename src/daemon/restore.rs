@@ -1,12 +1,14 @@
 //! What an earlier run left, taken up at a start.
 
 use super::Daemon;
+use super::running::RunningJail;
 use crate::config::checked::Config;
 use crate::enforcer::order::Demand;
-use crate::jail::ban::BanKey;
+use crate::jail::ban::{Ban, BanKey};
 use crate::moment::Moment;
 use crate::store::change::{Ended, Saved, Window};
 use crate::telemetry::lines;
+use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 
 impl Daemon {
     /// Makes the jails, and puts into them what an earlier run left. Returns the bans that
@@ -18,6 +20,8 @@ impl Daemon {
             self.add_jail(settings.clone());
         }
         self.take_up_windows(saved.windows);
+        self.take_up_past(&saved.past, &saved.bans);
+        self.take_up_breakers(saved.breakers, now);
         let mut desired = Vec::new();
         for ban in saved.bans {
             let key = ban.key.clone();
@@ -26,9 +30,14 @@ impl Daemon {
                 continue;
             };
             let running = &mut self.jails[index];
-            if !running.jail.restore(ban, now) {
-                let ignored = running.jail.ignores(&key.address).is_some();
-                self.forget(key, if ignored { "allowlist" } else { "expired" }, now);
+            let over = ban.until().is_some_and(|until| until <= now.wall);
+            if let Some(reason) = withheld(running, &ban).filter(|_| !over) {
+                running.metrics.withheld(reason);
+                self.forget(key, reason.word(), now);
+                continue;
+            }
+            if over || !running.jail.restore(ban, now) {
+                self.forget(key, Unbanned::Expired.word(), now);
                 continue;
             }
             running.metrics.restored();
@@ -56,4 +65,13 @@ impl Daemon {
         lines::unbanned(&key.jail, &key.address);
         self.keeping.ended(Ended { key, at: now.wall, reason }, None);
     }
+}
+
+/// Why a ban of an earlier run must not be taken up, if so.
+fn withheld(running: &RunningJail, ban: &Ban) -> Option<Withheld> {
+    if running.settings.dry_run {
+        return Some(Withheld::DryRun);
+    }
+    let ignored = running.jail.ignores(&ban.key.address).map(Withheld::from);
+    ignored.or(running.jail.forbids(ban).then_some(Withheld::Guard))
 }

@@ -1,9 +1,11 @@
 //! A jail and a source as they run: what decides, with what shows it.
 
+use super::breaking::Said;
 use crate::config::checked::JailSettings;
 use crate::enforcer::order::{Block, Demand};
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::{Jail, Policy};
+use crate::record::origin::Origin;
 use crate::source::Source;
 use crate::source::batch::Trouble;
 use crate::store::change::Totals;
@@ -18,6 +20,8 @@ pub(super) struct RunningJail {
     pub(super) metrics: JailMetrics,
     /// Since the state database was made.
     pub(super) totals: Totals,
+    /// What the log has said of its breaker; none while that is closed.
+    pub(super) said: Option<Said>,
 }
 
 impl RunningJail {
@@ -30,7 +34,17 @@ impl RunningJail {
     ) -> Self {
         let jail = Jail::new(settings.name.clone(), policy(&settings));
         let metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
-        Self { jail, settings, metrics, totals }
+        Self { jail, settings, metrics, totals, said: None }
+    }
+
+    /// Whether bans of another jail count in it as failures do.
+    pub(super) fn counts_bans_of(&self, jail: &JailName) -> bool {
+        matches!(&self.settings.origin, Origin::Bans(bans) if bans.counts(jail.as_str()))
+    }
+
+    /// Whether bans of other jails count when it decides how long one lasts.
+    pub(super) fn remembers_all_jails(&self) -> bool {
+        self.settings.increment.as_ref().is_some_and(|increment| increment.overalljails)
     }
 
     /// Its name.
@@ -59,7 +73,16 @@ fn policy(settings: &JailSettings) -> Policy {
         bantime: settings.bantime,
         ignoreip: settings.ignoreip.clone(),
         ignoreself: settings.ignoreself,
+        ignoresessions: settings.ignoresessions,
+        trusted_proxies: settings.trusted_proxies.clone(),
+        floors: settings.floors,
+        max_new_bans: settings.max_new_bans,
         max_addresses: settings.max_addresses,
+        increment: settings.increment.clone(),
+        dbpurgeage: settings.dbpurgeage,
+        ipv6_prefix: settings.ipv6_prefix,
+        widen: settings.widen,
+        recidive: matches!(settings.origin, Origin::Bans(_)),
     }
 }
 

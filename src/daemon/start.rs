@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::frozen::Frozen;
-use super::{Daemon, Setting, addresses, channels, clock, notify};
+use super::{Daemon, Setting, channels, clock, guards, notify, sessions};
 use crate::config::checked::{Config, Enforcement};
 use crate::control::access::{ADMIN_GROUP, Access};
 use crate::control::server;
@@ -41,8 +41,8 @@ pub enum StartError {
     /// The metrics' address.
     #[error(transparent)]
     Listen(#[from] telemetry::server::BindError),
-    /// The host's addresses: `ignoreself` cannot be kept without them.
-    #[error("cannot list the host's own addresses, which ignoreself needs: {0}")]
+    /// The host's addresses and gateways: without them it might ban itself.
+    #[error("cannot list the host's own addresses and gateways, which are never banned: {0}")]
     Addresses(std::io::Error),
     /// The pages.
     #[error("cannot serve the metrics: {0}")]
@@ -74,13 +74,17 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let (orders, ordered) = mpsc::unbounded_channel();
     let (overview, shown) = watch::channel(Overview::default());
 
+    let mut guards = guards::look().map_err(StartError::Addresses)?;
+    guards.sessions = sessions::watch(senders.events.clone()).await;
     let mut daemon = Daemon::new(Setting {
         frozen: Frozen::of(&config),
         config_path: options.config_path,
         dry_run: options.dry_run,
         on_stop: config.on_stop,
         enforcement: &enforcement,
-        own_addresses: addresses::own().map_err(StartError::Addresses)?,
+        guards,
+        max_new_bans: config.max_new_bans,
+        seed: fastrand::u64(..),
         store,
         orders,
         events: senders.events.clone(),
@@ -95,7 +99,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         telemetry::server::serve(pages, metrics, shown, std::future::pending())
             .map_err(StartError::Serve)?;
     }
-    addresses::watch(senders.events);
+    guards::watch(senders.events);
     daemon.begin(&config, now);
     daemon.turn(channels, enforcer).await;
     Ok(())
@@ -105,6 +109,8 @@ impl Daemon {
     /// Follows the sources, and says so.
     fn begin(&mut self, config: &Config, now: Moment) {
         self.follow(&config.jails, now);
+        self.tell_jails();
+        self.cutting.announce(&config.jails);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

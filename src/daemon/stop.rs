@@ -48,6 +48,7 @@ impl Daemon {
         let mut left: HashSet<BanKey> = self
             .jails
             .iter()
+            .filter(|running| !running.settings.dry_run)
             .flat_map(|running| running.jail.ledger().list(clock::now().boot))
             .map(|(ban, _)| ban.key.clone())
             .collect();

@@ -4,6 +4,8 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+mod policy;
+
 use super::frozen::Frozen;
 use super::*;
 use crate::config;
@@ -14,6 +16,7 @@ use crate::failure::Failure;
 use crate::jail::ban::BanKey;
 use crate::source::batch::{Batch, Body, Finding, Tally};
 use crate::store::Ack;
+use crate::telemetry::exposition::{self, Format};
 
 const JAILS: &str = "
 defaults: {ignoreip: [198.51.100.0/24]}
@@ -60,7 +63,14 @@ impl Stage {
             frozen: Frozen::of(&config),
             on_stop: OnStop::Keep,
             enforcement: &enforcement,
-            own_addresses: vec!["192.0.2.16".parse().unwrap()],
+            guards: Guards {
+                own: vec!["192.0.2.16".parse().unwrap()],
+                gateways: vec!["192.0.2.1".parse().unwrap()],
+                sessions: Vec::new(),
+                on_link: vec!["fd00:1::/64".parse().unwrap()],
+            },
+            max_new_bans: config.max_new_bans,
+            seed: 0,
             store: Some(store),
             orders: order_sender,
             events: event_sender,
@@ -124,6 +134,7 @@ impl Stage {
                     format!("enforce {} {} {}", key.jail, key.address, ports.collect::<String>())
                 }
                 Order::Release(key) => format!("release {} {}", key.jail, key.address),
+                Order::Jails(_) => continue, // For what is said of the backend.
                 other => format!("{other:?}"),
             });
         }
@@ -153,6 +164,15 @@ impl Stage {
             actions.total_banned,
             actions.enforced,
         ]
+    }
+
+    /// The sum of the samples of a metric that have a label of this value.
+    fn sample(&self, name: &str, value: &str) -> u64 {
+        let page = exposition::render(&self.daemon.metrics.families(), Format::Text004);
+        let (name, value) = (format!("{name}{{"), format!("\"{value}\""));
+        let samples = page.lines().filter(|line| line.starts_with(&name) && line.contains(&value));
+        let numbers = samples.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
+        numbers.reduce(|sum, number| sum + number).expect("there is such a sample")
     }
 
     /// Rewrites the configuration, and has it read again.
@@ -230,6 +250,19 @@ async fn an_unban_is_answered_when_the_firewall_has_let_go() {
     assert!(answered.try_recv().is_err(), "not before the firewall has let go");
     stage.turn(Event::Firewall(Report::Released { key: key("sshd", "203.0.113.7") }));
     assert_eq!(changed(&mut answered), Changed { changed: 1, ..Changed::default() });
+}
+
+#[tokio::test]
+async fn a_ban_by_hand_for_which_there_is_no_room_says_why() {
+    let mut stage = Stage::new(JAILS, false);
+    let addresses = vec!["203.0.113.8/32".parse().unwrap()];
+    let request = BanRequest { jail: "sshd".into(), addresses, bantime: None };
+    let mut answered = stage.ask(Request::Ban(request));
+    stage.kept().await;
+    let (key, why) = (key("sshd", "203.0.113.8"), "all are taken".to_owned());
+    stage.turn(Event::Firewall(Report::Failed { key, why, gives_up: true }));
+    // A problem is what makes the command fail.
+    assert_eq!(changed(&mut answered).problems, ["203.0.113.8: all are taken"]);
 }
 
 #[tokio::test]
@@ -347,4 +380,29 @@ async fn a_ban_that_the_firewall_lost_or_refuses_does_not_count_as_enforced() {
     assert_eq!(bans[0].state, "refused");
     stage.enforced("sshd", "203.0.113.7");
     assert_eq!(stage.numbers("sshd")[4], 1);
+}
+
+mod breaker;
+mod dry_run;
+mod guards;
+
+#[tokio::test]
+async fn only_new_bans_cut_and_only_once_confirmed() {
+    let cutting = JAILS.replace("port: [22]", "port: [22], cut_established: true");
+    let mut stage = Stage::new(&cutting, false);
+    let due = |stage: &Stage, address| stage.daemon.cutting.is_due(&key("sshd", address));
+    stage.failures("sshd", "203.0.113.7", 2).failures("sshd", "203.0.113.8", 2).kept().await;
+    stage.failures("web", "203.0.113.9", 2).kept().await;
+    assert!(due(&stage, "203.0.113.7"), "not before the firewall has it");
+    assert!(!stage.daemon.cutting.is_due(&key("web", "203.0.113.9")), "who does not ask for it");
+    stage.enforced("sshd", "203.0.113.7");
+    assert!(!due(&stage, "203.0.113.7") && due(&stage, "203.0.113.8"));
+    stage.after(60_000);
+    assert!(!due(&stage, "203.0.113.8"), "a ban that ended before it was confirmed");
+
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    let mut stage = Stage::resumed(stage.end(), &cutting, false);
+    assert_eq!(stage.numbers("sshd")[2], 1, "a ban of an earlier run");
+    stage.enforced("sshd", "203.0.113.7");
+    assert!(!due(&stage, "203.0.113.7"));
 }

@@ -3,11 +3,12 @@
 use super::Daemon;
 use super::running::RunningJail;
 use crate::control::api::{
-    ActionsStatus, BanStatus, Banned, EnforcementStatus, FilterStatus, JailStatus, OriginStatus,
-    Refused, SourceStatus, Status,
+    ActionsStatus, BanStatus, Banned, BreakerStatus, CoverageStatus, EnforcementStatus,
+    FilterStatus, JailStatus, OriginStatus, Refused, SourceStatus, Status,
 };
-use crate::enforcer::order::Condition;
+use crate::enforcer::order::{Condition, Coverage};
 use crate::jail::ban::{BanKey, show};
+use crate::jail::breaker::Open;
 use crate::moment::Moment;
 use crate::record::origin::Origin;
 use crate::telemetry::overview::{JailNumbers, Overview, SourceState, words};
@@ -22,6 +23,7 @@ impl Daemon {
                 backend: self.backend.to_owned(),
                 up: self.condition == Condition::Ready,
                 condition: self.condition_in_words().to_owned(),
+                coverage: self.coverage.as_ref().map(coverage),
             },
             sources: self
                 .sources
@@ -72,8 +74,9 @@ impl Daemon {
 
     fn state_of(&self, key: &BanKey) -> &'static str {
         match self.standings.state(key) {
-            _ if !self.enforces() => "watched",
+            _ if !self.enforces() && !self.is_dry(&key.jail) => "watched",
             Some(state) => state.as_str(),
+            None if self.is_dry(&key.jail) => "dry_run",
             None => "pending",
         }
     }
@@ -94,9 +97,18 @@ impl Daemon {
             name: running.name().to_string(),
             currently_failed: running.jail.windows().len() as u64,
             total_failed: running.totals.failed,
-            currently_banned: running.jail.ledger().len() as u64,
+            currently_banned: if running.settings.dry_run {
+                0
+            } else {
+                running.jail.ledger().len() as u64
+            },
             total_banned: running.totals.banned,
             enforced: counts.enforced.iter().map(|&enforced| u64::from(enforced)).sum(),
+            watches: if running.jail.breaker().open().is_some() {
+                Some("breaker open")
+            } else {
+                running.settings.dry_run.then_some("dry run")
+            },
         }
     }
 
@@ -104,6 +116,9 @@ impl Daemon {
         let numbers = self.numbers(running);
         let (banned, enforced) = (numbers.currently_banned, numbers.enforced);
         let bans = running.jail.ledger().list(now.boot);
+        let listed: Vec<String> = bans.iter().map(|(ban, _)| show(&ban.key.address)).collect();
+        let dry_run = running.settings.dry_run;
+        let (would_ban, banned_now) = if dry_run { (listed, vec![]) } else { (vec![], listed) };
         JailStatus {
             name: numbers.name,
             filter: FilterStatus {
@@ -114,6 +129,7 @@ impl Daemon {
                         OriginStatus::JournalMatches(journal.matches.to_string())
                     }
                     Origin::Files(files) => OriginStatus::FileList(files.patterns.clone()),
+                    Origin::Bans(bans) => OriginStatus::Bans(bans.to_string()),
                 },
             },
             actions: ActionsStatus {
@@ -121,8 +137,15 @@ impl Daemon {
                 total_banned: numbers.total_banned,
                 enforced,
                 pending: if self.enforces() { banned.saturating_sub(enforced) } else { 0 },
-                banned: bans.iter().map(|(ban, _)| show(&ban.key.address)).collect(),
+                banned: banned_now,
+                would_ban,
             },
+            dry_run,
+            breaker: running
+                .jail
+                .breaker()
+                .open()
+                .map(|Open { since, withheld }| BreakerStatus { since, withheld }),
         }
     }
 
@@ -138,5 +161,16 @@ impl Daemon {
             state: self.state_of(&ban.key).to_owned(),
         })
         .collect()
+    }
+}
+
+fn coverage(coverage: &Coverage) -> CoverageStatus {
+    CoverageStatus {
+        mode: coverage.mode.to_owned(),
+        established: coverage.established,
+        forwarded: coverage.forwarded,
+        published: coverage.published,
+        unprovisioned: coverage.unprovisioned.iter().map(ToString::to_string).collect(),
+        summary: coverage.to_string(),
     }
 }

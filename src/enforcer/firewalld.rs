@@ -4,6 +4,17 @@
 //! All decisions are the plan's. Here are the connection, the waiting and the clock.
 
 mod bus;
+pub mod call;
+pub mod desired;
+pub mod element;
+pub mod fault;
+pub mod permanent;
+pub mod plan;
+pub mod provided;
+pub mod provision;
+mod proxy;
+pub mod reconcile;
+pub mod rule;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,15 +25,18 @@ use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
 use self::bus::{Bus, Calls, News};
-use super::call::{Answer, Call};
-use super::fault::Fault;
+use self::call::{Answer, Call};
+use self::fault::Fault;
+use self::plan::Plan;
 use super::order::{Demand, Order, Outcome, Report};
-use super::plan::Plan;
 use crate::config::checked::Firewalld;
 use crate::moment::{Boot, Clock};
 
 /// How long a stop waits for what was ordered before it.
 const DRAIN: SignedDuration = SignedDuration::from_secs(3);
+
+/// How many orders are taken at once, before anything else happens.
+const BURST: usize = 4096;
 
 /// How long until the bus is tried again.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -107,7 +121,7 @@ impl Driver {
             }
             let wait = self.wait();
             tokio::select! {
-                order = self.orders.recv() => self.take(order),
+                order = self.orders.recv() => self.take_all(order),
                 Some((call, began, result)) = OptionFuture::from(under_way.as_mut()) => {
                     under_way = None;
                     self.finish(call, began, result);
@@ -125,7 +139,7 @@ impl Driver {
     }
 
     fn next_call(&mut self, calls: &Calls) -> Option<UnderWay> {
-        let call = self.plan.next_call(self.now())?;
+        let call = self.plan.next_call((self.clock)())?;
         let (calls, began) = (calls.clone(), self.now());
         Some(Box::pin(async move {
             let result = calls.make(&call).await;
@@ -149,6 +163,15 @@ impl Driver {
                 self.stop_by.get_or_insert(by);
             }
             Some(order) => self.plan.order(order, (self.clock)()),
+        }
+    }
+
+    /// Takes what is ordered, and what else waits: what comes in one go can be done in few calls.
+    fn take_all(&mut self, order: Option<Order>) {
+        self.take(order);
+        for _ in 0..BURST {
+            let Ok(order) = self.orders.try_recv() else { return };
+            self.take(Some(order));
         }
     }
 

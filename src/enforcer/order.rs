@@ -1,6 +1,7 @@
 //! What the daemon asks of the firewall, and what it hears back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -37,6 +38,8 @@ pub enum Order {
     Enforce(Demand),
     /// This ban must not be in force. Other bans may still need its rule.
     Release(BanKey),
+    /// These are the jails, and what a ban of each refuses: for what is said of the backend.
+    Jails(BTreeMap<JailName, Scope>),
     /// Look now whether all is as it should be.
     Look,
     /// Do what was asked so far, then end; bans stay.
@@ -86,8 +89,8 @@ pub enum Report {
     Condition(Condition),
     /// A comparison of what is with what should be has ended well.
     Reconciled {
-        /// What started it: `start`, `owner`, `reloaded`, `panic_off`, `zones`, `rule_removed`,
-        /// `retry`, `asked`, `periodic`.
+        /// What started it: `start`, `owner`, `reloaded`, `panic_off`, `zones`, `policies`,
+        /// `rule_removed`, `entry_removed`, `changed`, `retry`, `asked`, `periodic`.
         trigger: &'static str,
         /// Rules that were missing and have been put back.
         missing: u64,
@@ -100,6 +103,13 @@ pub enum Report {
         used: u64,
         /// At most.
         limit: u64,
+    },
+    /// Somebody made rules or entries of ours permanent; they outlive their bans at each reload.
+    MadePermanent {
+        /// How many came back.
+        count: u64,
+        /// The command that removes the first of them for good.
+        remedy: String,
     },
     /// What a ban stops, as the backend works now; said when it is known and when it changes.
     Coverage(Coverage),
@@ -132,6 +142,41 @@ pub struct Coverage {
     pub unprovisioned: BTreeSet<JailName>,
 }
 
+impl Coverage {
+    /// Each kind of traffic by its word in metrics, and whether a ban stops it.
+    #[must_use]
+    pub fn traffic(&self) -> [(&'static str, bool); 3] {
+        [
+            ("established", self.established),
+            ("forwarded", self.forwarded),
+            ("published", self.published),
+        ]
+    }
+}
+
+impl fmt::Display for Coverage {
+    /// `ipset: stops new connections and forwarded packets; not connections that are open, nor …`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            (self.forwarded, "forwarded packets"),
+            (self.established, "connections that are open already"),
+            (self.published, "published (DNAT) ports"),
+        ];
+        let of = |stopped| kinds.iter().filter(move |kind| kind.0 == stopped).map(|kind| kind.1);
+        let stopped: Vec<&str> = ["new connections"].into_iter().chain(of(true)).collect();
+        write!(f, "{}: stops {}", self.mode, stopped.join(", "))?;
+        let rest: Vec<&str> = of(false).collect();
+        if !rest.is_empty() {
+            write!(f, "; not {}", rest.join(", "))?;
+        }
+        if self.unprovisioned.is_empty() || self.mode == "rich-rule" {
+            return Ok(());
+        }
+        let jails: Vec<&str> = self.unprovisioned.iter().map(JailName::as_str).collect();
+        write!(f, "; rich rules for {}, whose ports are not provisioned", jails.join(", "))
+    }
+}
+
 /// How a call to the firewall went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -156,4 +201,45 @@ pub enum Condition {
     Panic,
     /// It is there and does not work; in words an operator can act on.
     Broken(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_in_words_says_what_is_not_stopped() {
+        let mut coverage = Coverage {
+            mode: "rich-rule",
+            established: false,
+            forwarded: false,
+            published: false,
+            unprovisioned: BTreeSet::new(),
+        };
+        let check = |coverage: &Coverage, expected| assert_eq!(coverage.to_string(), expected);
+        check(
+            &coverage,
+            "rich-rule: stops new connections; not forwarded packets, connections that are open \
+             already, published (DNAT) ports",
+        );
+        coverage.forwarded = true;
+        check(
+            &coverage,
+            "rich-rule: stops new connections, forwarded packets; not connections that are open \
+             already, published (DNAT) ports",
+        );
+        (coverage.established, coverage.published) = (true, true);
+        check(
+            &coverage,
+            "rich-rule: stops new connections, forwarded packets, connections that are open \
+             already, published (DNAT) ports",
+        );
+        coverage.mode = "ipset";
+        coverage.unprovisioned = [JailName::new("sshd")].into();
+        check(
+            &coverage,
+            "ipset: stops new connections, forwarded packets, connections that are open already, \
+             published (DNAT) ports; rich rules for sshd, whose ports are not provisioned",
+        );
+    }
 }

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::IpNet;
 
+use super::firewalld::rule::Rule;
 use super::order::{Block, Demand};
-use super::rule::Rule;
 use crate::config::checked::Action;
 use crate::jail::ban::{BanKey, JailName};
 use crate::jail::scope::{PortRange, Protocol, Scope};
@@ -18,6 +18,26 @@ pub(super) fn block(host: u8, ports: &[u16]) -> Block {
     let ports = ports.iter().filter_map(|&port| PortRange::new(port, port)).collect();
     let scope = Scope { ports, protocols: [Protocol::Tcp].into() };
     Block { address: address(host), scope }
+}
+
+/// A ban from every port: of hosts and networks that overlap, of both families.
+pub(super) fn net_block(index: u8) -> Block {
+    const NETS: [&str; 12] = [
+        "192.0.2.0/32",
+        "192.0.2.1/32",
+        "192.0.2.0/31",
+        "192.0.2.0/24",
+        "192.0.2.0/25",
+        "192.0.0.0/16",
+        "198.51.100.0/24",
+        "2001:db8::/64",
+        "2001:db8::1/128",
+        "2001:db8::/80",
+        "2001:db8::/48",
+        "2001:db8::/32",
+    ];
+    let address = NETS[usize::from(index) % NETS.len()].parse().unwrap();
+    Block { address, ..block(0, &[]) }
 }
 
 pub(super) fn demand(key: BanKey, block: Block) -> Demand {

@@ -2,6 +2,8 @@
 //!
 //! `config` reads these from YAML; [`compile`](super::Filter) makes them work.
 
+use ipnet::IpNet;
+
 /// A filter, as its file says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
@@ -50,8 +52,10 @@ pub struct Mode {
 /// one of it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpdRule {
-    /// `common`, `combined` (the default; `common` lines are read too), or `json`.
+    /// How the log is written.
     pub format: HttpdFormat,
+    /// The proxies whose word on who their client is counts.
+    pub trusted_proxies: Vec<IpNet>,
     /// Methods, such as `GET`; exact, as RFC 9110 has it.
     pub method: Vec<String>,
     /// Status codes: `404`, `4xx`, `400-499`.
@@ -65,7 +69,7 @@ pub struct HttpdRule {
 }
 
 /// How the access log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HttpdFormat {
     /// `%h %l %u %t "%r" %>s %b`, with or without `"%{Referer}i" "%{User-Agent}i"` after it.
     #[default]
@@ -74,6 +78,22 @@ pub enum HttpdFormat {
     VhostCombined,
     /// One JSON object a line.
     Json,
+    /// As these words of httpd's `LogFormat` say.
+    LogFormat(String),
+}
+
+impl HttpdFormat {
+    /// A format by its name (`common`, `combined`, `vhost_combined`, `json`), or else in httpd's own
+    /// words, which are checked when the filter is compiled.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
+        match text {
+            "common" | "combined" => Self::Combined,
+            "vhost_combined" => Self::VhostCombined,
+            "json" => Self::Json,
+            words => Self::LogFormat(words.to_owned()),
+        }
+    }
 }
 
 /// What a jail that names the filter gets unless it says otherwise.
@@ -96,6 +116,10 @@ pub struct Sample {
     pub mode: Vec<String>,
     /// Whether it is a journal's line (no date to find).
     pub journal: bool,
+    /// For a filter of access logs: how the line is written, if not as the filter says.
+    pub logformat: Option<HttpdFormat>,
+    /// For a filter of access logs: the proxies trusted.
+    pub trusted_proxies: Vec<IpNet>,
     /// The address it must yield; `None`: it must yield no failure.
     pub address: Option<std::net::IpAddr>,
     /// The user it must yield.

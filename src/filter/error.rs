@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::date::datepattern::DatePatternError;
+use super::httpd::logformat::LogFormatError;
 use super::tags::TagError;
 
 /// Why a filter does not compile.
@@ -56,6 +57,8 @@ pub enum Place {
     Ignoreregex(usize),
     /// `datepattern`.
     Datepattern,
+    /// `httpd.format`, or the jail's `logformat`.
+    HttpdFormat,
     /// `httpd.path`.
     HttpdPath(usize),
     /// `httpd.user_agent`.
@@ -73,6 +76,9 @@ pub enum Problem {
     /// The date's form.
     #[error(transparent)]
     Date(#[from] DatePatternError),
+    /// The log's form.
+    #[error(transparent)]
+    LogFormat(Box<LogFormatError>),
     /// It says nothing of whose failure it is.
     #[error("it has no address; put <ADDR> where the log has it")]
     NoAddress,
@@ -100,6 +106,7 @@ impl fmt::Display for Place {
             Self::ModeFailregex(mode, number) => write!(f, "modes.{mode}.failregex {number}"),
             Self::Ignoreregex(number) => write!(f, "ignoreregex {number}"),
             Self::Datepattern => f.write_str("datepattern"),
+            Self::HttpdFormat => f.write_str("logformat"),
             Self::HttpdPath(number) => write!(f, "httpd.path {number}"),
             Self::HttpdUserAgent(number) => write!(f, "httpd.user_agent {number}"),
             Self::HttpdStatus(number) => write!(f, "httpd.status {number}"),

@@ -1,19 +1,29 @@
 //! Access logs, read field by field instead of matched.
 //!
-//! The address is the log's own client field and nothing else: whatever a request says, it stands
-//! in quotes behind it. Source: Apache's `mod_log_config`, nginx's
-//! `ngx_http_log_module`.
+//! The address is the log's own client field: whatever a request says, it stands in quotes behind
+//! it. Behind a trusted proxy it is whom that proxy names ([`forwarded`]). Source: Apache's
+//! `mod_log_config`, nginx's `ngx_http_log_module`.
 
 pub mod combined;
+mod forwarded;
 pub mod json;
+pub mod logformat;
 pub mod rule;
+
+use std::net::IpAddr;
+
+use super::pattern;
 
 /// One request, as an access log has it. Fields borrow from the line, escapes and all; one that
 /// the log does not have is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// The peer.
+    /// The client: the peer, or whom the server takes for the client where it names the peer too.
     pub client: &'a [u8],
+    /// Who connected, where the log names it apart from the client.
+    pub peer: &'a [u8],
+    /// `X-Forwarded-For`: the peer's own words.
+    pub forwarded: &'a [u8],
     /// The authenticated user, or the one that tried to be; `None`: `-`.
     pub user: Option<&'a [u8]>,
     /// When, without brackets.
@@ -31,6 +41,12 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Who connected; `None` if that is no address.
+    #[must_use]
+    pub fn peer(&self) -> Option<IpAddr> {
+        pattern::parse(if self.peer.is_empty() { self.client } else { self.peer })
+    }
+
     /// Its fields by name, for reports.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
         let fields = [

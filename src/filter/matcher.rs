@@ -12,7 +12,7 @@ use regex::bytes::{CaptureLocations, RegexSet};
 
 use super::date::{Dates, Form, Located};
 use super::httpd::Request;
-use super::httpd::rule::Rule;
+use super::httpd::rule::{Judgement, Rule};
 use super::pattern::{Pattern, captured};
 use super::prefix::{Prefix, PrefixLocations, Prefixed};
 use super::session::Sessions;
@@ -56,6 +56,8 @@ pub enum Outcome<'a> {
     /// Recognised, but no failure: `<F-NOFAIL>`, or an attempt that has counted already
     /// (`<F-SESSION>`). `None`: and nobody's.
     NoFail(Option<Match<'a>>),
+    /// A failure, and it cannot be told whose.
+    Unattributed,
     /// A failure.
     Failure(Match<'a>),
 }
@@ -175,7 +177,11 @@ fn read_request<'a>(
     let Some(request) = rule.parse(record.text) else { return (Outcome::Missed, None) };
     let date = dates.locate(request.time).filter(|_| record.time.is_none());
     let form = date.as_ref().map(|date| date.form);
-    let Some(address) = rule.failure(&request) else { return (Outcome::Missed, form) };
+    let address = match rule.judge(&request) {
+        Judgement::Passes => return (Outcome::Missed, form),
+        Judgement::Unattributed => return (Outcome::Unattributed, form),
+        Judgement::Failure(address) => address,
+    };
     let time = record.time.or_else(|| date?.stamp.resolve(zone, now));
     let user = request.user;
     let groups = Groups::Request(request);

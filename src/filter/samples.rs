@@ -47,7 +47,10 @@ impl Filter {
         let held = samples
             .filter(|(_, sample)| sample.mode.is_empty() || sample.mode.contains(&self.mode));
         held.filter_map(|(number, sample)| {
-            let yielded = run(&mut matcher, sample);
+            let yielded = match self.adapted(sample) {
+                None => run(&mut matcher, sample),
+                Some(filter) => run(&mut Matcher::new(Arc::new(filter), TimeZone::UTC), sample),
+            };
             (!sample.holds(&yielded)).then(|| SampleFailure {
                 filter: self.definition.name.clone(),
                 mode: self.mode.clone(),
@@ -57,6 +60,24 @@ impl Filter {
             })
         })
         .collect()
+    }
+}
+
+impl Filter {
+    /// The filter as a jail would have it that says what the sample says; `None`: as it is. A format
+    /// that the filter cannot judge by leaves it so, and the sample will not hold.
+    fn adapted(&self, sample: &Sample) -> Option<Self> {
+        let mut definition = self.definition.clone();
+        let rule = definition.httpd.as_mut()?;
+        let same_format = sample.logformat.as_ref().is_none_or(|format| *format == rule.format);
+        if same_format && sample.trusted_proxies == rule.trusted_proxies {
+            return None;
+        }
+        rule.trusted_proxies.clone_from(&sample.trusted_proxies);
+        if let Some(format) = &sample.logformat {
+            rule.format = format.clone();
+        }
+        Self::compile(&definition, &self.mode).ok()
     }
 }
 
@@ -72,7 +93,9 @@ fn run(matcher: &mut Matcher, sample: &Sample) -> Yield {
             user: found.user.map(|user| String::from_utf8_lossy(user).into_owned()),
             time: found.time,
         },
-        Outcome::Missed | Outcome::Ignored | Outcome::NoFail(_) => Yield::default(),
+        Outcome::Missed | Outcome::Ignored | Outcome::NoFail(_) | Outcome::Unattributed => {
+            Yield::default()
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! Who is never banned.
 //!
-//! `ignoreip` and `ignoreself` are the operator's; on top, addresses that no remote attacker can
-//! have, and whose ban would only hurt the host, are never banned by any jail.
+//! `ignoreip`, `trusted_proxies`, `ignoreself` and `ignoresessions` are the operator's; on top, the
+//! default gateways, and addresses that no remote attacker can have and whose ban would only hurt
+//! the host, are never banned by any jail.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
+
+use super::guards::Guards;
 
 /// Why an address is not banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,11 +20,24 @@ pub enum IgnoreReason {
     IgnoreSelf,
     /// It is loopback, link-local, multicast or unspecified.
     Special,
+    /// It is a proxy that the jail trusts: behind it stands everybody.
+    Proxy,
+    /// It is one of the host's default gateways.
+    Gateway,
+    /// An administrator is logged in from it (`ignoresessions`).
+    Session,
 }
 
 impl IgnoreReason {
     /// Every reason, for what must list them all.
-    pub const ALL: [Self; 3] = [Self::IgnoreIp, Self::IgnoreSelf, Self::Special];
+    pub const ALL: [Self; 6] = [
+        Self::IgnoreIp,
+        Self::IgnoreSelf,
+        Self::Special,
+        Self::Proxy,
+        Self::Gateway,
+        Self::Session,
+    ];
 
     /// The reason as a metric's label value.
     #[must_use]
@@ -30,6 +46,9 @@ impl IgnoreReason {
             Self::IgnoreIp => "ignoreip",
             Self::IgnoreSelf => "ignoreself",
             Self::Special => "special",
+            Self::Proxy => "proxy",
+            Self::Gateway => "gateway",
+            Self::Session => "session",
         }
     }
 }
@@ -38,19 +57,24 @@ impl IgnoreReason {
 #[derive(Clone, Debug, Default)]
 pub struct IgnoreList {
     ignoreip: Vec<IpNet>,
-    own: Vec<IpAddr>,
+    trusted_proxies: Vec<IpNet>,
+    guards: Guards,
 }
 
 impl IgnoreList {
-    /// Leaves `ignoreip` alone. Overlaps are merged.
+    /// Leaves these networks alone. Overlaps are merged.
     #[must_use]
-    pub fn new(ignoreip: &[IpNet]) -> Self {
-        Self { ignoreip: IpNet::aggregate(&ignoreip.to_vec()), own: Vec::new() }
+    pub fn new(ignoreip: &[IpNet], trusted_proxies: &[IpNet]) -> Self {
+        Self {
+            ignoreip: IpNet::aggregate(&ignoreip.to_vec()),
+            trusted_proxies: IpNet::aggregate(&trusted_proxies.to_vec()),
+            guards: Guards::default(),
+        }
     }
 
-    /// Sets the host's own addresses; none where `ignoreself` is off.
-    pub fn set_own(&mut self, own: &[IpAddr]) {
-        self.own = own.to_vec();
+    /// Leaves these addresses alone as well.
+    pub fn set_guards(&mut self, guards: Guards) {
+        self.guards = guards;
     }
 
     /// Why this host must not be banned, if so.
@@ -65,10 +89,19 @@ impl IgnoreList {
         if is_special(network) {
             return Some(IgnoreReason::Special);
         }
-        if self.ignoreip.iter().any(|net| net.contains(network) || network.contains(net)) {
-            return Some(IgnoreReason::IgnoreIp);
-        }
-        self.own.iter().any(|own| network.contains(own)).then_some(IgnoreReason::IgnoreSelf)
+        let meets = |list: &[IpNet]| {
+            list.iter().any(|other| other.contains(network) || network.contains(other))
+        };
+        let holds = |list: &[IpAddr]| list.iter().any(|address| network.contains(address));
+        [
+            (meets(&self.ignoreip), IgnoreReason::IgnoreIp),
+            (meets(&self.trusted_proxies), IgnoreReason::Proxy),
+            (holds(&self.guards.own), IgnoreReason::IgnoreSelf),
+            (holds(&self.guards.gateways), IgnoreReason::Gateway),
+            (holds(&self.guards.sessions), IgnoreReason::Session),
+        ]
+        .into_iter()
+        .find_map(|(applies, reason)| applies.then_some(reason))
     }
 }
 
@@ -99,11 +132,17 @@ mod tests {
 
     #[track_caller]
     fn check(network: &str, expected: Option<IgnoreReason>) {
-        let mut list = IgnoreList::new(&[
-            "198.51.100.0/24".parse().unwrap(),
-            "2001:db8:1::/48".parse().unwrap(),
-        ]);
-        list.set_own(&["192.0.2.16".parse().unwrap()]);
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let mut list = IgnoreList::new(
+            &[net("198.51.100.0/24"), net("2001:db8:1::/48")],
+            &[net("192.0.2.128/28")],
+        );
+        list.set_guards(Guards {
+            own: vec!["192.0.2.16".parse().unwrap()],
+            gateways: vec!["192.0.2.1".parse().unwrap()],
+            sessions: vec!["2001:db8:3::9".parse().unwrap()],
+            on_link: Vec::new(),
+        });
         assert_eq!(list.overlap(&network.parse().unwrap()), expected, "{network}");
     }
 
@@ -112,6 +151,9 @@ mod tests {
         check("198.51.100.7/32", Some(IgnoreReason::IgnoreIp));
         check("2001:db8:1::7/128", Some(IgnoreReason::IgnoreIp));
         check("192.0.2.16/32", Some(IgnoreReason::IgnoreSelf));
+        check("192.0.2.130/32", Some(IgnoreReason::Proxy));
+        check("192.0.2.1/32", Some(IgnoreReason::Gateway));
+        check("2001:db8:3::9/128", Some(IgnoreReason::Session));
         check("203.0.113.7/32", None);
         check("2001:db8:2::7/128", None);
     }
@@ -119,7 +161,10 @@ mod tests {
     #[test]
     fn a_network_is_left_alone_for_any_address_in_it() {
         check("198.51.0.0/16", Some(IgnoreReason::IgnoreIp));
-        check("192.0.2.0/24", Some(IgnoreReason::IgnoreSelf));
+        check("192.0.2.0/27", Some(IgnoreReason::IgnoreSelf));
+        check("192.0.2.0/28", Some(IgnoreReason::Gateway));
+        check("192.0.2.128/25", Some(IgnoreReason::Proxy));
+        check("2001:db8:3::/64", Some(IgnoreReason::Session));
         check("0.0.0.0/0", Some(IgnoreReason::Special));
     }
 

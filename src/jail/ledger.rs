@@ -3,22 +3,23 @@
 //! The ledger is what should be; whether the firewall does it is the enforcer's business. Each ban
 //! has one end at most, and [`Ledger::release_expired`] hands each out once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::ban::Ban;
+use super::widths::Widths;
 use crate::moment::{Boot, Moment};
 
 /// All bans of one jail.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    bans: HashMap<IpNet, Entry>,
+    // In order of address, so that the bans in a network stand together.
+    bans: BTreeMap<IpNet, Entry>,
     by_end: BTreeSet<(Boot, IpNet)>,
     /// How many bans each length of prefix has: what [`Ledger::covering`] must try.
-    lengths: BTreeMap<u8, usize>,
+    widths: Widths,
 }
 
 /// A ban, and when it ends on the running clock.
@@ -64,13 +65,21 @@ impl Ledger {
         self.bans.get(address)?.ends
     }
 
-    /// The narrowest ban that covers this host.
+    /// The narrowest ban that covers all of this host or network.
     #[must_use]
-    pub fn covering(&self, host: IpAddr) -> Option<&Ban> {
-        self.lengths.keys().rev().find_map(|&length| {
-            let network = IpNet::new(host, length).ok()?.trunc();
-            self.get(&network)
-        })
+    pub fn covering(&self, network: impl Into<IpNet>) -> Option<&Ban> {
+        let network = network.into().trunc();
+        let mut wider = self.widths.wider(network).rev();
+        self.get(&network).or_else(|| wider.find_map(|wider| self.get(&wider)))
+    }
+
+    /// The bans of parts of this network, itself included; in order of address.
+    pub fn within(&self, network: &IpNet) -> impl Iterator<Item = &Ban> {
+        let network = *network;
+        let first = IpNet::new(network.network(), 0).unwrap_or(network);
+        let bans = self.bans.range(first..).map(|(_, entry)| &entry.ban);
+        let bans = bans.take_while(move |ban| network.contains(&ban.key.address.addr()));
+        bans.filter(move |ban| network.contains(&ban.key.address))
     }
 
     /// Ends a ban early.
@@ -79,7 +88,7 @@ impl Ledger {
         if let Some(ends) = entry.ends {
             self.by_end.remove(&(ends, *address));
         }
-        self.forget_length(address);
+        self.widths.remove(*address);
         Some(entry.ban)
     }
 
@@ -127,24 +136,15 @@ impl Ledger {
         if let Some(ends) = ends {
             self.by_end.insert((ends, address));
         }
-        *self.lengths.entry(address.prefix_len()).or_default() += 1;
+        self.widths.add(address);
         self.bans.insert(address, Entry { ban, ends });
-    }
-
-    fn forget_length(&mut self, address: &IpNet) {
-        let length = address.prefix_len();
-        if let Some(count) = self.lengths.get_mut(&length) {
-            *count -= 1;
-            if *count == 0 {
-                self.lengths.remove(&length);
-            }
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::net::IpAddr;
 
     use jiff::Timestamp;
     use proptest::prelude::*;
@@ -191,7 +191,7 @@ mod tests {
         ledger.insert(ban("2001:db8::/64", 0, None), at(0));
         ledger.insert(ban("2001:db8::7/128", 0, None), at(0));
         let covering = |host: &str| {
-            ledger.covering(host.parse().unwrap()).map(|ban| ban.key.address.to_string())
+            ledger.covering(host.parse::<IpAddr>().unwrap()).map(|ban| ban.key.address.to_string())
         };
         assert_eq!(covering("2001:db8::7").as_deref(), Some("2001:db8::7/128"));
         assert_eq!(covering("2001:db8::8").as_deref(), Some("2001:db8::/64"));

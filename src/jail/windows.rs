@@ -1,23 +1,24 @@
-//! The failure windows of all the addresses a jail counts: bounded, whoever attacks.
+//! The failure windows of all the addresses, or networks, a jail counts: bounded, whoever attacks.
 //!
 //! An address costs memory only while its failures are recent. Past the cap, those furthest from
 //! a ban go first, the oldest of them first: a flood of addresses with one failure each does not
 //! make the jail forget one that is about to be banned.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
+use super::crowded;
 use super::window::{FailureWindow, Threshold};
 
 /// The windows, by address.
 #[derive(Debug)]
 pub struct Windows {
     // The hash is keyed (std's SipHash): attackers choose the addresses.
-    by_address: HashMap<IpAddr, FailureWindow>,
+    by_address: HashMap<IpNet, FailureWindow>,
     /// Whose windows have changed since somebody last asked.
-    changed: HashSet<IpAddr>,
+    changed: HashSet<IpNet>,
     cap: usize, // Invariant: positive.
     forgotten: u64,
 }
@@ -39,7 +40,7 @@ impl Windows {
 
     /// Counts a failure. Returns how many the window holds if the threshold is met; the window is
     /// then gone, since those failures have had their effect.
-    pub fn record(&mut self, threshold: Threshold, host: IpAddr, at: Timestamp) -> Option<u32> {
+    pub fn record(&mut self, threshold: Threshold, host: IpNet, at: Timestamp) -> Option<u32> {
         if self.by_address.len() >= self.cap && !self.by_address.contains_key(&host) {
             self.make_room();
         }
@@ -54,14 +55,14 @@ impl Windows {
     }
 
     /// Forgets an address, as an unban does.
-    pub fn forget(&mut self, host: IpAddr) {
-        if self.by_address.remove(&host).is_some() {
-            self.changed.insert(host);
+    pub fn forget(&mut self, host: &IpNet) {
+        if self.by_address.remove(host).is_some() {
+            self.changed.insert(*host);
         }
     }
 
     /// Takes up the failures that an earlier run counted.
-    pub fn restore(&mut self, threshold: Threshold, host: IpAddr, times: &[Timestamp]) {
+    pub fn restore(&mut self, threshold: Threshold, host: IpNet, times: &[Timestamp]) {
         for &time in times {
             // They did not meet the threshold then; where a lower one holds now, the next does.
             let _ = self.by_address.entry(host).or_default().record(threshold, time);
@@ -70,8 +71,8 @@ impl Windows {
 
     /// The windows that have changed since the last time, with their failures' times; none for
     /// one that is gone.
-    pub fn take_changed(&mut self) -> Vec<(IpAddr, Vec<Timestamp>)> {
-        let times = |host: &IpAddr| {
+    pub fn take_changed(&mut self) -> Vec<(IpNet, Vec<Timestamp>)> {
+        let times = |host: &IpNet| {
             self.by_address.get(host).map(|window| window.times().collect()).unwrap_or_default()
         };
         let changed = self.changed.iter().map(|host| (*host, times(host))).collect();
@@ -89,11 +90,7 @@ impl Windows {
             }
             counts
         });
-        if self.by_address.capacity() > 1024
-            && self.by_address.capacity() / 4 > self.by_address.len()
-        {
-            self.by_address.shrink_to_fit();
-        }
+        crowded::shrink(&mut self.by_address);
     }
 
     /// How many addresses are counted now.
@@ -114,20 +111,14 @@ impl Windows {
         self.forgotten
     }
 
-    /// Forgets an eighth of the addresses, so that the search is paid for by many records.
+    /// Forgets some of the addresses: those furthest from a ban, the oldest of them first.
     fn make_room(&mut self) {
-        let mut ranks: Vec<_> = self
-            .by_address
-            .iter()
-            .map(|(&host, window)| (window.len(), window.newest(), host))
-            .collect();
-        let surplus = (ranks.len() / 8).max(1);
-        ranks.select_nth_unstable(surplus - 1);
-        for (.., host) in &ranks[..surplus] {
+        let least = crowded::least(&self.by_address, |window| (window.len(), window.newest()));
+        for host in &least {
             self.by_address.remove(host);
-            self.changed.insert(*host);
         }
-        self.forgotten += surplus as u64;
+        self.forgotten += least.len() as u64;
+        self.changed.extend(least);
     }
 }
 
@@ -135,8 +126,8 @@ impl Windows {
 mod tests {
     use super::*;
 
-    fn host(number: u32) -> IpAddr {
-        std::net::Ipv4Addr::from(0x0a00_0000 + number).into()
+    fn host(number: u32) -> IpNet {
+        std::net::IpAddr::from(std::net::Ipv4Addr::from(0x0a00_0000 + number)).into()
     }
 
     fn second(second: i64) -> Timestamp {

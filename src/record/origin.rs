@@ -1,5 +1,6 @@
 //! Where a jail's records come from, as configured. Two jails with equal origins share one reader.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -12,6 +13,8 @@ pub enum Origin {
     Journal(JournalOrigin),
     /// Lines of log files.
     Files(FilesOrigin),
+    /// The bans of other jails: no records are read for it.
+    Bans(BansOrigin),
 }
 
 /// Which entries of which journal.
@@ -38,6 +41,32 @@ pub enum JournalLocation {
     Namespace(String),
 }
 
+/// Whose bans count in a jail.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BansOrigin {
+    /// The jail that counts; its own bans never do.
+    pub of: String,
+    /// The jails whose bans count; all others when `None`.
+    pub jails: Option<BTreeSet<String>>,
+}
+
+impl BansOrigin {
+    /// Whether bans of this jail count.
+    #[must_use]
+    pub fn counts(&self, jail: &str) -> bool {
+        jail != self.of && self.jails.as_ref().is_none_or(|jails| jails.contains(jail))
+    }
+}
+
+impl fmt::Display for BansOrigin {
+    /// In words: `bans of every other jail`, `bans of sshd, web`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(jails) = &self.jails else { return f.write_str("bans of every other jail") };
+        let names: Vec<&str> = jails.iter().map(String::as_str).collect();
+        write!(f, "bans of {}", names.join(", "))
+    }
+}
+
 /// Which files.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FilesOrigin {
@@ -59,6 +88,7 @@ impl fmt::Display for Origin {
                 if journal.trust_unprivileged { f.write_str(" (any uid)") } else { Ok(()) }
             }
             Self::Files(files) => f.write_str(&files.patterns.join(" ")),
+            Self::Bans(bans) => write!(f, "{bans}"),
         }
     }
 }

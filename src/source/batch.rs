@@ -70,6 +70,8 @@ pub struct Tally {
     pub bytes: u64,
     /// Records an ignoreregex took, by listener.
     pub ignored: Vec<u64>,
+    /// Failures of which nobody can tell whose they are, by listener.
+    pub unattributed: Vec<u64>,
     /// Failures without a readable date, by listener; they count at the time of reading.
     pub date_errors: Vec<u64>,
     /// Lines over 64 KiB, skipped.

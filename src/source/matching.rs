@@ -50,6 +50,7 @@ impl Matching {
             match matcher.read(record, read.wall) {
                 Outcome::Missed | Outcome::NoFail(..) => {}
                 Outcome::Ignored => self.tally.ignored[listener] += 1,
+                Outcome::Unattributed => self.tally.unattributed[listener] += 1,
                 Outcome::Failure(found) => {
                     if found.time.is_none() {
                         self.tally.date_errors[listener] += 1;
@@ -75,5 +76,6 @@ fn finding(listener: usize, found: &Match<'_>, read: Moment) -> Finding {
 }
 
 fn empty_tally(listeners: usize) -> Tally {
-    Tally { ignored: vec![0; listeners], date_errors: vec![0; listeners], ..Tally::default() }
+    let zeros = || vec![0; listeners];
+    Tally { ignored: zeros(), unattributed: zeros(), date_errors: zeros(), ..Tally::default() }
 }

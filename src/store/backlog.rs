@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::IpAddr;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::change::{Change, Ended, Totals, Window};
@@ -31,8 +31,9 @@ pub(super) struct Backlog {
     /// Bans that began and ended with neither written.
     pub(super) past: Vec<(Ban, Ended)>,
     pub(super) positions: HashMap<SourceName, Position>,
-    pub(super) windows: HashMap<(JailName, IpAddr), Vec<Timestamp>>,
+    pub(super) windows: HashMap<(JailName, IpNet), Vec<Timestamp>>,
     pub(super) totals: HashMap<JailName, Totals>,
+    pub(super) breakers: HashMap<JailName, Option<Timestamp>>,
 }
 
 /// What is to become of a ban.
@@ -58,6 +59,7 @@ impl Backlog {
             fate.began = Some(ban);
         }
         self.positions.extend(change.positions);
+        self.breakers.extend(change.breakers);
         for Window { jail, address, times } in change.windows {
             let room = self.windows.len() < MOST_WINDOWS;
             match self.windows.entry((jail, address)) {
@@ -82,6 +84,7 @@ impl Backlog {
             && self.positions.is_empty()
             && self.windows.is_empty()
             && self.totals.is_empty()
+            && self.breakers.is_empty()
     }
 
     fn end(&mut self, ended: Ended) {

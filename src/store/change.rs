@@ -1,7 +1,6 @@
 //! What the daemon asks the store to keep, and what it finds there at a start.
 
-use std::net::IpAddr;
-
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::jail::ban::{Ban, BanKey, JailName};
@@ -23,15 +22,17 @@ pub struct Change {
     pub windows: Vec<Window>,
     /// What to add to the lifetime totals.
     pub totals: Vec<(JailName, Totals)>,
+    /// Breakers that opened, and when; `None`: closed. The last of a jail counts.
+    pub breakers: Vec<(JailName, Option<Timestamp>)>,
 }
 
-/// The failures of one address that one jail counts.
+/// The failures of one address, or of one IPv6 network, that one jail counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Which jail.
     pub jail: JailName,
     /// Whose.
-    pub address: IpAddr,
+    pub address: IpNet,
     /// When, ascending. Empty: none any more.
     pub times: Vec<Timestamp>,
 }
@@ -67,4 +68,19 @@ pub struct Saved {
     pub windows: Vec<Window>,
     /// Counts since the store was made.
     pub totals: Vec<(JailName, Totals)>,
+    /// Breakers that are open, and since when.
+    pub breakers: Vec<(JailName, Timestamp)>,
+    /// Bans that have ended. What an operator has lifted is forgiven, with all that came before.
+    pub past: Vec<Past>,
+}
+
+/// The ended bans of one address by one jail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Whose, and by which jail.
+    pub key: BanKey,
+    /// How many.
+    pub bans: u32,
+    /// When the last of them ended.
+    pub until: Timestamp,
 }

@@ -35,9 +35,15 @@ CREATE TABLE positions (
 -- Failures counted and not yet answered by a ban, committed with the positions that led to them.
 CREATE TABLE windows (
     jail    TEXT NOT NULL,
-    address TEXT NOT NULL,                 -- one host
+    address TEXT NOT NULL,                 -- a host or an IPv6 network, with its prefix length
     times   TEXT NOT NULL,                 -- ascending, a JSON array
     PRIMARY KEY (jail, address)
+) STRICT, WITHOUT ROWID;
+
+-- Breakers that are open.
+CREATE TABLE breakers (
+    jail  TEXT    PRIMARY KEY,
+    since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Counts since the store was made.

@@ -33,7 +33,7 @@ fn write_page(page: &mut String, version: &str, overview: &Overview) -> fmt::Res
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>gaoler</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <h1>gaoler {version}</h1>\n\
-         <p>Bans attackers through firewalld. <a href=\"/metrics\">Metrics</a> · \
+         <p>Bans attackers through the firewall. <a href=\"/metrics\">Metrics</a> · \
          <a href=\"/-/ready\">Ready?</a> · <a href=\"/-/healthy\">Healthy?</a></p>\n"
     )?;
     write_health(page, overview)?;
@@ -82,7 +82,11 @@ fn write_jails(page: &mut String, jails: &[JailNumbers]) -> fmt::Result {
          <th class=\"n\">Total banned</th></tr>\n",
     )?;
     for jail in jails {
-        write!(page, "<tr><td>{}</td>", Text(&jail.name))?;
+        write!(page, "<tr><td>{}", Text(&jail.name))?;
+        if let Some(why) = jail.watches {
+            write!(page, " <span class=\"bad\">{why}</span>")?;
+        }
+        page.write_str("</td>")?;
         for number in [
             jail.currently_failed,
             jail.total_failed,
@@ -146,9 +150,19 @@ mod tests {
             currently_banned: 3,
             total_banned: 5,
             enforced: 4,
+            watches: None,
         };
         let page = landing("1", &Overview { jails: vec![sshd], ..Overview::default() });
         let cells = [1, 2, 3, 4, 5].map(|n| format!("<td class=\"n\">{n}</td>")).concat();
         assert!(page.contains(&format!("<tr><td>sshd</td>{cells}</tr>")), "{page}");
+    }
+
+    #[test]
+    fn shows_which_jail_only_watches() {
+        let watches = Some("breaker open");
+        let sshd = JailNumbers { name: "sshd".into(), watches, ..JailNumbers::default() };
+        let page = landing("1", &Overview { jails: vec![sshd], ..Overview::default() });
+        let cell = "<tr><td>sshd <span class=\"bad\">breaker open</span></td>";
+        assert!(page.contains(cell), "{page}");
     }
 }

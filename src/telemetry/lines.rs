@@ -34,6 +34,11 @@ pub fn would_ban(jail: &JailName, address: &IpNet) {
     ban(jail, address, "Would ban");
 }
 
+/// A ban would have ended, were this no dry run.
+pub fn would_unban(jail: &JailName, address: &IpNet) {
+    ban(jail, address, "Would unban");
+}
+
 /// A ban of an earlier run goes on.
 pub fn restored(jail: &JailName, address: &IpNet) {
     ban(jail, address, "Restore Ban");

@@ -6,6 +6,7 @@
 //!
 //! Source: DESIGN §6 for the catalog, the Prometheus naming practices for the names.
 
+mod dropped;
 pub mod enforcement;
 pub mod jail;
 mod label;
@@ -19,15 +20,18 @@ pub mod state;
 use std::path::PathBuf;
 
 use prometheus_client::encoding::prometheus_protobuf::{encode, prometheus_data_model};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use self::enforcement::{BackendMetrics, EnforcementFamilies};
 use self::jail::{JailFamilies, JailMetrics, Settings};
+use self::label::PerWord;
 use self::otlp::{OtlpFamilies, SignalMetrics};
 use self::process::Process;
 use self::source::{SourceFamilies, SourceMetrics};
 use self::state::{ReloadMetrics, StateMetrics};
+use crate::enforcer::cut::Reason;
 use crate::jail::ban::JailName;
 use crate::moment::Moment;
 
@@ -43,6 +47,7 @@ pub struct Metrics {
     sources: SourceFamilies,
     enforcement: EnforcementFamilies,
     otlp: OtlpFamilies,
+    cut_errors: PerWord,
     /// How the configuration fares.
     pub reload: ReloadMetrics,
     /// How the state database fares.
@@ -65,6 +70,7 @@ impl Metrics {
             sources: SourceFamilies::register(ours),
             enforcement: EnforcementFamilies::register(ours),
             otlp: OtlpFamilies::register(ours),
+            cut_errors: cut_errors(ours),
             reload: ReloadMetrics::register(ours),
             state: StateMetrics::register(ours),
             version: version.to_owned(),
@@ -115,6 +121,11 @@ impl Metrics {
         self.otlp.appear(signal)
     }
 
+    /// Live connections of banned addresses could not be closed.
+    pub fn cut_failed(&self, reason: Reason) {
+        self.cut_errors.add(reason.word(), 1);
+    }
+
     /// All samples as they are now, families by name, series by labels.
     ///
     /// # Panics
@@ -130,6 +141,14 @@ impl Metrics {
         }
         families
     }
+}
+
+fn cut_errors(to: &mut Registry) -> PerWord {
+    let help = "Times that live connections of banned addresses could not be closed, and why";
+    let errors = label::family::<1, Counter>(to, "cut_errors", help);
+    PerWord::new(Reason::WORDS, |reason| {
+        errors.get_or_create_owned(&[label::label("reason", reason)])
+    })
 }
 
 /// A series' label values, in the order they are written.

@@ -4,10 +4,15 @@
 
 use std::fmt::Display;
 
+use jiff::Timestamp;
+
 use super::lines::Printable;
 use super::overview::words;
-use crate::enforcer::order::Condition;
-use crate::jail::ban::{BanKey, show};
+use crate::enforcer::cut::Reason;
+use crate::enforcer::order::{Condition, Coverage};
+use crate::jail::ban::{BanKey, JailName, show};
+use crate::jail::breaker::Rate;
+use crate::jail::ignore::IgnoreReason;
 use crate::source::batch::{Notice, Rotation};
 
 /// Something happened to a source.
@@ -59,6 +64,82 @@ pub fn not_enforced(key: &BanKey, why: &str, gives_up: bool) {
     }
 }
 
+/// A ban must not stand any more, though its time is not over.
+pub fn guarded(key: &BanKey, reason: IgnoreReason) {
+    let (jail, address) = (key.jail.as_str(), show(&key.address));
+    let why = match reason {
+        IgnoreReason::Session => "an administrator is logged in from there",
+        IgnoreReason::Gateway => "a default gateway is there",
+        IgnoreReason::IgnoreSelf => "an address of this host is there",
+        IgnoreReason::IgnoreIp | IgnoreReason::Proxy | IgnoreReason::Special => "it is allowed",
+    };
+    tracing::warn!(jail, address, "[{jail}] the ban of {address} is lifted: {why}");
+}
+
+/// A jail has banned too many, too fast; `in_all`: all jails together have.
+pub fn breaker_opened(jail: &JailName, limit: Option<Rate>, in_all: bool) {
+    let name = jail.as_str();
+    let limit = limit.map_or_else(String::new, |limit| format!(" ({limit})"));
+    let key = if in_all { "enforcement.max_new_bans" } else { "max_new_bans" };
+    tracing::error!(
+        jail = name,
+        "[{name}] the breaker is open: more new bans than `{key}` allows{limit}. The jail only \
+         watches now; its bans stay. Look at what it bans (gaoler banned {name}), then: gaoler \
+         resume {name}"
+    );
+}
+
+/// A breaker goes on holding bans back.
+pub fn breaker_still_open(jail: &JailName, since: Timestamp, withheld: u64) {
+    let name = jail.as_str();
+    tracing::error!(
+        jail = name,
+        withheld,
+        "[{name}] the breaker is open since {since:.0}, and has held back {withheld} bans; `gaoler \
+         resume {name}` has the jail ban again"
+    );
+}
+
+/// An operator has closed a breaker.
+pub fn breaker_closed(jail: &JailName, withheld: u64) {
+    let name = jail.as_str();
+    tracing::info!(
+        jail = name,
+        withheld,
+        "[{name}] the breaker is closed: the jail bans again; {withheld} bans were held back"
+    );
+}
+
+/// Live connections of banned addresses were closed.
+pub fn cut(jail: &JailName, sockets: u64, flows: u64) {
+    let jail = jail.as_str();
+    tracing::info!(
+        jail,
+        sockets,
+        flows,
+        "[{jail}] closed the live connections of whom it banned: {sockets} of this host, {flows} \
+         that it forwards"
+    );
+}
+
+/// Live connections of banned addresses stay open.
+pub fn cannot_cut(reason: Reason, why: &str) {
+    let why = Printable(why.as_bytes());
+    let remedy = match reason {
+        Reason::Permission => {
+            "copy /usr/share/gaoler/11-cut-established.conf to \
+             /etc/systemd/system/gaoler.service.d/ (10-nftables.conf serves as well), then \
+             `systemctl daemon-reload` and `systemctl restart gaoler`"
+        }
+        Reason::Unsupported => "this kernel cannot; take cut_established out",
+        Reason::Overflow | Reason::Other => "gaoler_cut_errors_total counts how often",
+    };
+    tracing::error!(
+        reason = reason.word(),
+        "cut_established: banned addresses keep their live connections: {why}; {remedy}"
+    );
+}
+
 /// The firewall's state changed.
 pub fn condition(backend: &str, condition: &Condition) {
     let state = Printable(words(condition).as_bytes());
@@ -86,6 +167,31 @@ pub fn reconciled(trigger: &str, missing: u64, unexpected: u64) {
              {unexpected} removed"
         );
     }
+}
+
+/// What a ban stops became known, or has changed.
+pub fn coverage(backend: &str, coverage: &Coverage) {
+    let mode = coverage.mode;
+    tracing::info!(backend, mode, "{backend}: {coverage}");
+    if !coverage.unprovisioned.is_empty() {
+        let jails: Vec<&str> = coverage.unprovisioned.iter().map(JailName::as_str).collect();
+        let jails = jails.join(", ");
+        tracing::info!(
+            backend,
+            "no set of firewalld's holds the bans of {jails}: they take rich rules, good for some \
+             200; run `gaoler provision --apply`, or set `ban_ports: all`"
+        );
+    }
+}
+
+/// Somebody made bans permanent in the firewall's own configuration.
+pub fn made_permanent(count: u64, remedy: &str) {
+    tracing::warn!(
+        count,
+        "{count} rules of gaoler's were made permanent (firewall-cmd --runtime-to-permanent?): they \
+         come back at each reload of firewalld, and gaoler removes them at run time only. Remove \
+         them for good, such as by: {remedy}"
+    );
 }
 
 /// The store works again, or does not.

@@ -45,6 +45,8 @@ pub struct JailNumbers {
     pub total_banned: u64,
     /// Bans that the firewall has been seen to have.
     pub enforced: u64,
+    /// Why it bans nobody new, in a word or two, if it does not.
+    pub watches: Option<&'static str>,
 }
 
 impl Overview {

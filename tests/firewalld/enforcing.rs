@@ -20,8 +20,11 @@ pub(crate) struct Enforcing {
     orders: UnboundedSender<Order>,
     reports: Receiver<Report>,
     task: JoinHandle<()>,
-    heard: Vec<Report>,
+    pub(crate) heard: Vec<Report>,
 }
+
+/// Which ban, and what it blocks.
+pub(crate) type Ban = (BanKey, Block);
 
 /// Settings that tests vary.
 pub(crate) fn settings(rig: &Rig) -> Firewalld {
@@ -108,6 +111,17 @@ impl Enforcing {
     pub(crate) async fn until_enforced(&mut self, wanted: &BanKey) {
         self.until("enforced", |r| matches!(r, Report::Enforced { key, .. } if key == wanted))
             .await;
+    }
+
+    /// Waits until each of these has been said to be in force.
+    pub(crate) async fn until_all_enforced(&mut self, bans: &[Ban]) {
+        let mut waiting: BTreeSet<BanKey> = bans.iter().map(|ban| ban.0.clone()).collect();
+        while !waiting.is_empty() {
+            let enforced = |r: &Report| matches!(r, Report::Enforced { .. });
+            if let Report::Enforced { key, .. } = self.until("enforced", enforced).await {
+                waiting.remove(&key);
+            }
+        }
     }
 
     pub(crate) async fn until_lost(&mut self, wanted: &BanKey) {

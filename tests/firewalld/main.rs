@@ -6,7 +6,9 @@
 mod enforcing;
 mod loss;
 mod measure;
+mod provision;
 mod rig;
+mod sets;
 mod start;
 
 use gaoler::config::checked::{Action, Firewalld};

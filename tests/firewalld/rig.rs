@@ -90,6 +90,15 @@ impl Rig {
         child.wait().unwrap();
     }
 
+    /// The processor time that firewalld has taken so far, in milliseconds, to ten of them.
+    pub(crate) fn processor_time(&self) -> u64 {
+        let pid = self.firewalld.as_ref().expect("firewalld was started").id();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        // proc_pid_stat(5): utime and stime are the 14th and 15th, in hundredths of a second.
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+        fields.skip(11).take(2).map(|ticks| 10 * ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// Freezes firewalld, or lets it go on.
     pub(crate) fn freeze(&self, on: bool) {
         use rustix::process::Signal;
@@ -108,12 +117,57 @@ impl Rig {
 
     /// Has the bus refuse `addRichRule` to everybody, or refuse it no longer.
     pub(crate) fn deny_adding(&self, deny: bool) {
-        let zone = "org.fedoraproject.FirewallD1.zone";
-        let rule = format!(r#"<deny send_interface="{zone}" send_member="addRichRule"/>"#);
-        configure_bus(self.dir.path(), if deny { &rule } else { "" });
+        if deny {
+            self.deny("org.fedoraproject.FirewallD1.zone", "addRichRule");
+        } else {
+            self.allow();
+        }
+    }
+
+    /// Has the bus refuse a method to everybody.
+    pub(crate) fn deny(&self, interface: &str, member: &str) {
+        self.rule(&format!(r#"<deny send_interface="{interface}" send_member="{member}"/>"#));
+    }
+
+    /// Has the bus refuse nothing any longer.
+    pub(crate) fn allow(&self) {
+        self.rule("");
+    }
+
+    fn rule(&self, rule: &str) {
+        configure_bus(self.dir.path(), rule);
         let bus = "--dest=org.freedesktop.DBus";
         let reload = ["/org/freedesktop/DBus", "org.freedesktop.DBus.ReloadConfig"];
         self.run(&["dbus-send", "--system", "--print-reply=literal", bus, reload[0], reload[1]]);
+    }
+
+    /// firewalld's resident memory, in MiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let pid = self.firewalld.as_ref().expect("firewalld was started").id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
+    /// What firewalld has complained of.
+    pub(crate) fn complaints(&self) -> String {
+        let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        let loud = |line: &&str| line.contains("WARNING") || line.contains("ERROR");
+        log.lines().filter(loud).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The directory of the rig; firewalld's configuration is in `etc` there.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What a command in the rig's network says; it must succeed.
+    #[track_caller]
+    pub(crate) fn output(&self, args: &[&str]) -> String {
+        let output = self.inside(args).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {}: {errors}", output.status);
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// The bus's address.

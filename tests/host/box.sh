@@ -14,9 +14,12 @@ usage: box.sh install          the packages that a box needs, if any are missing
        box.sh up NAME [BINARY]  boot a box; with BINARY, gaoler is installed in it, not yet started
        box.sh srv NAME CMD...   run CMD as root in the box (192.0.2.16, 2001:db8::16)
        box.sh cli NAME CMD...   run CMD at the client (192.0.2.213 and .100-.199, 2001:db8::213 ...)
+       box.sh far NAME CMD...   run CMD at the host behind the box (203.0.113.9, 2001:db8:5::9)
        box.sh logs NAME         what went wrong: the journals of gaoler, firewalld and polkit
        box.sh down NAME         end the box and remove every trace of it
 BOX_OWNER=PID at 'up' ends the box when that process ends, however it ends.
+BOX_ROUTER=yes at 'up' has the box forward to a host behind it: eth1, zone internal, policy to-far;
+there is a zone lab too, as open as public.
 EOF
 }
 
@@ -55,6 +58,30 @@ wire() {
     } | ip -n "$name-cli" -batch -
 }
 
+# A third host, that the client reaches through the box alone.
+wire_far() {
+    ip netns add "$name-far"
+    ip link add eth1 netns "$name-srv" type veth peer name eth0 netns "$name-far"
+    {
+        echo "addr add 203.0.113.1/24 dev eth1"
+        echo "addr add 2001:db8:5::1/64 dev eth1 nodad"
+        echo "link set eth1 up"
+    } | ip -n "$name-srv" -batch -
+    {
+        echo "addr add 203.0.113.9/24 dev eth0"
+        echo "addr add 2001:db8:5::9/64 dev eth0 nodad"
+        echo "link set lo up"
+        echo "link set eth0 up"
+        echo "route add default via 203.0.113.1"
+        echo "route add default via 2001:db8:5::1"
+    } | ip -n "$name-far" -batch -
+    {
+        echo "route add 203.0.113.0/24 via 192.0.2.16"
+        echo "route add 2001:db8:5::/64 via 2001:db8::16"
+    } | ip -n "$name-cli" -batch -
+    ip netns exec "$name-srv" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+}
+
 # --- the root file system ----------------------------------------------------------------------
 
 overlay() {
@@ -78,7 +105,11 @@ furnish() {
     cp "$here"/box/{sshd,httpd}.service "$root/etc/systemd/system/"
     cp "$here/box/httpd.conf" "$root/etc/httpd/"
     rm -rf "$root"/etc/firewalld/{zones,policies,ipsets,services,direct.xml}
-    install -D -m 0644 "$here/box/public.xml" "$root/etc/firewalld/zones/public.xml"
+    install -D -m 0644 -t "$root/etc/firewalld/zones" "$here/box/public.xml"
+    if [[ -n ${BOX_ROUTER:-} ]]; then
+        install -D -m 0644 -t "$root/etc/firewalld/zones" "$here"/box/{internal,lab}.xml
+        install -D -m 0644 -t "$root/etc/firewalld/policies" "$here/box/to-far.xml"
+    fi
 
     local units=$root/etc/systemd/system unit
     ln -s /lib/systemd/system/multi-user.target "$units/default.target"
@@ -193,6 +224,7 @@ cmd_up() {
     overlay
     if [[ -n ${BOX_OWNER:-} ]]; then watch_owner; fi
     wire
+    if [[ -n ${BOX_ROUTER:-} ]]; then wire_far; fi
     furnish
     if [[ -n ${2:-} ]]; then install_gaoler "$2"; fi
     people
@@ -214,6 +246,12 @@ cmd_cli() {
     box "$1"
     shift
     ip netns exec "$name-cli" "$@"
+}
+
+cmd_far() {
+    box "$1"
+    shift
+    ip netns exec "$name-far" "$@"
 }
 
 cmd_logs() {
@@ -240,8 +278,10 @@ cmd_down() {
     umount -l "$root" 2>/dev/null || true
     umount -l "$dir" 2>/dev/null || true
     rmdir "$dir"
-    ip netns del "$name-srv" 2>/dev/null || true
-    ip netns del "$name-cli" 2>/dev/null || true
+    local end
+    for end in srv cli far; do
+        ip netns del "$name-$end" 2>/dev/null || true
+    done
     for tree in /sys/fs/cgroup{,/unified,/systemd}; do
         [[ -d $tree/gaoler-box-$name ]] || continue
         find "$tree/gaoler-box-$name" -depth -type d -exec rmdir {} + 2>/dev/null || true
@@ -256,7 +296,7 @@ outlive) # $1: a process; $2: the box that ends with it
     tail -s 0.1 --pid="$1" -f /dev/null
     cmd_down "$2"
     ;;
-up | srv | cli | logs | down)
+up | srv | cli | far | logs | down)
     [[ -n ${1:-} ]] || {
         usage >&2
         exit 2

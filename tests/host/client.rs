@@ -15,6 +15,8 @@ pub(crate) struct Client<'a> {
     host: &'a Host,
     /// Where it comes from.
     pub(crate) address: &'a str,
+    /// How many seconds it waits to be connected.
+    patience: u32,
 }
 
 /// How a try to log in, or to fetch a page, went.
@@ -26,23 +28,32 @@ pub(crate) enum Outcome {
     Denied,
     /// *Connection refused*: what a ban looks like.
     Refused,
+    /// No answer in time: what a ban looks like where packets are dropped.
+    Silent,
 }
 
 impl<'a> Client<'a> {
     /// A peer at one of the client's addresses (`box.sh` lists them).
     pub(crate) fn at(host: &'a Host, address: &'a str) -> Self {
-        Self { host, address }
+        Self { host, address, patience: 10 }
+    }
+
+    /// One that waits for two seconds at most.
+    pub(crate) fn hasty(self) -> Self {
+        Self { patience: 2, ..self }
     }
 
     /// One try to log in.
     pub(crate) fn ssh(&self, user: &str, password: &str) -> Result<Outcome> {
         let bind = format!("BindAddress={}", self.address);
+        let patience = format!("ConnectTimeout={}", self.patience);
+        let limit = (3 * self.patience).to_string();
         #[rustfmt::skip]
         let argv = [
-            "timeout", "30", "sshpass", "-p", password, "ssh", "-n", "-F", "none", "-l", user, "-o", &bind,
+            "timeout", &limit, "sshpass", "-p", password, "ssh", "-n", "-F", "none", "-l", user, "-o", &bind,
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "PreferredAuthentications=password", "-o", "PubkeyAuthentication=no",
-            "-o", "NumberOfPasswordPrompts=1", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR",
+            "-o", "NumberOfPasswordPrompts=1", "-o", &patience, "-o", "LogLevel=ERROR",
             self.target(), "true",
         ];
         let ran = self.host.run(Side::Client, &argv)?;
@@ -50,6 +61,7 @@ impl<'a> Client<'a> {
             0 => Ok(Outcome::Served),
             _ if ran.stderr.contains("Connection refused") => Ok(Outcome::Refused),
             _ if ran.stderr.contains("Permission denied") => Ok(Outcome::Denied),
+            _ if ran.stderr.contains("timed out") => Ok(Outcome::Silent),
             code => bail!("ssh as {user:?} exits {code}: {}{}", ran.stdout, ran.stderr),
         }
     }
@@ -68,14 +80,23 @@ impl<'a> Client<'a> {
     pub(crate) fn http(&self, path: &str, options: &[&str]) -> Result<Outcome> {
         let host = self.target();
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let url = format!("http://{host}{path}");
-        let argv =
-            ["curl", "-sS", "-f", "-o", "/dev/null", "-m", "20", "--interface", self.address];
-        let ran = self.host.run(Side::Client, &[&argv[..], options, &[&url]].concat())?;
+        self.fetch(&format!("http://{host}{path}"), options)
+    }
+
+    /// One request by curl, to whomever.
+    pub(crate) fn fetch(&self, url: &str, options: &[&str]) -> Result<Outcome> {
+        let patience = self.patience.to_string();
+        #[rustfmt::skip]
+        let argv = [
+            "curl", "-sS", "-f", "-o", "/dev/null", "-m", "20", "--connect-timeout", &patience,
+            "--interface", self.address,
+        ];
+        let ran = self.host.run(Side::Client, &[&argv[..], options, &[url]].concat())?;
         match ran.code {
             0 => Ok(Outcome::Served),
             7 => Ok(Outcome::Refused),
             22 => Ok(Outcome::Denied),
+            28 => Ok(Outcome::Silent),
             code => bail!("curl {url} exits {code}: {}", ran.stderr),
         }
     }

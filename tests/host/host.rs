@@ -16,10 +16,14 @@ pub(crate) const CONFIG: &str = "/etc/gaoler/gaoler.yaml";
 
 /// How long anything may take that should happen at once. Generous: machines are slow at times.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
+/// How long what takes firewalld a call a ban may take, on a machine that has other things to do.
+pub(crate) const EVENTUALLY: Duration = Duration::from_secs(90);
 
 /// A booted box, with gaoler installed but not started.
 pub(crate) struct Host {
     name: String,
+    /// What [`Host::settle`] puts back.
+    config: String,
 }
 
 /// Which end of the wire.
@@ -29,6 +33,8 @@ pub(crate) enum Side {
     Server,
     /// The network namespace that attackers come from.
     Client,
+    /// The host behind it, of a box that is a router.
+    Far,
 }
 
 /// How a command ended.
@@ -43,14 +49,21 @@ pub(crate) struct Ran {
 }
 
 impl Host {
-    /// Boots a box of this process's own, with this `gaoler` installed.
-    pub(crate) fn up(gaoler: &str) -> Result<Self> {
+    /// Boots a box of this process's own, with this `gaoler` installed and configured. `letter`
+    /// tells it from the process's others; a `router` has a host behind it.
+    pub(crate) fn up(gaoler: &str, letter: char, router: bool, config: String) -> Result<Self> {
         let owner = std::process::id().to_string();
-        let name = format!("t{owner}");
-        let up =
-            Command::new(box_sh()).args(["up", &name, gaoler]).env("BOX_OWNER", owner).output()?;
+        let name = format!("{letter}{owner}");
+        let mut up = Command::new(box_sh());
+        up.args(["up", &name, gaoler]).env("BOX_OWNER", owner);
+        if router {
+            up.env("BOX_ROUTER", "yes");
+        }
+        let up = up.output()?;
         ensure!(up.status.success(), "no box: {}", String::from_utf8_lossy(&up.stderr));
-        Ok(Self { name })
+        let host = Self { name, config };
+        host.configure(&host.config)?;
+        Ok(host)
     }
 
     /// Ends it, leaving no trace.
@@ -65,6 +78,7 @@ impl Host {
         let verb = match side {
             Side::Server => "srv",
             Side::Client => "cli",
+            Side::Far => "far",
         };
         let mut command = Command::new(box_sh());
         command.args([verb, &self.name]).args(argv).stdin(Stdio::null());
@@ -109,10 +123,10 @@ impl Host {
         Ok(ran.stdout)
     }
 
-    /// Starts gaoler if it is not running, and puts the seed's configuration back if it is not there.
+    /// Starts gaoler if it is not running, and puts its configuration back if it is not there.
     pub(crate) fn settle(&self) -> Result<()> {
-        if self.sh(&format!("cat {CONFIG}"))? != SEED {
-            self.configure(SEED)?;
+        if self.sh(&format!("cat {CONFIG}"))? != self.config {
+            self.configure(&self.config)?;
             self.sh("systemctl try-reload-or-restart gaoler")?;
         }
         self.sh("systemctl reset-failed gaoler 2>/dev/null || true; systemctl start gaoler")?;

@@ -25,9 +25,9 @@ const IDLE: Duration = Duration::from_mins(1);
 fn main() -> Result<()> {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
-    let host = Host::up(env!("CARGO_BIN_EXE_gaoler"))?;
     // One failure is enough, so that the line written is the one that decides.
-    host.configure(&SEED.replace("maxretry: 2", "maxretry: 1"))?;
+    let config = SEED.replace("maxretry: 2", "maxretry: 1");
+    let host = Host::up(env!("CARGO_BIN_EXE_gaoler"), 'b', false, config)?;
     host.sh("systemctl start gaoler")?;
     if wanted("journal") {
         let mut sshd = Speaker::sshd(&host)?;

@@ -5,34 +5,49 @@
 //! Needs root: `make host`, or `cargo test --test host -- NAME`. The box goes when the suite does.
 #![allow(clippy::disallowed_methods, reason = "drives the box by its commands")]
 
+mod backend;
 mod client;
 mod host;
+mod lane;
+mod load;
 mod observe;
 
 mod addresses;
+mod adopt;
 mod control;
+mod cut;
 mod firewall;
+mod foreign;
+mod guards;
 mod hostile;
 mod journal;
+mod loss;
 mod metrics;
+mod newer;
+mod nftables;
+mod packets;
+mod proxied;
 mod reload;
 mod restart;
 mod rotation;
 mod seed;
+mod trouble;
 mod unit;
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 
+use crate::backend::Backend;
 use crate::host::Host;
-
-static HOST: OnceLock<Host> = OnceLock::new();
+use crate::lane::Lane;
+use crate::newer::Newer;
 
 type Test = (&'static str, fn(&Host) -> Result<()>);
+
+/// A test that plays once for each backend.
+type BackendTest = (&'static str, fn(&Host, Backend) -> Result<()>);
 
 /// In the order they run: what a user sees first comes first.
 const TESTS: &[Test] = &[
@@ -56,6 +71,17 @@ const TESTS: &[Test] = &[
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
     ("reload::keeps_bans_and_misses_no_line", reload::keeps_bans_and_misses_no_line),
     ("reload::broken_configuration_keeps_the_old", reload::broken_configuration),
+    ("proxied::by_header", proxied::by_header),
+    ("proxied::by_mod_remoteip", proxied::by_mod_remoteip),
+    ("cut::without_the_key_a_session_lives_on", cut::without_the_key),
+    ("cut::without_the_capability_it_says_so", cut::without_the_capability),
+    ("cut::a_live_session_ends_with_the_ban", cut::a_live_session_ends),
+    ("guards::a_breaker_holds_back_until_resumed", guards::breaker),
+    ("guards::a_gateway_is_never_banned", guards::gateway),
+    ("guards::an_administrator_is_never_banned", guards::session),
+    ("guards::a_dry_jail_refuses_nobody", guards::dry_run),
+    ("nftables::without_the_capability_it_says_so", nftables::without_the_capability),
+    ("nftables::bans_without_firewalld", nftables::bans_without_firewalld),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
     ("restart::keeps_bans", restart::keeps_bans),
@@ -74,35 +100,62 @@ const TESTS: &[Test] = &[
     ("unit::stops_cleanly_and_complained_of_nothing", unit::stops_cleanly),
 ];
 
+/// Likewise, for each backend, on a box of its own.
+const BACKEND_TESTS: &[BackendTest] = &[
+    ("adopt::restart_changes_nothing", adopt::restart_changes_nothing),
+    ("packets::every_zone", packets::every_zone),
+    ("packets::forwarded", packets::forwarded),
+    ("packets::published", packets::published),
+    ("trouble::firewalld_hangs", trouble::hangs),
+    ("trouble::firewalld_is_absent_at_start", trouble::absent_at_start),
+    ("trouble::polkit_says_no", trouble::unauthorized),
+    ("loss::reload", |host, backend| loss::of(host, backend, &loss::RELOAD)),
+    ("loss::complete_reload", |host, backend| loss::of(host, backend, &loss::COMPLETE_RELOAD)),
+    ("loss::restart", |host, backend| loss::of(host, backend, &loss::RESTART)),
+    ("loss::kill_9", |host, backend| loss::of(host, backend, &loss::KILL_9)),
+    ("loss::panic_mode", |host, backend| loss::of(host, backend, &loss::PANIC_MODE)),
+    ("loss::interface_moved", |host, backend| loss::of(host, backend, &loss::INTERFACE_MOVED)),
+    ("loss::default_zone", |host, backend| loss::of(host, backend, &loss::DEFAULT_ZONE)),
+    ("loss::bus_restart", |host, backend| loss::of(host, backend, &loss::BUS_RESTART)),
+    ("loss::ruleset_flushed", |host, backend| loss::of(host, backend, &loss::RULESET_FLUSHED)),
+];
+
+/// Those of [`BACKEND_TESTS`] that tell most of another firewalld, and what holds the bans there.
+const NEWER_TESTS: [&str; 4] =
+    ["adopt::restart_changes_nothing", "packets::every_zone", "loss::reload", "loss::restart"];
+const NEWER: [(Newer, Backend); 2] =
+    [(Newer { suite: "trixie" }, Backend::Ipset), (Newer { suite: "sid" }, Backend::RichRule)];
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    let trials = TESTS.iter().map(|&(name, test)| Trial::test(name, move || trial(test))).collect();
+    let seed = Lane::new('t', None, None);
+    let mut trials = seed.trials(&arguments, TESTS.iter().map(seeds_own).collect());
+    let mut lanes = vec![seed];
+    let own = Backend::ALL.map(|backend| (backend.to_string(), None, backend));
+    let newer = NEWER.map(|(newer, backend)| {
+        (format!("firewalld-of-{}::{backend}", newer.suite), Some(newer), backend)
+    });
+    for ((prefix, firewalld, backend), letter) in own.into_iter().chain(newer).zip('u'..) {
+        let lane = Lane::new(letter, Some(backend), firewalld);
+        let tests = BACKEND_TESTS.iter();
+        let tests = tests.filter(|(name, _)| firewalld.is_none() || NEWER_TESTS.contains(name));
+        let tests = tests.map(|&(name, test)| {
+            let test: lane::Test = Box::new(move |host| test(host, backend));
+            (format!("{prefix}::{name}"), test)
+        });
+        trials.extend(lane.trials(&arguments, tests.collect()));
+        lanes.push(lane);
+    }
+    // A thread each: all but one of a lane wait for their turn.
+    arguments.test_threads = Some(trials.len().max(1));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    if let Some(Err(error)) = HOST.get().map(Host::down) {
+    loss::print_table();
+    for error in lanes.iter().filter_map(|lane| lane.down().err()) {
         eprintln!("{error:#}");
     }
     conclusion.exit_code()
 }
 
-fn trial(test: fn(&Host) -> Result<()>) -> Result<(), Failed> {
-    let host = the_host().map_err(|error| format!("{error:#}"))?;
-    let before = host.journal(None)?.1;
-    match catch_unwind(AssertUnwindSafe(|| test(host))) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("{error:#}\n{}", host.explain(Some(&before))).into()),
-        Err(panic) => {
-            eprintln!("{}", host.explain(Some(&before)));
-            resume_unwind(panic)
-        }
-    }
-}
-
-/// The box, booted when first asked for.
-fn the_host() -> Result<&'static Host> {
-    if let Some(host) = HOST.get() {
-        return Ok(host);
-    }
-    let host = Host::up(env!("CARGO_BIN_EXE_gaoler"))?;
-    Ok(HOST.get_or_init(|| host))
+fn seeds_own((name, test): &Test) -> (String, lane::Test) {
+    ((*name).to_owned(), Box::new(*test))
 }

@@ -70,7 +70,11 @@ pub(crate) struct Metrics(Vec<(String, BTreeMap<String, String>, f64)>);
 impl Metrics {
     /// Fetches them.
     pub(crate) fn of(host: &Host) -> Result<Self> {
-        let page = host.sh("curl -sSf http://127.0.0.1:9642/metrics")?;
+        Self::read(&host.sh("curl -sSf http://127.0.0.1:9642/metrics")?)
+    }
+
+    /// Reads a page.
+    pub(crate) fn read(page: &str) -> Result<Self> {
         page.lines()
             .filter(|line| !line.starts_with('#'))
             .map(sample)
@@ -85,6 +89,15 @@ impl Metrics {
         });
         let first = found.next().with_context(|| format!("no {name} with {labels:?}"))?;
         Ok(first.1 + found.map(|(_, value)| value).sum::<f64>())
+    }
+
+    /// Calls that change the firewall, and how many there were, whatever came of them.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.of_name("gaoler_enforcement_operations_total").filter_map(|(labels, count)| {
+            let name = labels["operation"].as_str();
+            let changes = ["add", "remove", "set", "transaction"];
+            changes.iter().any(|verb| name.starts_with(verb)).then_some((name, count))
+        })
     }
 
     /// All samples of `name`.

@@ -12,7 +12,12 @@ pub(crate) fn verifies_and_is_hardened(host: &Host) -> Result<()> {
     let with_logs = score(&host.sh("systemd-analyze security gaoler.service")?)?;
     let base = score(&host.sh("cp /usr/lib/systemd/system/gaoler.service /tmp/base.service
          systemd-analyze security --offline=true /tmp/base.service")?)?;
+    let nftables =
+        score(&host.sh("{ sed '/^.Install/,$d' /usr/lib/systemd/system/gaoler.service
+         cat /usr/share/gaoler/10-nftables.conf; } >/tmp/nftables.service
+         systemd-analyze security --offline=true /tmp/nftables.service")?)?;
     assert!(base <= 1.5, "base {base}");
+    assert!(nftables <= 1.8, "with 10-nftables.conf {nftables}");
     assert!(with_logs <= 1.9, "with 20-httpd-logs.conf {with_logs}");
     Ok(())
 }
@@ -71,5 +76,13 @@ pub(crate) fn complained_of_nothing(host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// What tests provoke: a broken configuration, firewalld stopped, a namespace that comes later.
-const PROVOKED: [&str; 3] = ["fintime", "firewalld: ", "journal[guarded]"];
+/// What tests provoke: a breaker that opens, a broken configuration, firewalld stopped, a namespace
+/// that comes later, a capability that is lacking.
+const PROVOKED: [&str; 6] = [
+    "breaker is open",
+    "fintime",
+    "firewalld: ",
+    "nftables: ",
+    "journal[guarded]",
+    "cut_established: ",
+];

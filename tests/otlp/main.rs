@@ -16,6 +16,7 @@ use gaoler::telemetry::otlp::sampler::Sampler;
 use gaoler::telemetry::otlp::settings::{Settings, Target};
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use receiver::{Answer, Came, Receiver};
@@ -82,7 +83,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.expect(what);
+    tokio::time::timeout(Duration::from_mins(1), wait).await.expect(what);
 }
 
 #[tokio::test]
@@ -205,6 +206,21 @@ async fn metrics_are_pushed_again_and_again() {
         assert!(pushed.iter().any(|metric| metric.name == "gaoler_build_info"), "{pushed:#?}");
     }
     exporters.close(Duration::from_millis(100)).await;
+}
+
+#[tokio::test]
+async fn an_event_arrives() {
+    let mut receiver = Receiver::http().await;
+    let target = target(OtlpProtocol::Http, &format!("{}/v1/logs", receiver.url));
+    let settings = Settings { traces: None, logs: Some(target.clone()), ..settings(target) };
+    let exporters = Exporters::start(&settings, &book(), clock).unwrap();
+    assert!(exporters.wants_events());
+    let event_name = "gaoler.ban".to_owned();
+    exporters.event(LogRecord { event_name, ..LogRecord::default() });
+    let Came::Logs(request) = receiver.next().await else { panic!("no logs") };
+    let records = &request.resource_logs[0].scope_logs[0].log_records;
+    assert_eq!(records[0].event_name, "gaoler.ban");
+    exporters.close(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

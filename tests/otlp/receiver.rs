@@ -207,7 +207,8 @@ impl LogsService for Desk {
         &self,
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        let taken = self.take(Came::Logs(request.into_inner()), |_| Default::default());
+        let taken =
+            self.take(Came::Logs(request.into_inner()), |_| ExportLogsServiceResponse::default());
         taken.await.map(Response::new).map_err(status)
     }
 }
@@ -218,7 +219,8 @@ impl MetricsService for Desk {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        let taken = self.take(Came::Metrics(request.into_inner()), |_| Default::default());
+        let taken = self
+            .take(Came::Metrics(request.into_inner()), |_| ExportMetricsServiceResponse::default());
         taken.await.map(Response::new).map_err(status)
     }
 }

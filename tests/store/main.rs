@@ -6,11 +6,11 @@ mod opened;
 mod trouble;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use gaoler::source::batch::{FilePosition, Position, SourceName};
-use gaoler::store::change::{Change, Ended, Saved, Totals, Window};
+use gaoler::store::change::{Change, Ended, Past, Saved, Totals, Window};
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -22,7 +22,8 @@ struct Oracle {
     bans: BTreeMap<BanKey, Ban>,
     positions: BTreeMap<SourceName, Position>,
     totals: BTreeMap<JailName, Totals>,
-    windows: BTreeMap<(JailName, IpAddr), Vec<Timestamp>>,
+    windows: BTreeMap<(JailName, IpNet), Vec<Timestamp>>,
+    breakers: BTreeMap<JailName, Timestamp>,
 }
 
 impl Oracle {
@@ -36,6 +37,12 @@ impl Oracle {
             self.windows.insert((jail, address), times);
         }
         self.windows.retain(|_, times| !times.is_empty());
+        for (jail, open) in change.breakers {
+            match open {
+                Some(since) => drop(self.breakers.insert(jail, since)),
+                None => drop(self.breakers.remove(&jail)),
+            }
+        }
         for (jail, added) in change.totals {
             let totals = self.totals.entry(jail).or_default();
             totals.failed += added.failed;
@@ -52,6 +59,7 @@ impl Oracle {
         assert_eq!(saved.positions.into_iter().collect::<BTreeMap<_, _>>(), self.positions);
         let windows = saved.windows.into_iter().map(|w| ((w.jail, w.address), w.times));
         assert_eq!(windows.collect::<BTreeMap<_, _>>(), self.windows);
+        assert_eq!(saved.breakers.into_iter().collect::<BTreeMap<_, _>>(), self.breakers);
         assert_eq!(saved.totals.into_iter().collect::<BTreeMap<_, _>>(), self.totals);
     }
 }
@@ -109,13 +117,23 @@ fn any_change() -> impl Strategy<Value = Change> {
         .prop_map(|(jail, failed, banned)| (JailName::new(&jail), Totals { failed, banned }));
     let bans = (vec(any_ban(), 0..3), vec(ended, 0..3));
     let read = (vec(positions, 0..3), vec(any_window(), 0..3));
-    (bans, read, vec(totals, 0..3)).prop_map(|((began, ended), (positions, windows), totals)| {
-        Change { began, ended, positions, windows, totals }
-    })
+    let since = proptest::option::of(0i64..4_000_000_000_000_000);
+    let since = since.prop_map(|at| Some(Timestamp::from_microsecond(at?).unwrap()));
+    let breakers = ("[a-c]", since).prop_map(|(jail, open)| (JailName::new(&jail), open));
+    (bans, read, vec(totals, 0..3), vec(breakers, 0..3)).prop_map(
+        |((began, ended), (positions, windows), totals, breakers)| Change {
+            began,
+            ended,
+            positions,
+            windows,
+            totals,
+            breakers,
+        },
+    )
 }
 
 fn any_window() -> impl Strategy<Value = Window> {
-    let address = prop_oneof![Just("192.0.2.7"), Just("2001:db8::7")];
+    let address = prop_oneof![Just("192.0.2.7/32"), Just("2001:db8::7/128"), Just("2001:db8::/64")];
     let times = proptest::collection::vec(0i64..4_000_000_000_000_000, 0..4);
     ("[a-c]", address, times).prop_map(|(jail, address, mut times)| {
         times.sort_unstable();
@@ -189,9 +207,9 @@ fn the_history_does_not_grow_for_ever() {
     opened::execute(
         &path,
         "INSERT INTO history (id, jail, address, origin, since, failures, ended, reason)
-         VALUES (1, 'j', 'too old', 'manual', 0, 0, 0, 'expired'),
-                (2, 'j', 'surplus', 'manual', 0, 0, 1799999999000000, 'expired'),
-                (100001, 'j', 'recent', 'manual', 0, 0, 1799999999000000, 'expired')",
+         VALUES (1, 'too old', '192.0.2.7/32', 'manual', 0, 0, 0, 'expired'),
+                (2, 'surplus', '192.0.2.7/32', 'manual', 0, 0, 1799999999000000, 'expired'),
+                (100001, 'recent', '192.0.2.7/32', 'manual', 0, 0, 1799999999000000, 'expired')",
     );
     let mut opened = Opened::at(&path);
     let at = Timestamp::from_second(1_800_000_000).unwrap();
@@ -200,6 +218,36 @@ fn the_history_does_not_grow_for_ever() {
     let ended = vec![Ended { key: key(1), at, reason: "expired" }];
     opened.commit(Change { ended, ..Change::default() });
     opened.close();
-    let rows = opened::query(&path, "SELECT address FROM history ORDER BY id");
-    assert_eq!(rows, ["recent", "192.0.2.1/32"]);
+    let rows = opened::query(&path, "SELECT jail FROM history ORDER BY id");
+    assert_eq!(rows, ["recent", "sshd"]);
+}
+
+#[test]
+fn how_often_who_was_banned_is_told_and_an_unban_forgives() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let mut opened = Opened::at(&path);
+    let mut end = |host, second, reason| {
+        let at = Timestamp::from_second(second).unwrap();
+        opened.commit(Change { began: vec![ban(host)], ..Change::default() });
+        opened.next_ack();
+        let ended = vec![Ended { key: key(host), at, reason }];
+        opened.commit(Change { ended, ..Change::default() });
+        opened.next_ack();
+    };
+    end(1, 100, "expired");
+    end(1, 300, "expired");
+    end(1, 200, "jail_removed");
+    end(2, 100, "expired");
+    end(2, 200, "manual");
+    end(3, 100, "manual");
+    end(3, 200, "expired");
+    opened.close();
+    let past = |host, bans, until| Past {
+        key: key(host),
+        bans,
+        until: Timestamp::from_second(until).unwrap(),
+    };
+    let saved = Opened::at(&path).saved;
+    assert_eq!(saved.past, [past(1, 3, 300), past(3, 1, 200)]);
 }

@@ -62,6 +62,8 @@ pub fn started() -> Host {
         patterns: 1,
         findtime: SignedDuration::from_secs(10),
         bantime: None,
+        // So that what only nftables counts is on the page.
+        backend: "nftables".into(),
         ..sshd_settings(1)
     };
     Host {
@@ -127,6 +129,7 @@ impl Host {
         jail.enforced_after(milliseconds(12));
         jail.unbanned(Unbanned::Expired);
         self.get_dos.ignored(Ignored::Ignoreself);
+        self.get_dos.dropped(false, 3, 180);
     }
 
     fn firewall_plays(&self) {
@@ -153,6 +156,7 @@ fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
         records: 10,
         bytes: 1_000,
         ignored: vec![4],
+        unattributed: vec![2],
         date_errors: vec![1],
         oversized: 3,
         suppressed: 7,

@@ -42,7 +42,7 @@ impl<W: Write> Json<W> {
 impl<W: Write> Report for Json<W> {
     fn line(&mut self, number: u64, _text: &[u8], outcome: &Outcome<'_>) -> io::Result<()> {
         let (name, found) = match outcome {
-            Outcome::Missed => ("missed", None),
+            Outcome::Missed | Outcome::Unattributed => ("missed", None),
             Outcome::Ignored => ("ignored", None),
             Outcome::NoFail(found) => ("nofail", found.as_ref()),
             Outcome::Failure(found) => ("failure", Some(found)),

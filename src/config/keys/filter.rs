@@ -1,6 +1,6 @@
 //! The keys of a filter's file.
 
-use super::{Choice, Key, Keys, Kind, Text};
+use super::{Key, Keys, Kind, Text};
 use crate::config::values;
 
 /// The whole file.
@@ -53,13 +53,10 @@ const MODES: Keys = &[&[
 const HTTPD: Keys = &[&[
     Key::new(
         "format",
-        Kind::Choice(&[
-            Choice::now("combined"),
-            Choice::now("vhost_combined"),
-            Choice::now("json"),
-        ]),
+        Kind::Text(&LOGFORMAT),
         "How the access log is written. `combined` reads `common` too; `vhost_combined` begins \
-         with the virtual host; `json` is one object a line.",
+         with the virtual host; `json` is one object a line; or httpd's own words, as its LogFormat \
+         has them.",
     )
     .or("combined"),
     Key::new("method", Kind::Texts(&TEXT), "Methods, exactly: `GET`."),
@@ -79,6 +76,16 @@ const SAMPLE: Keys = &[&[
     )
     .or("false"),
     Key::new(
+        "logformat",
+        Kind::Text(&LOGFORMAT),
+        "For a filter of access logs: how the line is written, if not as `format` says.",
+    ),
+    Key::new(
+        "trusted_proxies",
+        Kind::Texts(&NETWORK),
+        "For a filter of access logs: the proxies that a jail would trust.",
+    ),
+    Key::new(
         "address",
         Kind::Text(&ADDRESS),
         "The address it must yield. Not given: it must yield no failure.",
@@ -88,27 +95,21 @@ const SAMPLE: Keys = &[&[
     Key::new("why", Kind::Text(&TEXT), "Why the sample is there."),
 ]];
 
-const fn text(
-    what: &'static str,
-    example: &'static str,
-    check: fn(&str) -> Result<(), String>,
-) -> Text {
-    Text { what, example, numbers: false, separators: &[], check }
-}
-
-static TEXT: Text = text("a text", "…", values::some);
-static LINE: Text = Text { numbers: true, ..text("a text", "…", values::any) };
-static REGEX: Text = text("a regular expression", "^Failed .* from <HOST>$", values::some);
-static MODE: Text = text("a mode", "aggressive", values::word);
-static ADDRESS: Text = text("an address", "192.0.2.1", values::address);
-static TIME: Text = text("an RFC 3339 time", "2026-11-22T12:00:00Z", values::timestamp);
-static STATUS: Text = Text { numbers: true, ..text("a status", "404", values::status) };
+static TEXT: Text = Text::new("a text", "…", values::some);
+static LINE: Text = Text { numbers: true, ..Text::new("a text", "…", values::any) };
+static REGEX: Text = Text::new("a regular expression", "^Failed .* from <HOST>$", values::some);
+static LOGFORMAT: Text = Text::new("a log format", r#"%h %l %u %t "%r" %>s %b"#, values::logformat);
+static NETWORK: Text = Text::new("an address or network", "192.0.2.0/24", values::network_form);
+static MODE: Text = Text::new("a mode", "aggressive", values::word);
+static ADDRESS: Text = Text::new("an address", "192.0.2.1", values::address);
+static TIME: Text = Text::new("an RFC 3339 time", "2026-11-22T12:00:00Z", values::timestamp);
+static STATUS: Text = Text { numbers: true, ..Text::new("a status", "404", values::status) };
 static LOGPATH: Text =
-    text("an absolute path or glob", "/var/log/httpd/access_log", values::log_path);
+    Text::new("an absolute path or glob", "/var/log/httpd/access_log", values::log_path);
 static JOURNALMATCH: Text =
-    text("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch);
+    Text::new("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch);
 static PORT: Text = Text {
     numbers: true,
     separators: &[',', ' '],
-    ..text("a port, a range, a service, or `all`", "ssh", values::port_form)
+    ..Text::new("a port, a range, a service, or `all`", "ssh", values::port_form)
 };

@@ -9,7 +9,7 @@ pub(in crate::config) const FAIL2BAN: &[(&str, &str)] = &[
     ("banaction_allports", "write `port: all`"),
     ("chain", "`enforcement` says how bans are enforced"),
     ("dbfile", "write `state: {path: …}`"),
-    ("dbpurgeage", "leave it out: there is nothing to purge by hand"),
+    ("dbpurgeage", "write `state: {dbpurgeage: …}`"),
     ("failregex", "write a filter of your own in `filters/` and name it with `filter`"),
     ("ignorecache", "leave it out: nothing is looked up"),
     ("ignorecommand", "list the addresses in `ignoreip`; no program is ever run"),
@@ -28,8 +28,5 @@ pub(in crate::config) const FAIL2BAN: &[(&str, &str)] = &[
 
 /// What to do instead of a key that only fail2ban has.
 pub(in crate::config) fn remedy(name: &str) -> Option<&'static str> {
-    if name.starts_with("bantime.") {
-        return Some("every ban lasts `bantime` in this version");
-    }
     FAIL2BAN.iter().find(|(key, _)| *key == name).map(|(_, remedy)| *remedy)
 }

@@ -1,13 +1,19 @@
 //! The keys of `gaoler.yaml` and of the files in `conf.d`.
 
-use super::{Choice, Key, Keys, Kind, Text};
-use crate::config::values;
+mod forms;
+
+use self::forms::{
+    BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE, NAMESPACE,
+    NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TABLE, TIME_ZONE, ZONE,
+};
+use super::policy::POLICY;
+use super::{Key, Keys, Kind};
 
 /// The whole file.
 pub(in crate::config) const FILE: Keys = &[&[
     Key::new(
         "defaults",
-        Kind::Section(&[SHARED]),
+        Kind::Section(&[SHARED, POLICY]),
         "What every jail gets that does not say otherwise.",
     ),
     Key::new("enforcement", Kind::Section(ENFORCEMENT), "How bans are enforced."),
@@ -28,34 +34,71 @@ pub(in crate::config) const FILE: Keys = &[&[
 ]];
 
 /// The keys of one jail.
-pub(in crate::config) const JAIL: Keys = &[OWN, SHARED];
+pub(in crate::config) const JAIL: Keys = &[OWN, SHARED, POLICY];
 
 const ENFORCEMENT: Keys = &[&[
     Key::new(
         "backend",
-        Kind::Choice(&[Choice::now("firewalld"), Choice::later("nftables"), Choice::now("none")]),
-        "What makes bans so. `none` only watches: bans are decided and shown, and nothing is \
+        Kind::Choice(&["firewalld", "nftables", "none"]),
+        "What makes bans so. `nftables` is a table of our own in the kernel, for many bans, open \
+         connections and published ports; it needs the drop-in `10-nftables.conf`. `none` only watches: bans are decided and shown, and nothing is \
          refused.",
     )
     .or("firewalld"),
     Key::new("firewalld", Kind::Section(FIREWALLD), "How firewalld is used."),
+    Key::new("nftables", Kind::Section(NFTABLES), "How nftables is used."),
     Key::new(
         "on_stop",
-        Kind::Choice(&[Choice::now("keep"), Choice::now("remove")]),
+        Kind::Choice(&["keep", "remove"]),
         "What a stop does to the bans in force. `keep`: they stay, and a restart leaves no gap. \
          `remove`: nothing of gaoler's is left in the firewall; the next start puts back what has \
          not ended by then.",
     )
     .or("keep"),
+    Key::new(
+        "max_new_bans",
+        Kind::Text(&RATE),
+        "The same breaker over all jails together, for many that each stay below their own limit: \
+         the jail that begins one ban too many trips, and the others go on. `off`: only each jail's \
+         own counts. Jails whose `max_new_bans` is `off` are left out.",
+    )
+    .or("1000/1m"),
+    Key::new("widest", Kind::Section(WIDEST), "The widest networks that may be banned."),
 ]];
+
+const WIDEST: Keys = &[&[
+    Key::new(
+        "ipv4",
+        Kind::Count(4, 32),
+        "The shortest IPv4 prefix that may be banned, by whomever. Never shorter than /4, a \
+         sixteenth of the Internet.",
+    )
+    .or("8"),
+    Key::new(
+        "ipv6",
+        Kind::Count(16, 128),
+        "The shortest IPv6 prefix that may be banned, by whomever. A provider has a /32, a customer \
+         a /48 or less.",
+    )
+    .or("32"),
+]];
+
+const NFTABLES: Keys = &[&[Key::new(
+    "table",
+    Kind::Text(&TABLE),
+    "The name of our table, of family `inet`. It is ours alone: what else is in it is removed.",
+)
+.or("gaoler")]];
 
 const FIREWALLD: Keys = &[&[
     Key::new(
         "mode",
-        Kind::Choice(&[Choice::now("auto"), Choice::now("rich-rule"), Choice::later("ipset")]),
+        Kind::Choice(&["auto", "rich-rule", "ipset"]),
         "How a ban becomes a rule. `rich-rule`: one rule for each ban, zone and port, which needs \
-         no set-up and is good for some 200 rules. `auto` takes the best that is provisioned; in \
-         this version that is always `rich-rule`.",
+         no set-up and is good for some 200 rules. `ipset`: one entry of a set that `gaoler \
+         provision` made, which holds in every zone and is good for 32,000 bans a family. `auto`: \
+         an entry where a set is provisioned for the jail's ports, else rich rules. So does \
+         `ipset`, and complains of what is not provisioned.",
     )
     .or("auto"),
     Key::new(
@@ -67,7 +110,7 @@ const FIREWALLD: Keys = &[&[
     .or("active"),
     Key::new(
         "action",
-        Kind::Choice(&[Choice::now("reject"), Choice::now("drop")]),
+        Kind::Choice(&["reject", "drop"]),
         "What becomes of a banned packet. `reject` answers *port unreachable*, so that the client \
          sees *connection refused* at once; `drop` is silence.",
     )
@@ -79,13 +122,22 @@ const FIREWALLD: Keys = &[&[
     ),
 ]];
 
-const STATE: Keys = &[&[Key::new(
-    "path",
-    Kind::Text(&PATH),
-    "The SQLite database of bans, positions in logs, and totals. Its directory must be writable \
-     by the daemon.",
-)
-.or("/var/lib/gaoler/state.db")]];
+const STATE: Keys = &[&[
+    Key::new(
+        "path",
+        Kind::Text(&PATH),
+        "The SQLite database of bans, positions in logs, and totals. Its directory must be writable \
+         by the daemon.",
+    )
+    .or("/var/lib/gaoler/state.db"),
+    Key::new(
+        "dbpurgeage",
+        Kind::Duration { permanent: false },
+        "How long after its last ban has ended an address counts as never banned, for \
+         `bantime.increment`.",
+    )
+    .or("1d"),
+]];
 
 const CONTROL: Keys = &[&[Key::new(
     "socket",
@@ -145,6 +197,15 @@ const SHARED: &[Key] = &[
     Key::new("ignoreself", Kind::Flag, "Whether the host's own addresses are never banned.")
         .or("true"),
     Key::new(
+        "ignoresessions",
+        Kind::Flag,
+        "Whether addresses from which an administrator is logged in now are never banned: root and \
+         members of `wheel`, `sudo` or `gaoler-admin`, with a remote session of systemd-logind. A \
+         ban that stands when such a session begins is lifted. An address that logind knows by name \
+         only does not count.",
+    )
+    .or("true"),
+    Key::new(
         "protocol",
         Kind::Texts(&PROTOCOL),
         "The transport protocols of `port`: `tcp`, `udp`, or both as a list.",
@@ -170,13 +231,34 @@ const SHARED: &[Key] = &[
     ),
     Key::new(
         "max_new_bans",
-        Kind::Text(&ANY),
-        "A breaker: past so many new bans a jail only watches.",
+        Kind::Text(&RATE),
+        "A breaker: past so many new bans within so long, such as `200/1m`, the jail only watches \
+         until `gaoler resume JAIL`; its bans stay and end as usual. Bans by hand pass and do not \
+         count. `off`: there is none.",
     )
-    .later(),
-    Key::new("ipv6_prefix", Kind::Count(1, 128), "How much of an IPv6 network is banned.").later(),
-    Key::new("cut_established", Kind::Flag, "Whether a ban closes live connections.").later(),
-    Key::new("trusted_proxies", Kind::Texts(&NETWORK), "Proxies, which are never banned.").later(),
+    .or("200/1m"),
+    Key::new(
+        "dry_run",
+        Kind::Flag,
+        "Whether the jail does everything but ban: it says whom it would. Switched on, it lifts the \
+         bans it has; switched off, it enforces from the next ban on.",
+    )
+    .or("false"),
+    Key::new(
+        "cut_established",
+        Kind::Flag,
+        "Whether a ban, once the firewall has it, closes the address's live connections to the \
+         jail's ports: the host's own sockets are destroyed, and the flows it forwards forgotten. \
+         Needs `CAP_NET_ADMIN`, which the unit's drop-in `11-cut-established.conf` gives.",
+    )
+    .or("false"),
+    Key::new(
+        "trusted_proxies",
+        Kind::Texts(&NETWORK),
+        "Proxies that clients come through. They are never banned, and for a filter of access logs \
+         the client that they name counts instead of them; `logformat` says where it stands. What \
+         anybody else says of its client counts for nothing.",
+    ),
 ];
 
 /// The keys that stand in jails only.
@@ -220,12 +302,30 @@ const OWN: &[Key] = &[
          the usual forms.",
     ),
     Key::new(
+        "logformat",
+        Kind::Text(&LOGFORMAT),
+        "How the access log is written, for a filter of access logs: `combined` (which `common` is \
+         read by, too), `vhost_combined`, `json`, or httpd's own words, as its LogFormat has them. \
+         Not given: as the filter has it.",
+    ),
+    Key::new(
         "port",
         Kind::Texts(&PORT),
         "What a ban refuses: numbers, ranges, names of services, or `all`. Not given: as the \
          filter has it, or else `all`.",
     ),
-    Key::new("ban_ports", Kind::Text(&ANY), "A set of ports that is shared by jails.").later(),
+    Key::new(
+        "jails",
+        Kind::Texts(&OTHER_JAIL),
+        "For `filter: recidive`: the jails whose bans count. Not given: all but this one.",
+    ),
+    Key::new(
+        "ban_ports",
+        Kind::Choice(&["own", "all"]),
+        "`all`: a ban refuses every port, so that it fits the sets that the package provisions. \
+         `own`: those of `port`.",
+    )
+    .or("own"),
 ];
 
 const JOURNAL: Keys = &[&[
@@ -240,52 +340,3 @@ const JOURNAL: Keys = &[&[
         "A journal namespace (systemd-journald.service(8)).",
     ),
 ]];
-
-const fn text(
-    what: &'static str,
-    example: &'static str,
-    check: fn(&str) -> Result<(), String>,
-) -> Text {
-    Text { what, example, numbers: false, separators: &[], check }
-}
-
-const BLANKS: &[char] = &[',', ' ', '\t', '\n'];
-
-static ANY: Text = text("a text", "…", values::any);
-static JAIL_NAME: Text = text("a jail's name", "sshd", values::jail_name);
-static FILTER: Text = text("a filter", "sshd", values::filter_spec_form);
-static MODE: Text = text("a mode", "aggressive", values::word);
-static PATH: Text = text("an absolute path", "/var/lib/gaoler", values::path);
-static NAMESPACE: Text = text("the name of a namespace", "audit", values::word);
-static LISTEN: Text =
-    text("an address with a port, or `off`", "127.0.0.1:9642", values::listen_form);
-static TIME_ZONE: Text = text("a time zone", "Europe/Berlin", values::time_zone_form);
-static DATEPATTERN: Text = text("a date pattern", "%Y-%m-%d %H:%M:%S", values::some);
-static BUS: Text = text("a D-Bus address", "unix:path=/run/dbus/system_bus_socket", values::bus);
-static ZONE: Text =
-    Text { separators: BLANKS, ..text("the name of a zone, or `active`", "public", values::zone) };
-static NETWORK: Text = Text {
-    separators: BLANKS,
-    ..text("an address or network", "192.0.2.0/24", values::network_form)
-};
-static PROTOCOL: Text = Text { separators: BLANKS, ..text("`tcp` or `udp`", "tcp", protocol) };
-static LOGPATH: Text = Text {
-    separators: &['\n'],
-    ..text("an absolute path or glob", "/var/log/httpd/*access_log", values::log_path)
-};
-static JOURNALMATCH: Text = Text {
-    separators: &['\n'],
-    ..text("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch)
-};
-static PORT: Text = Text {
-    numbers: true,
-    separators: BLANKS,
-    ..text("a port, a range, a service, or `all`", "ssh", values::port_form)
-};
-
-fn protocol(text: &str) -> Result<(), String> {
-    if matches!(text, "tcp" | "udp") {
-        return Ok(());
-    }
-    Err("is not `tcp` or `udp`".to_owned())
-}

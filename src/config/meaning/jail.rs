@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Meaning;
+use super::{Meaning, guards, recidive};
 use crate::config::checked::JailSettings;
 use crate::config::error::{ConfigError, Place, Problem};
 use crate::config::filters::Found;
-use crate::config::keys::gaoler::JAIL;
+use crate::config::keys::gaoler::{FILE, JAIL};
 use crate::config::tree::{Entry, Node};
 use crate::config::values;
 use crate::config::view::{self, View};
@@ -61,9 +61,16 @@ impl Meaning<'_> {
             view: View::new(layers, JAIL),
         };
         let (found, filter) = self.filter(&draft)?;
-        let origin = self.origin(&draft, &found.definition.defaults);
+        let origin = if recidive::is_asked_for(&found) {
+            Some(self.bans(&draft, tree))
+        } else {
+            self.origin(&draft, &found.definition.defaults)
+        };
+        let (increment, widen) = (self.increment(&draft), self.widen(&draft));
+        let state = View::new(vec![tree], FILE).section("state");
         let scope = self.scope(&draft, &found.definition.defaults);
         self.advise(&draft);
+        self.advise_of_guards(&draft);
         let view = &draft.view;
         let ignoreip = view.texts("ignoreip");
         Some(JailSettings {
@@ -76,7 +83,17 @@ impl Meaning<'_> {
             scope: scope?,
             ignoreip: ignoreip.iter().filter_map(|item| values::network(&item.text).ok()).collect(),
             ignoreself: view.flag("ignoreself"),
+            ignoresessions: view.flag("ignoresessions"),
+            floors: guards::floors(tree),
+            max_new_bans: guards::rate(view),
+            dry_run: view.flag("dry_run"),
+            trusted_proxies: super::proxied::trusted(view),
+            cut_established: view.flag("cut_established"),
             max_addresses: view.count("max_addresses"),
+            increment,
+            dbpurgeage: state.duration("dbpurgeage")?,
+            ipv6_prefix: u8::try_from(view.count("ipv6_prefix")).ok()?,
+            widen,
         })
     }
 
@@ -90,10 +107,11 @@ impl Meaning<'_> {
             }
         };
         self.known_mode(draft, &named, &found)?;
-        let datepattern = draft.own.text("datepattern").map(|item| item.text);
-        match self.filters.compile(&found, &named.mode, datepattern.as_deref()) {
+        let adapted = self.adapted(draft, &found)?;
+        match self.filters.compile(&found, &named.mode, &adapted) {
             Ok(filter) => {
                 self.advise_of_filter(&filter);
+                self.advise_of_proxies(draft.name, &filter);
                 Some((found, filter))
             }
             Err(why) => {

@@ -12,6 +12,10 @@ impl Meaning<'_> {
     /// Exactly one of `journalmatch` and `logpath`, the jail's or else the filter's.
     pub(super) fn origin(&mut self, draft: &Draft, defaults: &Defaults) -> Option<Origin> {
         let own = &draft.own;
+        if let Some(entry) = own.entry("jails") {
+            let why = "means something only to a jail with `filter: recidive`; leave it out";
+            self.error(&entry.place, &draft.key("jails"), why.to_owned());
+        }
         match (own.entry("journalmatch"), own.entry("logpath")) {
             (Some(_), Some(logpath)) => {
                 let why = "a jail reads the journal or files, not both; leave out `journalmatch` or \

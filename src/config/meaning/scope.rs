@@ -21,8 +21,13 @@ impl Meaning<'_> {
         if errors {
             return None;
         }
-        let scope = Scope { ports: ports.unwrap_or_default(), protocols };
-        self.advise_of_scope(draft.name, &scope);
+        let every = draft.view.text("ban_ports").is_some_and(|item| item.text == "all");
+        let ports = ports.filter(|_| !every).unwrap_or_default();
+        let scope = Scope { ports, protocols };
+        // Where the filter says `all`, its author meant it.
+        if every || draft.own.entry("port").is_some() || defaults.port.is_empty() {
+            self.advise_of_scope(draft.name, &scope, if every { "ban_ports" } else { "port" });
+        }
         Some(scope)
     }
 
@@ -49,11 +54,12 @@ impl Meaning<'_> {
         ((!all).then_some(ports), errors)
     }
 
-    fn advise_of_scope(&mut self, name: &str, scope: &Scope) {
+    /// `key` says which ports.
+    fn advise_of_scope(&mut self, name: &str, scope: &Scope, key: &str) {
         let rules = scope.ports.len() * scope.protocols.len();
         if scope.ports.is_empty() {
             self.warnings.push(format!(
-                "jail {name}: a ban refuses every port, since `port` is all of them"
+                "jail {name}: a ban refuses every port, since `{key}` is all of them"
             ));
         } else if rules >= MANY_RULES {
             self.warnings.push(format!(

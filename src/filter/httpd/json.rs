@@ -3,12 +3,12 @@
 //! Read by a scanner of our own, not by a JSON parser: servers write `\x16` for control bytes and
 //! bytes that are not UTF-8, neither of which is JSON, and a peer must not become invisible by
 //! sending them. Only the outermost object's keys count; values keep their escapes. Headers such as
-//! `x_forwarded_for` are the peer's own words and never the client.
+//! `x_forwarded_for` are the peer's own words, and count only where that is a trusted proxy.
 
 use super::{Request, closing_quote, status};
 
-/// Reads one line; `None` if it is no object, or names the client twice: then something in it was
-/// not escaped, and nothing can be believed.
+/// Reads one line; `None` if it is no object, or names the client or the peer twice: then something
+/// in it was not escaped, and nothing can be believed.
 #[must_use]
 pub fn parse(line: &[u8]) -> Option<Request<'_>> {
     let mut rest = line.trim_ascii().strip_prefix(b"{")?;
@@ -36,8 +36,16 @@ fn assign<'a>(request: &mut Request<'a>, key: &[u8], value: &'a [u8]) -> Option<
     let field = match key {
         b"client" | b"client_ip" | b"clientip" | b"remote_addr" | b"remote_ip" | b"remoteIP"
         | b"ClientHost" => {
-            return std::mem::replace(&mut request.client, value).is_empty().then_some(());
+            return once(&mut request.client, value);
         }
+        b"peer" | b"peer_addr" | b"peer_ip" | b"realip_remote_addr" => {
+            return once(&mut request.peer, value);
+        }
+        b"x_forwarded_for"
+        | b"http_x_forwarded_for"
+        | b"X-Forwarded-For"
+        | b"forwarded_for"
+        | b"xff" => return once(&mut request.forwarded, value),
         b"user" | b"remote_user" | b"remoteUser" => {
             let user = request.user.get_or_insert(value);
             if *user == b"-" || user.is_empty() {
@@ -68,6 +76,11 @@ fn assign<'a>(request: &mut Request<'a>, key: &[u8], value: &'a [u8]) -> Option<
         *field = value;
     }
     Some(())
+}
+
+/// Sets what may be named once only.
+fn once<'a>(field: &mut &'a [u8], value: &'a [u8]) -> Option<()> {
+    std::mem::replace(field, value).is_empty().then_some(())
 }
 
 /// A string without its quotes, and what follows.
@@ -127,7 +140,7 @@ mod tests {
             target: b"/x",
             status: 404,
             agent: br#"a \"b\""#,
-            vhost: b"",
+            ..Request::default()
         };
         assert_eq!(parse(line), Some(expected));
     }
@@ -152,6 +165,16 @@ mod tests {
         assert_eq!(parse(line), None);
         let line = br#"{"client":"198.51.100.7","remote_addr":"203.0.113.9","status":404}"#;
         assert_eq!(parse(line), None);
+    }
+
+    #[test]
+    fn a_peer_and_what_it_forwards() {
+        let line = br#"{"realip_remote_addr":"10.0.0.1","remote_addr":"::1","xff":"a, \"b"}"#;
+        let request = parse(line).unwrap();
+        assert_eq!((request.peer, request.client), (&b"10.0.0.1"[..], &b"::1"[..]));
+        assert_eq!(request.forwarded, br#"a, \"b"#);
+        assert_eq!(parse(br#"{"peer":"10.0.0.1","peer_ip":"10.0.0.2"}"#), None);
+        assert_eq!(parse(br#"{"peer":"10.0.0.1","xff":"::1","x_forwarded_for":"::2"}"#), None);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use ipnet::IpNet;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-use super::{Request, combined, json};
+use super::logformat::{LogFormat, LogFormatError};
+use super::{Request, combined, forwarded, json};
 use crate::filter::definition::{HttpdFormat, HttpdRule};
 use crate::filter::error::{Place, Problem};
 use crate::filter::pattern;
@@ -13,12 +15,33 @@ use crate::filter::pattern;
 /// An [`HttpdRule`] ready to judge. Every condition must hold; a list holds if one of it does.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    format: HttpdFormat,
+    format: Format,
+    proxies: Vec<IpNet>,
     method: Vec<Vec<u8>>,
     status: Vec<RangeInclusive<u16>>,
     path: Option<RegexSet>,
     user_agent: Option<RegexSet>,
     vhost: Vec<Vec<u8>>,
+}
+
+/// How lines are read.
+#[derive(Clone, Debug)]
+enum Format {
+    Combined { vhost_first: bool },
+    Json,
+    LogFormat(LogFormat),
+}
+
+/// What a request is to a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// No failure.
+    Passes,
+    /// A failure, and it cannot be told whose: the client is no address (httpd's `HostnameLookups`
+    /// is on), or a trusted proxy names none.
+    Unattributed,
+    /// This address's failure.
+    Failure(IpAddr),
 }
 
 /// Which part of a rule was refused, and why.
@@ -48,7 +71,8 @@ impl Rule {
             })
         });
         Ok(Self {
-            format: rule.format,
+            format: format(rule)?,
+            proxies: IpNet::aggregate(&rule.trusted_proxies),
             method: bytes(&rule.method),
             status: status.collect::<Result<_, _>>()?,
             path: regexes(&rule.path, Place::HttpdPath)?,
@@ -60,17 +84,16 @@ impl Rule {
     /// Reads a line of the rule's format.
     #[must_use]
     pub fn parse<'a>(&self, line: &'a [u8]) -> Option<Request<'a>> {
-        match self.format {
-            HttpdFormat::Combined => combined::parse(line, false),
-            HttpdFormat::VhostCombined => combined::parse(line, true),
-            HttpdFormat::Json => json::parse(line),
+        match &self.format {
+            Format::Combined { vhost_first } => combined::parse(line, *vhost_first),
+            Format::Json => json::parse(line),
+            Format::LogFormat(format) => format.read(line),
         }
     }
 
-    /// Whose failure a request is; `None`: it is none, or its client is no address (httpd's
-    /// `HostnameLookups` is on).
+    /// Whether a request is a failure, and whose.
     #[must_use]
-    pub fn failure(&self, request: &Request<'_>) -> Option<IpAddr> {
+    pub fn judge(&self, request: &Request<'_>) -> Judgement {
         let one_of = |list: &[Vec<u8>], value: &[u8]| {
             list.is_empty() || list.iter().any(|wanted| wanted == value)
         };
@@ -82,7 +105,21 @@ impl Rule {
                 || self.vhost.iter().any(|host| is_host(host, request.vhost)))
             && matches(&self.path, request.target)
             && matches(&self.user_agent, request.agent);
-        failed.then(|| pattern::parse(request.client))?
+        if !failed {
+            return Judgement::Passes;
+        }
+        forwarded::offender(request, &self.proxies)
+            .map_or(Judgement::Unattributed, Judgement::Failure)
+    }
+
+    /// Whether the log may tell of a client beside the peer.
+    #[must_use]
+    pub fn tells_of_clients(&self) -> bool {
+        match &self.format {
+            Format::Combined { .. } => false,
+            Format::Json => true,
+            Format::LogFormat(format) => format.tells_of_clients(),
+        }
     }
 }
 
@@ -90,6 +127,38 @@ impl Rule {
 fn is_host(wanted: &[u8], logged: &[u8]) -> bool {
     let name = logged.split(|byte| *byte == b':').next().unwrap_or_default();
     wanted.eq_ignore_ascii_case(logged) || wanted.eq_ignore_ascii_case(name)
+}
+
+/// How lines are to be read; a format must have what the rule judges by.
+fn format(rule: &HttpdRule) -> Result<Format, Refusal> {
+    let words = match &rule.format {
+        HttpdFormat::Combined => return Ok(Format::Combined { vhost_first: false }),
+        HttpdFormat::VhostCombined => return Ok(Format::Combined { vhost_first: true }),
+        HttpdFormat::Json => return Ok(Format::Json),
+        HttpdFormat::LogFormat(words) => words,
+    };
+    LogFormat::parse(words)
+        .and_then(|format| match lacking(rule, &format) {
+            Some((key, field)) => Err(LogFormatError::Lacks(key, field)),
+            None => Ok(Format::LogFormat(format)),
+        })
+        .map_err(|error| Refusal {
+            place: Place::HttpdFormat,
+            pattern: words.clone(),
+            problem: Problem::LogFormat(Box::new(error)),
+        })
+}
+
+/// By what a rule judges that lines of this format do not have.
+fn lacking(rule: &HttpdRule, format: &LogFormat) -> Option<(&'static str, &'static str)> {
+    let needs = [
+        (rule.status.is_empty() || format.has_status(), ("status", "%>s")),
+        (rule.method.is_empty() || format.has_method(), ("method", "%r")),
+        (rule.path.is_empty() || format.has_target(), ("path", "%r")),
+        (rule.user_agent.is_empty() || format.has_agent(), ("user agent", "%{User-Agent}i")),
+        (rule.vhost.is_empty() || format.has_vhost(), ("virtual host", "%v")),
+    ];
+    needs.into_iter().find(|(given, _)| !given).map(|(_, lacks)| lacks)
 }
 
 /// `404`, `4xx`, `400-499`.
@@ -137,7 +206,7 @@ mod tests {
         let rule = HttpdRule { format: HttpdFormat::VhostCombined, ..rule };
         let rule = Rule::compile(&rule).unwrap();
         let request = rule.parse(LINE.as_bytes()).unwrap();
-        assert_eq!(rule.failure(&request).is_some(), failed);
+        assert_eq!(rule.judge(&request) != Judgement::Passes, failed);
     }
 
     fn texts(texts: &[&str]) -> Vec<String> {
@@ -161,10 +230,26 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_a_name_fails_nothing() {
+    fn a_client_that_is_a_name_is_nobody() {
         let rule = Rule::compile(&HttpdRule::default()).unwrap();
         let line = br#"203.0.113.9.example.org - - [x] "GET / HTTP/1.1" 200 1"#;
-        assert_eq!(rule.failure(&rule.parse(line).unwrap()), None);
+        assert_eq!(rule.judge(&rule.parse(line).unwrap()), Judgement::Unattributed);
+    }
+
+    #[test]
+    fn a_format_has_what_the_rule_judges_by() {
+        let refused = |rule: HttpdRule| {
+            let format = HttpdFormat::LogFormat("%h %t %m".to_owned());
+            let refusal = Rule::compile(&HttpdRule { format, ..rule }).err();
+            refusal.map(|refusal| (refusal.place, refusal.problem.to_string()))
+        };
+        let told =
+            |lacks: &str| Some((Place::HttpdFormat, format!("the filter judges by {lacks}")));
+        assert_eq!(refused(HttpdRule { method: texts(&["GET"]), ..HttpdRule::default() }), None);
+        let rule = HttpdRule { status: texts(&["404"]), ..HttpdRule::default() };
+        assert_eq!(refused(rule), told("status, and the format has no %>s"));
+        let rule = HttpdRule { path: texts(&["^/"]), ..HttpdRule::default() };
+        assert_eq!(refused(rule), told("path, and the format has no %r"));
     }
 
     #[test]

@@ -10,10 +10,21 @@ use super::Database;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use crate::source::batch::{Position, SourceName};
 use crate::store::StoreError;
-use crate::store::change::{Saved, Totals, Window};
+use crate::store::change::{Past, Saved, Totals, Window};
+
+/// The ended bans of each address since an operator last lifted one. An unban forgives.
+const PAST: &str = "
+    WITH lifted AS (
+        SELECT jail, address, max(id) AS id FROM history WHERE reason = 'manual'
+        GROUP BY jail, address
+    )
+    SELECT ban.jail, ban.address, count(*), max(ban.ended) FROM history AS ban
+    LEFT JOIN lifted ON lifted.jail = ban.jail AND lifted.address = ban.address
+    WHERE ban.id > coalesce(lifted.id, 0)
+    GROUP BY ban.jail, ban.address";
 
 impl Database {
-    /// Reads everything but the history.
+    /// Reads everything; of the history, how often who was banned.
     pub(in crate::store) fn load(&self, path: &Path) -> Result<Saved, StoreError> {
         let load = || {
             Ok(Saved {
@@ -25,6 +36,8 @@ impl Database {
                 positions: self.rows("SELECT source, position FROM positions", position)?,
                 windows: self.rows("SELECT jail, address, times FROM windows", window)?,
                 totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
+                past: self.rows(PAST, past)?,
+                breakers: self.rows("SELECT jail, since FROM breakers", breaker)?,
             })
         };
         load().map_err(|error| match error {
@@ -51,8 +64,7 @@ fn ban(row: &Row) -> rusqlite::Result<Ban> {
         "manual" => Some(BanOrigin::Manual),
         _ => None,
     })?;
-    let since: i64 = row.get(3)?;
-    let since = Timestamp::from_microsecond(since).ok().ok_or_else(|| unreadable(3, &since))?;
+    let since = instant(row, 3)?;
     let bantime = row.get::<_, Option<i64>>(4)?.map(SignedDuration::from_micros);
     Ok(Ban { key, origin, since, bantime, failures: row.get(5)? })
 }
@@ -71,6 +83,21 @@ fn window(row: &Row) -> rusqlite::Result<Window> {
 
 fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
     Ok((jail(row)?, Totals { failed: count(row, 1)?, banned: count(row, 2)? }))
+}
+
+fn past(row: &Row) -> rusqlite::Result<Past> {
+    let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
+    let bans = u32::try_from(count(row, 2)?).unwrap_or(u32::MAX);
+    Ok(Past { key, bans, until: instant(row, 3)? })
+}
+
+fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
+    Ok((jail(row)?, instant(row, 1)?))
+}
+
+fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+    let micros: i64 = row.get(column)?;
+    Timestamp::from_microsecond(micros).map_err(|_| unreadable(column, &micros))
 }
 
 fn jail(row: &Row) -> rusqlite::Result<JailName> {

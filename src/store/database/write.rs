@@ -1,7 +1,6 @@
 //! Changes, written in one transaction.
 
-use std::net::IpAddr;
-
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
@@ -42,6 +41,9 @@ impl Database {
         }
         for (jail, added) in &backlog.totals {
             count(&transaction, jail, *added)?;
+        }
+        for (jail, open) in &backlog.breakers {
+            keep_breaker(&transaction, jail, *open)?;
         }
         prune(&transaction, backlog)?;
         transaction.commit()
@@ -104,7 +106,7 @@ fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Re
 fn keep_window(
     transaction: &Transaction,
     jail: &JailName,
-    address: IpAddr,
+    address: IpNet,
     times: &[Timestamp],
 ) -> rusqlite::Result<()> {
     let address = address.to_string();
@@ -128,6 +130,22 @@ fn count(transaction: &Transaction, jail: &JailName, added: Totals) -> rusqlite:
     let [failed, banned] =
         [added.failed, added.banned].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
     transaction.prepare_cached(upsert)?.execute(params![jail.as_str(), failed, banned])?;
+    Ok(())
+}
+
+/// Keeps an open breaker; a closed one is none.
+fn keep_breaker(
+    transaction: &Transaction,
+    jail: &JailName,
+    open: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    let Some(since) = open else {
+        let delete = "DELETE FROM breakers WHERE jail = ?1";
+        transaction.prepare_cached(delete)?.execute([jail.as_str()])?;
+        return Ok(());
+    };
+    let insert = "INSERT OR REPLACE INTO breakers (jail, since) VALUES (?1, ?2)";
+    transaction.prepare_cached(insert)?.execute(params![jail.as_str(), since.as_microsecond()])?;
     Ok(())
 }
 

@@ -9,8 +9,11 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::label::{Labels, OTHER, PerWord, family, family_of, label as pair};
 use super::scale::{FloatGauge, durations, seconds, unix};
-use crate::enforcer::order::{Condition, Outcome};
+use crate::enforcer::order::{Condition, Coverage, Outcome};
 use crate::moment::Moment;
+
+/// The words of [`Coverage::traffic`].
+const TRAFFIC: [&str; 3] = ["established", "forwarded", "published"];
 
 const OUTCOMES: [&str; 3] = ["ok", "error", "unknown"];
 
@@ -22,6 +25,7 @@ pub(super) struct EnforcementFamilies {
     up: Family<Labels<1>, Gauge>,
     pending: Family<Labels<1>, Gauge>,
     capacity: Family<Labels<1>, FloatGauge>,
+    covers: Family<Labels<2>, Gauge>,
     drift: Family<Labels<1>, Counter>,
     reconciled: FloatGauge,
 }
@@ -33,6 +37,7 @@ pub struct BackendMetrics {
     up: Gauge,
     pending: Gauge,
     capacity: FloatGauge,
+    covers: PerWord<Gauge>,
     missing: Counter,
     unexpected: Counter,
     reconciled: FloatGauge,
@@ -73,6 +78,15 @@ impl BackendMetrics {
     pub fn capacity(&self, used: u64, limit: u64) {
         #[expect(clippy::cast_precision_loss, reason = "a ratio")]
         self.capacity.set(used as f64 / limit.max(1) as f64);
+    }
+
+    /// What a ban stops is known, or has changed.
+    pub fn coverage(&self, coverage: &Coverage) {
+        for (traffic, stopped) in coverage.traffic() {
+            if let Some(gauge) = self.covers.get(traffic) {
+                gauge.set(stopped.into());
+            }
+        }
     }
 
     /// What is was compared with what should be; `missing` and `unexpected` as in
@@ -119,6 +133,11 @@ impl EnforcementFamilies {
                 "Rules in place, as a part of what the backend takes at most",
                 FloatGauge::default,
             ),
+            covers: family(
+                to,
+                "enforcement_covers",
+                "Whether a ban stops this traffic of the address, besides new connections to the host",
+            ),
             drift: family(
                 to,
                 "drift",
@@ -138,6 +157,10 @@ impl EnforcementFamilies {
             up: self.up.get_or_create_owned(&one),
             pending: self.pending.get_or_create_owned(&one),
             capacity: self.capacity.get_or_create_owned(&one),
+            covers: PerWord::new(&TRAFFIC, |traffic| {
+                let labels = [pair("backend", backend), pair("traffic", traffic)];
+                self.covers.get_or_create_owned(&labels)
+            }),
             missing: self.drift.get_or_create_owned(&[pair("kind", "missing")]),
             unexpected: self.drift.get_or_create_owned(&[pair("kind", "unexpected")]),
             reconciled: self.reconciled.clone(),

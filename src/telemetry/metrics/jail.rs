@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::dropped::{Dropped, DroppedFamilies};
 use super::label::{Labels, PerWord, family, family_of, forget_words, label as pair, per_word};
 use super::reason::{Ignored, Unbanned, Withheld};
 use super::scale::{FloatGauge, durations, seconds};
@@ -39,6 +40,7 @@ pub struct PerFamily {
 
 const ORIGINS: [&str; 2] = ["detected", "manual"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+const CUT: [&str; 2] = ["socket", "flow"];
 
 /// The families with a `jail` label.
 #[derive(Debug)]
@@ -51,10 +53,14 @@ pub(super) struct JailFamilies {
     tracked: Family<Labels<1>, Gauge>,
     bans: Family<Labels<2>, Counter>,
     restored: Family<Labels<1>, Counter>,
+    breaker: Family<Labels<1>, Gauge>,
     withheld: Family<Labels<2>, Counter>,
     unbans: Family<Labels<2>, Counter>,
+    cut: Family<Labels<2>, Counter>,
     desired: Family<Labels<2>, Gauge>,
     enforced: Family<Labels<2>, Gauge>,
+    unprovisioned: Family<Labels<1>, Gauge>,
+    dropped: DroppedFamilies,
     detection: Family<Labels<1>, Histogram>,
     enforcement: Family<Labels<2>, Histogram>,
     findtime: Family<Labels<1>, FloatGauge>,
@@ -75,10 +81,14 @@ pub struct JailMetrics {
     tracked: Gauge,
     bans: PerWord,
     restored: Counter,
+    breaker: Gauge,
     withheld: PerWord,
     unbans: PerWord,
+    cut: PerWord,
     desired: PerWord<Gauge>,
     enforced: PerWord<Gauge>,
+    unprovisioned: Gauge,
+    dropped: Dropped,
     detection: Histogram,
     enforcement: Histogram,
 }
@@ -88,6 +98,7 @@ impl JailMetrics {
     pub fn observe_tally(&self, tally: &Tally, listener: usize) {
         let of = |counts: &[u64]| counts.get(listener).copied().unwrap_or_default();
         self.ignored.add(Ignored::Ignoreregex.word(), of(&tally.ignored));
+        self.ignored.add(Ignored::Unattributed.word(), of(&tally.unattributed));
         self.date_errors.inc_by(of(&tally.date_errors));
     }
 
@@ -135,6 +146,11 @@ impl JailMetrics {
         self.restored.inc();
     }
 
+    /// Whether its breaker is open.
+    pub fn breaker(&self, open: bool) {
+        self.breaker.set(open.into());
+    }
+
     /// A ban was due and did not begin.
     pub fn withheld(&self, reason: Withheld) {
         self.withheld.add(reason.word(), 1);
@@ -143,6 +159,13 @@ impl JailMetrics {
     /// A ban ended.
     pub fn unbanned(&self, reason: Unbanned) {
         self.unbans.add(reason.word(), 1);
+    }
+
+    /// Live connections of banned addresses were closed: sockets of this host, and flows that it
+    /// forwards.
+    pub fn cut(&self, sockets: u64, flows: u64) {
+        self.cut.add("socket", sockets);
+        self.cut.add("flow", flows);
     }
 
     /// How many bans should be in force, and how many the firewall was seen to have.
@@ -154,6 +177,16 @@ impl JailMetrics {
                 }
             }
         }
+    }
+
+    /// Whether its bans take rich rules, since no set is provisioned for its ports.
+    pub fn unprovisioned(&self, unprovisioned: bool) {
+        self.unprovisioned.set(unprovisioned.into());
+    }
+
+    /// The firewall dropped packets of banned addresses; `bytes` with their IP headers.
+    pub fn dropped(&self, ipv6: bool, packets: u64, bytes: u64) {
+        self.dropped.add(ipv6, packets, bytes);
     }
 
     /// A ban is in force, so long after the record that decided it was read.
@@ -187,9 +220,25 @@ impl JailFamilies {
             bans: family(to, "bans", "Bans that began, by who decided"),
             restored: family(to, "bans_restored", "Bans of an earlier run that go on"),
             withheld: family(to, "bans_withheld", "Bans that were due and did not begin, and why"),
+            breaker: family(
+                to,
+                "breaker_open",
+                "Whether the jail only watches, having banned too many too fast, until resumed",
+            ),
             unbans: family(to, "unbans", "Bans that ended, and why"),
+            cut: family(
+                to,
+                "connections_cut",
+                "Live connections of banned addresses closed: sockets of this host, flows it forwards",
+            ),
             desired: family(to, "bans_desired", "Bans that should be in force"),
             enforced: family(to, "bans_enforced", "Bans the firewall was last seen to have"),
+            unprovisioned: family(
+                to,
+                "enforcement_unprovisioned",
+                "Whether the jail's bans take rich rules since no set is provisioned for its ports",
+            ),
+            dropped: DroppedFamilies::register(to),
             detection: family_of(
                 to,
                 "detection_delay",
@@ -239,10 +288,14 @@ impl JailFamilies {
             tracked: self.tracked.get_or_create_owned(&one),
             bans: per_word(&self.bans, first, "origin", &ORIGINS),
             restored: self.restored.get_or_create_owned(&one),
+            breaker: self.breaker.get_or_create_owned(&one),
             withheld: per_word(&self.withheld, first, "reason", Withheld::WORDS),
             unbans: per_word(&self.unbans, first, "reason", Unbanned::WORDS),
+            cut: per_word(&self.cut, first, "kind", &CUT),
             desired: per_word(&self.desired, first, "family", &FAMILIES),
             enforced: per_word(&self.enforced, first, "family", &FAMILIES),
+            unprovisioned: self.unprovisioned.get_or_create_owned(&one),
+            dropped: self.dropped.appear(name, &settings.backend),
             detection: self.detection.get_or_create_owned(&one),
             enforcement: self.enforcement.get_or_create_owned(&with_backend),
         }
@@ -273,12 +326,13 @@ impl JailFamilies {
         for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
             counters.remove(&one);
         }
-        for gauges in [&self.tracked, &self.maxretry] {
+        for gauges in [&self.tracked, &self.maxretry, &self.breaker, &self.unprovisioned] {
             gauges.remove(&one);
         }
         for gauges in [&self.findtime, &self.bantime] {
             gauges.remove(&one);
         }
+        self.dropped.forget(name);
         self.detection.remove(&one);
         self.enforcement.remove(&[pair("jail", name), pair("backend", &jail.backend)]);
         self.patterns(name, 0);
@@ -287,6 +341,7 @@ impl JailFamilies {
         forget_words(&self.bans, first, "origin", &ORIGINS);
         forget_words(&self.withheld, first, "reason", Withheld::WORDS);
         forget_words(&self.unbans, first, "reason", Unbanned::WORDS);
+        forget_words(&self.cut, first, "kind", &CUT);
         for gauges in [&self.desired, &self.enforced] {
             forget_words(gauges, first, "family", &FAMILIES);
         }

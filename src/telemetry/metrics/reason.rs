@@ -1,5 +1,7 @@
 //! The closed vocabularies of labels: why something did not count, begin or go on.
 
+use crate::jail::ignore::IgnoreReason;
+
 /// An enum, and the word of each variant in labels.
 macro_rules! words {
     ($(#[$of_enum:meta])* $name:ident { $($(#[$of_variant:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -35,6 +37,15 @@ words! {
         Ignoreself = "ignoreself",
         /// The address is loopback, link-local, multicast or unspecified: no remote attacker's.
         Special = "special",
+        /// The address is a trusted proxy's.
+        Proxy = "proxy",
+        /// It cannot be told whose it is: the log has no address, or the one that a trusted proxy
+        /// should name is none.
+        Unattributed = "unattributed",
+        /// The address is a default gateway's.
+        Gateway = "gateway",
+        /// An administrator is logged in from the address.
+        Session = "session",
     }
 }
 
@@ -43,9 +54,10 @@ words! {
     Withheld {
         /// gaoler only watches.
         DryRun = "dry_run",
-        /// The address is of a kind that is never banned, such as loopback.
+        /// The address must not be banned: the host's own, a gateway's, an administrator's, of a
+        /// special kind, or the network is too wide.
         Guard = "guard",
-        /// The address is on an allow list.
+        /// The address is in `ignoreip` or `trusted_proxies`.
         Allowlist = "allowlist",
         /// There is no room for it.
         Capacity = "capacity",
@@ -63,7 +75,34 @@ words! {
         Manual = "manual",
         /// A reload put the address on an allow list.
         Allowlist = "allowlist",
+        /// It turned out that the address must not be banned: a session began, a gateway changed.
+        Guard = "guard",
+        /// A reload made the jail a dry run.
+        DryRun = "dry_run",
         /// A reload took the jail away.
         JailRemoved = "jail_removed",
+    }
+}
+
+impl From<IgnoreReason> for Ignored {
+    fn from(reason: IgnoreReason) -> Self {
+        match reason {
+            IgnoreReason::IgnoreIp => Self::Ignoreip,
+            IgnoreReason::IgnoreSelf => Self::Ignoreself,
+            IgnoreReason::Special => Self::Special,
+            IgnoreReason::Proxy => Self::Proxy,
+            IgnoreReason::Gateway => Self::Gateway,
+            IgnoreReason::Session => Self::Session,
+        }
+    }
+}
+
+impl From<IgnoreReason> for Withheld {
+    /// What the operator lists is an allow list; the rest guards the host.
+    fn from(reason: IgnoreReason) -> Self {
+        match reason {
+            IgnoreReason::IgnoreIp | IgnoreReason::Proxy => Self::Allowlist,
+            _ => Self::Guard,
+        }
     }
 }

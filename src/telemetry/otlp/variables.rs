@@ -14,7 +14,7 @@ use super::settings::Signal;
 use crate::config::checked::OtlpProtocol as Protocol;
 
 /// A way to look a variable up; the real one in the daemon, a table in tests.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The environment, and what was found wrong in it.
 pub(super) struct Variables<'a> {

@@ -1,0 +1,204 @@
+//! `gaoler provision`: the sets and policies of firewalld's that bans need to be entries of sets.
+
+mod report;
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::report::Report;
+use super::ask::print;
+use super::{CONFIG, FormatArgs};
+use crate::config;
+use crate::config::checked::{Config, Enforcement, Firewalld, Mode};
+use crate::enforcer::firewalld::permanent::{Permanent, PermanentError, Taken};
+use crate::enforcer::firewalld::provision::plan::{self, Existing, Plan};
+use crate::enforcer::firewalld::provision::{Wanted, xml};
+
+const AFTER: &str = "\
+firewalld can make neither a set nor a policy while it runs, so both are made once, in its
+permanent configuration: for every port, and for each other list of ports that a jail has,
+66 sets (32 and one for networks, IPv4 and IPv6), and two policies that refuse what is in them.
+From then on a ban is one entry, in force in every zone, and some 32,000 of them cost little.
+Jails whose ports are not provisioned go on with a rich rule a ban.
+
+Examples:
+  gaoler provision                    what would be done
+  gaoler provision --apply            do it (as root); then, once: firewall-cmd --reload
+  gaoler provision --prune --apply    also remove sets of ports that no jail has any more
+  gaoler provision --remove --apply   remove all of it; then: firewall-cmd --reload
+  gaoler provision --xml /etc/firewalld
+                                      the same as files, for hosts that are set up by files
+
+A reload drops everything that is in firewalld's running configuration alone; gaoler puts its own
+bans back by itself. gaoler never reloads firewalld.
+
+Exit status: 0 done or nothing to do, 1 refused or failed, 2 usage.";
+
+/// What the command line says of provisioning.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER)]
+pub(super) struct ProvisionArgs {
+    /// The configuration; conf.d/*.yaml beside it is read too.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// Write it into firewalld's permanent configuration, instead of only showing it.
+    #[arg(long)]
+    apply: bool,
+    /// Also remove the sets of ports that no jail of this configuration has.
+    #[arg(long)]
+    prune: bool,
+    /// Remove all of gaoler's sets and policies instead.
+    #[arg(long, conflicts_with = "prune")]
+    remove: bool,
+    /// Write files below this directory instead, as firewalld reads them; firewalld is not asked.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["apply", "prune", "remove"])]
+    xml: Option<PathBuf>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Shows or does what the arguments say.
+///
+/// # Errors
+///
+/// Fails if the configuration is wrong, firewalld does not answer, or it refuses a change.
+pub(super) fn run(args: &ProvisionArgs) -> anyhow::Result<ExitCode> {
+    let config = config::load(&args.config)?;
+    let Enforcement::Firewalld(firewalld) = &config.enforcement else {
+        print(
+            "Nothing to do: enforcement.backend is not firewalld, so there is no set of its to make.\n",
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let wanted = Wanted::new(config.jails.iter().map(|jail| &jail.scope), firewalld.action);
+    if let Some(directory) = &args.xml {
+        return write_files(&wanted, directory);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(provision(args, &config, firewalld, &wanted))?;
+    let (text, code) = (report.text(args.format.format), report.code());
+    print(&text)?;
+    Ok(code)
+}
+
+async fn provision(
+    args: &ProvisionArgs,
+    config: &Config,
+    firewalld: &Firewalld,
+    wanted: &Wanted,
+) -> Result<Report, PermanentError> {
+    let permanent = Permanent::connect(firewalld.bus.as_deref()).await?;
+    let existing = permanent.existing().await?;
+    let plan = if args.remove {
+        plan::removal(&existing)
+    } else {
+        plan::plan(wanted, &existing, args.prune)
+    };
+    let mut report = Report::new(args.apply, args.remove, wanted, plan);
+    report.notes = notes(config, firewalld, args.remove);
+    if args.apply {
+        let progress = progress(&report.plan);
+        apply(&permanent, &mut report, &progress).await;
+        progress.finish_and_clear();
+    }
+    report.reload_due = is_reload_due(args, &permanent, wanted, &existing).await?;
+    Ok(report)
+}
+
+/// Takes the steps in order, up to the first that fails.
+async fn apply(permanent: &Permanent, report: &mut Report, progress: &ProgressBar) {
+    for step in &report.plan.steps {
+        match permanent.take(step).await {
+            Ok(Taken::Done) => {}
+            Ok(Taken::Packaged) => report.packaged += 1,
+            Err(error) => {
+                report.error = Some(error.to_string());
+                return;
+            }
+        }
+        report.done += 1;
+        progress.inc(1);
+    }
+}
+
+/// Whether what is permanent is not what runs. Asked after the last change.
+async fn is_reload_due(
+    args: &ProvisionArgs,
+    permanent: &Permanent,
+    wanted: &Wanted,
+    before: &Existing,
+) -> Result<bool, PermanentError> {
+    let loaded = permanent.loaded().await?;
+    if args.remove {
+        return Ok(args.apply && loaded != Existing::default());
+    }
+    let now = if args.apply { &permanent.existing().await? } else { before };
+    Ok(now.holds(wanted) && !loaded.holds(wanted))
+}
+
+/// What the reader should know besides.
+fn notes(config: &Config, firewalld: &Firewalld, remove: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let sets = "once the sets are loaded, a ban is an entry";
+    if !remove && firewalld.mode == Mode::RichRule {
+        notes.push(format!(
+            "enforcement.firewalld.mode is `rich-rule`, which uses no sets; write `auto`, and {sets}"
+        ));
+    }
+    if !remove && config.jails.is_empty() {
+        notes.push("no jail is enabled; the sets of every port serve any".to_owned());
+    }
+    if is_polkit_rule_missing() {
+        notes.push(
+            "the polkit rule 45-gaoler.rules is in neither /usr/share/polkit-1/rules.d nor \
+             /etc/polkit-1/rules.d: without it only root may have firewalld ban, and gaoler does \
+             not run as root; the package or `make install` brings it"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// Whether it surely is; who may not look there does not know.
+fn is_polkit_rule_missing() -> bool {
+    ["/usr/share", "/etc"].iter().all(|directory| {
+        let rule = Path::new(directory).join("polkit-1/rules.d/45-gaoler.rules");
+        rule.try_exists().is_ok_and(|exists| !exists)
+    })
+}
+
+/// A bar on a terminal, on the side.
+fn progress(plan: &Plan) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta}")
+        .expect("the template is of known words");
+    ProgressBar::new(plan.steps.len() as u64).with_style(style)
+}
+
+/// Writes every file whole or not at all, since firewalld looks on.
+fn write_files(wanted: &Wanted, directory: &Path) -> anyhow::Result<ExitCode> {
+    let files = xml::files(wanted);
+    for (path, text) in &files {
+        let path = directory.join(path);
+        let new = path.with_extension("xml.new");
+        let write = || {
+            std::fs::create_dir_all(path.parent().unwrap_or(directory))?;
+            std::fs::File::create(&new)?.write_all(text.as_bytes())?;
+            std::fs::rename(&new, &path)
+        };
+        write().with_context(|| format!("{}: cannot be written", path.display()))?;
+    }
+    let (count, directory) = (files.len(), directory.display());
+    print(&format!(
+        "{count} files below {directory}. firewalld reads /etc/firewalld and /usr/lib/firewalld; \
+         once they are there: firewall-cmd --reload\n"
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}

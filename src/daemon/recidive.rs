@@ -1,0 +1,74 @@
+//! What one ban means for others: the next of its address may be longer (`bantime.increment`), and
+//! jails for those who come again count it (`filter: recidive`).
+
+use super::Daemon;
+use super::judge::observe;
+use crate::failure::Failure;
+use crate::jail::Verdict;
+use crate::jail::ban::{Ban, BanKey};
+use crate::moment::Moment;
+use crate::source::batch::Finding;
+use crate::store::change::{Past, Totals};
+
+impl Daemon {
+    /// Notes a ban that began, wherever it will count.
+    pub(super) fn remember(&mut self, ban: &Ban) {
+        let past = |until| Past { key: ban.key.clone(), bans: 1, until };
+        self.note(&past(ban.until().unwrap_or(jiff::Timestamp::MAX)));
+    }
+
+    /// Notes the bans of an earlier run, those that have ended and those that go on.
+    pub(super) fn take_up_past(&mut self, past: &[Past], bans: &[Ban]) {
+        for past in past {
+            self.note(past);
+        }
+        for ban in bans {
+            self.remember(ban);
+        }
+    }
+
+    fn note(&mut self, past: &Past) {
+        let Past { key, bans, until } = past;
+        for running in &mut self.jails {
+            if *running.name() == key.jail || running.remembers_all_jails() {
+                running.jail.remember(&key.address, *bans, *until);
+            }
+        }
+    }
+
+    /// An operator has lifted a ban: it counts no more.
+    pub(super) fn forgive(&mut self, key: &BanKey) {
+        for running in &mut self.jails {
+            if *running.name() == key.jail || running.remembers_all_jails() {
+                running.jail.forgive(&key.address);
+            }
+        }
+    }
+
+    /// Counts a ban in the jails that count bans. What comes of it is committed with the ban.
+    pub(super) fn count_ban(&mut self, ban: &Ban, now: Moment) {
+        let address = ban.key.address;
+        let failure = Failure { address: address.addr(), time: now.wall };
+        let finding = Finding { listener: 0, pattern: 0, failure, read: now };
+        for index in 0..self.jails.len() {
+            let running = &mut self.jails[index];
+            if !running.counts_bans_of(&ban.key.jail) {
+                continue;
+            }
+            running.metrics.found(&finding, false);
+            let verdict = running.jail.on_ban_elsewhere(&address, now);
+            let counts = observe(running, &finding, &verdict, Some(&self.zone));
+            let tripped = running.trips(&verdict, self.new_bans.as_mut(), now);
+            running.totals.failed += u64::from(counts);
+            running.metrics.tracking(running.jail.windows().len());
+            let more = Totals { failed: u64::from(counts), banned: 0 };
+            self.keeping.count(&running.settings.name, more, now.boot);
+            if tripped {
+                self.tripped(index, now);
+            }
+            if let Verdict::Banned(ban) = verdict {
+                self.begin_ban(&ban, Some(now), now);
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The steps that wait for their call, and whose turn it is.
+//!
+//! Every kind gets its turn, however many of the others keep coming: bans that a reload has lost are
+//! as urgent as new ones, and new ones can come as fast as firewalld takes them.
+//!
+//! Hints only: whether a step is still needed is decided when its turn comes.
+
+use std::collections::VecDeque;
+
+use crate::enforcer::firewalld::reconcile::Step;
+
+/// How many calls of a look there are to one of a new ban. Looking takes firewalld a quarter of the
+/// time that adding does, and what is lost is only found at the end of it.
+const LOOKS: u8 = 4;
+
+/// Steps that wait.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    urgent: VecDeque<Step>,
+    releases: VecDeque<Step>,
+    repairs: VecDeque<Step>,
+    /// Calls of a look since the last turn of a new ban.
+    looked: u8,
+    /// The kind whose turn was last, by its place in [`Self::take`].
+    last: usize,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// A new ban's.
+    Urgent,
+    /// A new ban's, a release's or a repair's, one after the other.
+    Any,
+}
+
+impl Agenda {
+    /// Adds the steps of a new ban.
+    pub(super) fn enforce(&mut self, steps: impl IntoIterator<Item = Step>) {
+        self.urgent.extend(steps);
+    }
+
+    /// Adds the steps that somebody waits for to be done with a ban.
+    pub(super) fn release(&mut self, steps: impl IntoIterator<Item = Step>) {
+        self.releases.extend(steps);
+    }
+
+    /// Puts what a look found in place of all that waited: it has found that too.
+    pub(super) fn replace(&mut self, releases: Vec<Step>, repairs: Vec<Step>) {
+        self.urgent.clear();
+        self.releases = releases.into();
+        self.repairs = repairs.into();
+    }
+
+    /// Whose turn it is; `None`: the look's. While there is one it goes on between new bans, so that
+    /// neither waits for the other's end.
+    pub(super) fn turn(&mut self, looking: bool) -> Option<Turn> {
+        if !looking {
+            return Some(Turn::Any);
+        }
+        if self.looked < LOOKS {
+            self.looked += 1;
+            return None;
+        }
+        self.looked = 0;
+        Some(Turn::Urgent)
+    }
+
+    /// Takes the next step.
+    pub(super) fn take(&mut self, turn: Turn) -> Option<Step> {
+        let mut kinds = [&mut self.urgent, &mut self.releases, &mut self.repairs];
+        if turn == Turn::Urgent {
+            return kinds[0].pop_front();
+        }
+        let mut order = (1..=kinds.len()).map(|after| (self.last + after) % 3);
+        let (kind, step) = order.find_map(|kind| Some((kind, kinds[kind].pop_front()?)))?;
+        self.last = kind;
+        Some(step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enforcer::firewalld::element::Holder;
+
+    fn step(text: &str) -> Step {
+        Step::RemoveStray(Holder::Zone("public".into()), text.to_owned())
+    }
+
+    fn text(step: Step) -> String {
+        match step {
+            Step::RemoveStray(_, text) => text,
+            other => unreachable!("not among these: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_was_lost_comes_back_though_new_bans_never_cease() {
+        let mut agenda = Agenda::default();
+        agenda.replace(vec![step("release")], vec![step("lost 1"), step("lost 2")]);
+        let taken: Vec<String> = (0..6)
+            .map(|_| {
+                agenda.enforce([step("new"), step("new")]);
+                let turn = agenda.turn(false).expect("there is no look");
+                text(agenda.take(turn).expect("there is always a new ban"))
+            })
+            .collect();
+        assert_eq!(taken, ["release", "lost 1", "new", "lost 2", "new", "new"]);
+    }
+
+    #[test]
+    fn a_look_and_new_bans_share_the_calls() {
+        let mut agenda = Agenda::default();
+        agenda.enforce([step("new"), step("new")]);
+        let turns: Vec<Option<Turn>> = (0..10).map(|_| agenda.turn(true)).collect();
+        let new = |turn: &&Option<Turn>| **turn == Some(Turn::Urgent);
+        assert_eq!(turns.iter().filter(new).count(), 2, "{turns:?}");
+        assert_eq!(turns[0], None);
+    }
+}

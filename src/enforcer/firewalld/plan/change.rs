@@ -1,0 +1,196 @@
+//! Bans that begin and end, and the steps that follow.
+
+use super::Plan;
+use crate::enforcer::firewalld::element::{Element, Holder, Need};
+use crate::enforcer::firewalld::reconcile::{Hold, Step};
+use crate::enforcer::order::{Block, Report};
+use crate::jail::ban::BanKey;
+use crate::moment::Moment;
+
+impl Plan {
+    pub(super) fn enforce(&mut self, key: &BanKey, block: Block, now: Moment) {
+        self.releases.forget(key);
+        self.announced.remove(key);
+        let room = self.room();
+        match self.desired.enforce(key, block, &mut self.means, room) {
+            Ok(shift) => {
+                for need in &shift.needless {
+                    self.ask_for(need);
+                }
+                for need in self.desired.needs_of(key).unwrap_or_default().to_vec() {
+                    self.ask_for(&need);
+                }
+                self.announce(key, now);
+            }
+            Err(refusal) => self.give_up(key, &refusal.to_string()),
+        }
+    }
+
+    pub(super) fn release(&mut self, key: &BanKey) {
+        self.announced.remove(key);
+        let block = self.desired.block_of(key);
+        let traces = block.map(|block| self.means.traces(block)).unwrap_or_default();
+        for need in self.desired.release(key) {
+            self.ask_for(&need);
+        }
+        if self.releases.begin(key, traces.clone()) {
+            for trace in &traces {
+                self.report_released(trace);
+            }
+        } else {
+            self.reports.push(Report::Released { key: key.clone() });
+        }
+    }
+
+    /// Reports the bans that waited for nothing but the end of this element.
+    pub(super) fn report_released(&mut self, element: &Element) {
+        // Before the first look: an earlier run may have left it.
+        if !self.adopted || !self.releases.awaits(element) {
+            return;
+        }
+        let stays = |holder| element.need(holder).is_some_and(|need| self.desired.needs(&need));
+        if self.placed.holders_of(*element).all(stays) {
+            let gone = self.releases.gone(element).into_iter();
+            self.reports.extend(gone.map(|key| Report::Released { key }));
+        }
+    }
+
+    /// Reports the ban to be in force, if it is and nobody was told.
+    pub(super) fn announce(&mut self, key: &BanKey, now: Moment) {
+        let sure = self.is_ready() && !self.in_doubt;
+        if sure && self.is_in_force(key) && self.announced.insert(key.clone()) {
+            self.reports.push(Report::Enforced { key: key.clone(), at: now });
+        }
+    }
+
+    /// Reports the ban lost, if it was said to be in force and is not.
+    pub(super) fn denounce(&mut self, key: &BanKey) {
+        if !self.is_in_force(key) && self.announced.remove(key) {
+            self.reports.push(Report::Lost { key: key.clone() });
+        }
+    }
+
+    /// Whether all that the ban needs is known to be where it must be.
+    fn is_in_force(&self, key: &BanKey) -> bool {
+        let met = |need: &Need| {
+            let (element, holders) = (need.element(), need.holders(&self.zones));
+            let holds =
+                |h: &Holder| self.placed.covers(h, &element) && !self.settling.holds_back(h);
+            !holders.is_empty() && holders.iter().all(holds)
+        };
+        let needs = self.desired.needs_of(key).unwrap_or_default();
+        !needs.is_empty() && needs.iter().all(met)
+    }
+
+    /// Works out anew what each ban needs; refuses the oldest if there is no room for all.
+    pub(super) fn rework(&mut self) {
+        let room = self.room();
+        for (key, refusal) in self.desired.rework(&mut self.means, room) {
+            self.announced.remove(&key);
+            self.refuse(&key, &refusal.to_string());
+        }
+    }
+
+    pub(super) fn refuse(&mut self, key: &BanKey, why: &str) {
+        let (key, why) = (key.clone(), why.to_owned());
+        self.reports.push(Report::Failed { key, why, gives_up: true });
+    }
+
+    /// Takes a ban back that cannot be enforced, for good.
+    pub(super) fn give_up(&mut self, key: &BanKey, why: &str) {
+        self.announced.remove(key);
+        for need in self.desired.release(key) {
+            self.ask_for(&need);
+        }
+        self.refuse(key, why);
+    }
+
+    /// Queues what it takes to bring something to where it should be.
+    pub(super) fn ask_for(&mut self, need: &Need) {
+        if !self.is_ready() {
+            return; // The look that makes it ready will find it.
+        }
+        let element = need.element();
+        if self.desired.needs(need) {
+            for holder in need.holders(&self.zones) {
+                if self.desired.belongs(&element, &holder, &self.zones) {
+                    self.agenda.enforce(self.placed.steps_to_add(&holder, &element));
+                }
+            }
+            return;
+        }
+        let holders: Vec<&Holder> = self.placed.holders_of(element).collect();
+        let needless = |holder: &&Holder| element.need(holder).as_ref() == Some(need);
+        let steps = holders.into_iter().filter(needless);
+        let steps = steps.filter_map(|holder| self.placed.step(holder, &element, false));
+        self.agenda.release(steps);
+    }
+
+    /// Queues what a change of `element` in `holder` may have made possible or needless.
+    pub(super) fn ask_around(&mut self, holder: &Holder, element: &Element) {
+        let Some(need) = element.need(holder) else { return };
+        self.ask_for(&need);
+        if let Need::Entry(set, net) = &need {
+            for other in self.desired.overlapping(set, *net) {
+                self.ask_for(&other);
+            }
+        }
+    }
+
+    /// Whether a step is still to be taken.
+    pub(super) fn is_needed(&self, step: &Step) -> bool {
+        if self.settling.holds_back(&step.holder()) {
+            return false; // Once it has settled what is needed is asked for again.
+        }
+        match step {
+            Step::Add(holder, element) | Step::Remove(holder, element) => {
+                let wanted = self.desired.belongs(element, holder, &self.zones);
+                self.placed.step(holder, element, wanted).as_ref() == Some(step)
+            }
+            Step::RemoveStray(..) | Step::Fill(..) => true,
+        }
+    }
+
+    /// What to do instead of adding to a set that is empty while much is to be added: one call.
+    pub(super) fn widened(&self, step: Step) -> Step {
+        let Step::Add(holder @ Holder::Set(set), _) = &step else { return step };
+        let many = self.desired.entries(set) >= super::WORTH_FILLING;
+        if !many || !self.placed.is_empty(holder) || self.one_by_one.contains(set) {
+            return step;
+        }
+        let entries = self.desired.belonging(holder, &self.zones);
+        let nets = entries.filter_map(|element| match element {
+            Element::Entry(net) => Some(net),
+            Element::Rule(_) => None,
+        });
+        Step::Fill(set.clone(), nets.collect())
+    }
+
+    /// Puts what the step is about in doubt until its call is back.
+    pub(super) fn begin(&mut self, step: &Step) {
+        match step {
+            Step::Add(holder, element) => self.begin_adding(holder, *element),
+            Step::Fill(set, nets) => {
+                let holder = Holder::Set(set.clone());
+                for net in nets {
+                    self.begin_adding(&holder, Element::Entry(*net));
+                }
+            }
+            Step::Remove(holder, element) => {
+                self.placed.note(holder, *element, Some(Hold::Doubtful));
+                // It may have stood for narrower ones, or makes room for a wider one.
+                for key in
+                    element.need(holder).map(|n| self.desired.bans_of(&n)).unwrap_or_default()
+                {
+                    self.denounce(&key);
+                }
+            }
+            Step::RemoveStray(..) => {}
+        }
+    }
+
+    fn begin_adding(&mut self, holder: &Holder, element: Element) {
+        self.leftovers.adding(holder, element);
+        self.placed.note(holder, element, Some(Hold::Doubtful));
+    }
+}

@@ -1,0 +1,210 @@
+//! The plan against a firewalld of zones and sets: any order of orders, signals, losses and faults
+//! ends with the firewall holding what is desired, once the faults stop.
+//!
+//! No stand-in for the real one, which `tests/firewalld` drives: here is the order of things, which
+//! no real firewall can be made to run through.
+
+mod event;
+mod firewall;
+mod oracle;
+mod world;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use self::event::{Event, any_event, ban_key};
+use self::world::World;
+use crate::config::checked::Mode;
+use crate::enforcer::firewalld::fault::Fault;
+use crate::enforcer::order::Condition;
+use crate::enforcer::testing::{block, net_block};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn whatever_happens_what_is_comes_to_be_what_should_be(
+        restored in proptest::collection::btree_map(0u8..6, proptest::collection::vec(1u16..4, 1..3), 0..4),
+        nets in proptest::collection::btree_set(6u8..18, 0..5),
+        left in proptest::collection::vec(0u8..8, 0..4),
+        shards in proptest::option::of(1u8..4),
+        mode in prop_oneof![Just(Mode::RichRule), Just(Mode::Auto), Just(Mode::Ipset)],
+        events in proptest::collection::vec(any_event(), 0..60),
+        silent: bool,
+        late: bool,
+    ) {
+        let rules = restored.into_iter().map(|(n, p)| (ban_key(n), block(n % 3, &p)));
+        let nets = nets.into_iter().map(|n| (ban_key(n), net_block(n - 6)));
+        let mut world = World::new(mode, shards, rules.chain(nets).collect(), &left);
+        world.firewall.filling = late.then(BTreeMap::new);
+        // What vanishes unheard of cannot be known, so less can be asked of the reports then.
+        for event in events.iter().filter(|event| silent || !event.is_silent()) {
+            world.happen(event);
+        }
+        world.settle();
+        world.check();
+    }
+}
+
+#[test]
+fn a_foreign_rule_is_left_alone() {
+    let mut world = World::new(Mode::RichRule, None, Vec::new(), &[]);
+    world.happen(&Event::Foreign(false));
+    world.happen(&Event::Foreign(true));
+    world.settle();
+    assert_eq!(world.firewall.zones["public"].len(), 1);
+}
+
+#[test]
+fn an_order_during_the_opposite_call_is_carried_out_right_after_it() {
+    let mut world = World::new(Mode::RichRule, None, Vec::new(), &[]);
+    world.happen(&Event::Run(11)); // The first look, to its end.
+    for at_once in [false, true] {
+        world.happen(&Event::Enforce(0, vec![1]));
+        world.happen(&Event::Begin(at_once));
+        world.happen(&Event::Release(0));
+        world.happen(&Event::Run(2));
+        assert_eq!(world.told.get(&ban_key(0)), Some(&false));
+        world.happen(&Event::Enforce(0, vec![1]));
+        world.happen(&Event::Run(1));
+        world.happen(&Event::Release(0));
+        world.happen(&Event::Begin(at_once));
+        world.happen(&Event::Enforce(0, vec![1]));
+        world.happen(&Event::Run(2));
+        assert_eq!(world.told.get(&ban_key(0)), Some(&true));
+        world.happen(&Event::Release(0));
+        world.happen(&Event::Run(1));
+    }
+}
+
+#[test]
+fn a_reload_during_a_look_makes_it_worthless() {
+    let bans = vec![(ban_key(1), block(1, &[1]))];
+    let mut world = World::new(Mode::RichRule, None, bans, &[1]);
+    world.happen(&Event::Run(10)); // All but the last zone are listed.
+    assert_eq!(world.told, BTreeMap::new());
+    world.happen(&Event::Reload);
+    world.happen(&Event::Run(1));
+    assert_eq!(world.told, BTreeMap::new());
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn a_firewalld_without_its_default_zone_is_broken_until_it_has_it() {
+    let bans = vec![(ban_key(1), block(1, &[1]))];
+    let mut world = World::new(Mode::RichRule, None, bans, &[]);
+    let public = world.firewall.zones.remove("public").unwrap();
+    world.happen(&Event::Run(12));
+    let Some(Condition::Broken(why)) = &world.plan.condition else {
+        panic!("{:?}", world.plan.condition)
+    };
+    assert!(why.contains("firewall-cmd --reload"), "{why}");
+    world.firewall.zones.insert("public", public);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn a_flushed_kernel_is_noticed_and_nothing_is_said_to_be_in_force_until_a_restart() {
+    for shards in [None, Some(2)] {
+        let bans = vec![(ban_key(1), block(1, &[1])), (ban_key(6), net_block(0))];
+        let mut world = World::new(Mode::Auto, shards, bans, &[]);
+        world.settle();
+        world.check();
+        world.happen(&Event::Flush);
+        world.pass_time();
+        assert!(world.told.is_empty(), "{:?}", world.told);
+        let Some(Condition::Broken(why)) = &world.plan.condition else {
+            panic!("{:?}", world.plan.condition)
+        };
+        assert!(why.contains("nft flush ruleset") && why.contains("estart firewalld"), "{why}");
+        world.happen(&Event::Restart);
+        world.settle();
+        world.check();
+    }
+}
+
+#[test]
+fn a_kernel_that_takes_nothing_is_noticed_whatever_firewalld_calls_it() {
+    let mut world = World::new(Mode::Auto, Some(2), vec![(ban_key(6), net_block(0))], &[]);
+    world.settle();
+    world.happen(&Event::Flush);
+    world.firewall.flushed = Some(Fault::Unknown("COMMAND_FAILED: in other words".into()));
+    world.pass_time();
+    assert!(world.told.is_empty(), "{:?}", world.told);
+    assert!(matches!(&world.plan.condition, Some(Condition::Broken(_))));
+    world.happen(&Event::Restart);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn what_comes_at_once_fills_each_empty_set_in_one_call() {
+    let mut world = World::new(Mode::Auto, Some(2), Vec::new(), &[]);
+    world.settle();
+    let before = world.firewall.calls;
+    for host in 0..200 {
+        world.happen(&Event::Host(host));
+    }
+    let mut after = before;
+    while world.told.len() < 200 {
+        world.happen(&Event::Run(1));
+        after = world.firewall.calls;
+    }
+    assert_eq!(after - before, 2);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn a_set_that_is_filled_late_is_left_alone_until_it_is() {
+    let mut world = World::new(Mode::Auto, Some(1), Vec::new(), &[]).late();
+    world.settle();
+    world.happen(&Event::Crowd(18));
+    while world.firewall.filling.as_ref().is_none_or(BTreeMap::is_empty) {
+        world.happen(&Event::Run(1));
+    }
+    world.happen(&Event::Host(40));
+    world.happen(&Event::Release(18));
+    assert_eq!(world.told, BTreeMap::new());
+    world.run_until_told(40, true);
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn the_narrower_ban_takes_over_when_the_wider_one_ends() {
+    let mut world = World::new(Mode::Auto, Some(2), Vec::new(), &[]);
+    world.settle();
+    let [narrow, wide] = [10, 9]; // 192.0.2.0/25 and 192.0.2.0/24.
+    for (first, second) in [(narrow, wide), (wide, narrow)] {
+        for ban in [first, second] {
+            world.happen(&Event::Net(ban));
+            world.run_until_told(ban, true);
+        }
+        world.run_until_told(first, true);
+        assert_eq!(world.firewall.sets["gaoler4-net"].len(), 1);
+        world.happen(&Event::Release(wide));
+        world.run_until_told(wide, false);
+        world.run_until_told(narrow, true);
+        assert_eq!(world.firewall.sets["gaoler4-net"].len(), 1);
+        world.happen(&Event::Release(narrow));
+        world.run_until_told(narrow, false);
+        assert_eq!(world.firewall.sets["gaoler4-net"].len(), 0);
+    }
+}
+
+#[test]
+fn entries_move_when_the_number_of_shards_changes() {
+    let bans = (6..18).map(|n| (ban_key(n), net_block(n - 6))).collect();
+    let mut world = World::new(Mode::Auto, Some(3), bans, &[]);
+    world.settle();
+    world.check();
+    for shards in [Some(1), None, Some(2)] {
+        // Kept by FlushAllOnReload=no, as firewalld can be set to.
+        world.happen(&Event::Provision(shards, true));
+        world.settle();
+        world.check();
+    }
+}

@@ -1,0 +1,371 @@
+//! `gaoler provision` against the real firewalld: what it writes, firewalld loads; what it loads,
+//! the kernel has.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use gaoler::config::checked::{Firewalld, Mode};
+use gaoler::enforcer::order::Block;
+use gaoler::enforcer::shard::Group;
+use gaoler::jail::ban::BanKey;
+use serde_json::Value;
+
+use super::enforcing::{Enforcing, settings, ssh, ssh_rule};
+use super::rig::{Rig, wait_until};
+
+const SSH: &str = "  sshd: {filter: sshd, port: [ssh]}\n";
+const WEB: &str =
+    "  http-get-dos: {filter: http-get-dos, logpath: [/var/log/access], port: [80, 443]}\n";
+
+/// Runs the binary with a configuration of these jails.
+fn gaoler(rig: &Rig, jails: &str, args: &[&str]) -> Output {
+    command(rig, jails, &[], args).output().unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "runs gaoler, as an operator would")]
+fn command(rig: &Rig, jails: &str, before: &[&str], args: &[&str]) -> Command {
+    let (path, gaoler) = (config(rig, jails), env!("CARGO_BIN_EXE_gaoler"));
+    let mut words = before.to_vec();
+    words.push(gaoler);
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(["provision", "--config"]).arg(path).args(args);
+    command
+}
+
+fn config(rig: &Rig, jails: &str) -> PathBuf {
+    let path = rig.path().join("gaoler.yaml");
+    let bus = rig.address();
+    let jails = if jails.is_empty() { "jails: {}\n".into() } else { format!("jails:\n{jails}") };
+    let text = format!("enforcement: {{firewalld: {{bus: '{bus}'}}}}\n{jails}");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[track_caller]
+fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8(text).unwrap()
+}
+
+/// It succeeds; gives what it says.
+#[track_caller]
+fn done(rig: &Rig, jails: &str, args: &[&str]) -> String {
+    let output = gaoler(rig, jails, args);
+    assert!(output.status.success(), "{args:?}: {}", said(&output));
+    said(&output)
+}
+
+/// It succeeds; gives its JSON.
+#[track_caller]
+fn json(rig: &Rig, jails: &str, args: &[&str]) -> Value {
+    let output = gaoler(rig, jails, &[args, &["--format", "json"]].concat());
+    assert!(output.status.success(), "{args:?}: {}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn contains(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+}
+
+/// The sets of ours that firewalld knows; `--permanent` or not.
+fn sets(rig: &Rig, permanent: bool) -> BTreeSet<String> {
+    let mut args = vec!["--get-ipsets"];
+    args.extend(permanent.then_some("--permanent"));
+    let names = rig.cmd(&args);
+    names.split_whitespace().filter(|n| n.starts_with("gaoler")).map(str::to_owned).collect()
+}
+
+/// How many rules of a policy's chains in the kernel name a set of ours.
+fn kernel_rules(rig: &Rig, policy: &str) -> usize {
+    let ruleset = rig.output(&["nft", "-n", "list", "table", "inet", "firewalld"]);
+    let chains = ruleset
+        .split("\tchain ")
+        .filter(|chain| chain.split_whitespace().next().is_some_and(|name| name.contains(policy)));
+    chains.flat_map(str::lines).filter(|line| line.contains("saddr @gaoler")).count()
+}
+
+#[test]
+fn what_is_shown_is_applied_and_after_a_reload_it_is_in_force() {
+    let rig = Rig::started();
+    let shown = done(&rig, SSH, &[]);
+    contains(
+        &shown,
+        &[
+            "+ group all, every port: 66 sets",
+            "+ group tcp22, tcp port 22: 66 sets",
+            "+ policy gaoler-in, from ANY to HOST, priority -32000: 132 rules",
+            "+ policy gaoler-fwd, from ANY to ANY, priority -32000: 132 rules",
+            "134 changes are due. --apply makes them",
+        ],
+    );
+    assert_eq!(sets(&rig, true), BTreeSet::new());
+
+    contains(&done(&rig, SSH, &["--apply"]), &["Done: 134 changes", "not loaded this yet"]);
+    let permanent = sets(&rig, true);
+    assert_eq!(permanent.len(), 132);
+    assert_eq!(sets(&rig, false), BTreeSet::new());
+    let again = json(&rig, SSH, &["--apply"]);
+    assert_eq!(
+        (&again["steps"], &again["reload_due"]),
+        (&Value::Array(vec![]), &Value::Bool(true))
+    );
+
+    rig.cmd(&["--reload"]);
+    assert_eq!(sets(&rig, false), permanent);
+    assert_eq!(kernel_rules(&rig, "gaoler-in"), 132);
+    assert_eq!(kernel_rules(&rig, "gaoler-fwd"), 132);
+    let again = done(&rig, SSH, &["--apply"]);
+    contains(&again, &["Nothing to do: all 134 sets and policies"]);
+    assert!(!again.contains("reload"), "{again}");
+    assert_eq!(rig.complaints(), "");
+}
+
+#[test]
+fn an_entry_is_refused_before_any_zone_is_asked() {
+    let rig = Rig::started();
+    done(&rig, SSH, &["--apply"]);
+    rig.cmd(&["--reload"]);
+    let in_force = "ip saddr @gaoler4-tcp22-07 tcp dport 22 reject";
+    let ruleset = rig.output(&["nft", "-n", "list", "table", "inet", "firewalld"]);
+    contains(&ruleset, &["ip saddr @gaoler4-07 reject", "ip6 saddr @gaoler6-net reject"]);
+    let rules = ruleset.lines().filter(|line| {
+        line.contains("@gaoler4-tcp22-07")
+            && line.contains("tcp dport 22")
+            && line.contains("reject")
+    });
+    assert_eq!(rules.count(), 2, "{in_force}: {ruleset}");
+    let chain = rig.output(&[
+        "nft",
+        "-n",
+        "list",
+        "chain",
+        "inet",
+        "firewalld",
+        "filter_INPUT_POLICIES_pre",
+    ]);
+    let first = chain.lines().find(|line| line.contains("jump")).unwrap();
+    contains(first, &["gaoler-in"]);
+}
+
+#[test]
+fn other_ports_get_a_group_and_what_is_surplus_goes_only_when_asked() {
+    let rig = Rig::started();
+    done(&rig, SSH, &["--apply"]);
+    let added = done(&rig, WEB, &["--apply"]);
+    contains(
+        &added,
+        &[
+            "+ group tcp80.443, tcp port 80, 443: 66 sets",
+            "~ policy gaoler-in: 132 rules to be added",
+            "? group tcp22: 66 sets that no jail here needs; --prune removes them",
+            "Done: 68 changes",
+        ],
+    );
+    assert_eq!(sets(&rig, true).len(), 198);
+    rig.cmd(&["--reload"]);
+    // The group of ssh is in force still: 66 + 66 + 2 x 66.
+    assert_eq!(kernel_rules(&rig, "gaoler-in"), 264);
+
+    let pruned = done(&rig, WEB, &["--apply", "--prune"]);
+    contains(&pruned, &["- group tcp22: 66 sets", "~ policy gaoler-in: 66 rules to be removed"]);
+    assert_eq!(sets(&rig, true).len(), 132);
+    rig.cmd(&["--reload"]);
+    assert_eq!(kernel_rules(&rig, "gaoler-in"), 198);
+
+    contains(&done(&rig, WEB, &["--remove"]), &["- policy gaoler-in", "134 changes are due"]);
+    assert_eq!(sets(&rig, true).len(), 132);
+    contains(&done(&rig, WEB, &["--remove", "--apply"]), &["Done: 134", "not loaded this yet"]);
+    assert_eq!(sets(&rig, true), BTreeSet::new());
+    rig.cmd(&["--reload"]);
+    assert_eq!(kernel_rules(&rig, "gaoler"), 0);
+    contains(&done(&rig, WEB, &["--remove", "--apply"]), &["has nothing of gaoler's"]);
+    assert_eq!(rig.complaints(), "");
+}
+
+#[test]
+fn what_was_spoilt_is_set_right_and_what_is_others_is_kept() {
+    let rig = Rig::started();
+    done(&rig, "", &["--apply"]);
+    let theirs = r#"rule family="ipv4" source address="192.0.2.1" accept"#;
+    rig.cmd(&["--permanent", "--new-ipset=theirs", "--type=hash:ip"]);
+    rig.cmd(&["--permanent", "--policy=gaoler-in", &format!("--add-rich-rule={theirs}")]);
+    rig.cmd(&["--permanent", "--policy=gaoler-in", "--set-priority=-5"]);
+    rig.cmd(&["--permanent", "--delete-ipset=gaoler6-net"]);
+    rig.cmd(&["--permanent", "--ipset=gaoler4-03", "--add-entry=192.0.2.7"]);
+    rig.cmd(&["--permanent", "--delete-ipset=gaoler4-04"]);
+    rig.cmd(&["--permanent", "--new-ipset=gaoler4-04", "--type=hash:ip", "--option=timeout=60"]);
+    contains(
+        &done(&rig, "", &["--apply"]),
+        &[
+            "+ group all, every port: 1 sets",
+            "~ set gaoler4-03: it has 1 permanent entries",
+            "~ set gaoler4-04: its type is hash:ip and should be hash:net; it has a timeout (60)",
+            "~ policy gaoler-in: priority -32000 instead of -5",
+            "Done: 4 changes",
+        ],
+    );
+    contains(&done(&rig, "", &[]), &["Nothing to do: all 68 sets and policies"]);
+    rig.cmd(&["--reload"]);
+    assert_eq!(rig.cmd(&["--permanent", "--ipset=gaoler4-03", "--get-entries"]), "");
+    assert_eq!(rig.cmd(&["--policy=gaoler-in", "--query-rich-rule", theirs]), "yes");
+    contains(&rig.cmd(&["--get-ipsets"]), &["theirs"]);
+    let removed = done(&rig, "", &["--apply", "--remove"]);
+    contains(&removed, &["Done: 68 changes"]);
+    contains(&rig.cmd(&["--permanent", "--get-ipsets"]), &["theirs"]);
+}
+
+/// Ports whose list is too long for a name, so that names are as long as they get.
+const LONG: &str = "  http-get-dos: {filter: http-get-dos, logpath: [/var/log/access], port: [80, 443, 8000-8010, 9090]}\n";
+
+#[test]
+fn files_mean_the_same_as_apply() {
+    let [applied, filed] = [Rig::started(), Rig::new()];
+    let mut filed = filed;
+    let etc = filed.path().join("etc");
+    let written = done(&filed, LONG, &["--xml", etc.to_str().unwrap()]);
+    contains(&written, &["134 files below"]);
+    let offline = ["firewall-offline-cmd", "--system-config", etc.to_str().unwrap()];
+    filed.run(&[&offline[..], &["--check-config"]].concat());
+    filed.start();
+    done(&applied, LONG, &["--apply"]);
+    applied.cmd(&["--reload"]);
+    for rig in [&applied, &filed] {
+        assert_eq!(rig.cmd(&["--check-config"]), "success");
+        let again = json(rig, LONG, &[]);
+        assert_eq!(again["steps"], Value::Array(vec![]));
+        assert_eq!(again["unchanged"], 134);
+        assert_eq!(again["reload_due"], false);
+        assert_eq!(rig.complaints(), "");
+    }
+    let names = sets(&filed, false);
+    assert_eq!((names.len(), &names), (132, &sets(&applied, false)));
+    let long = names.iter().find(|name| name.starts_with("gaoler6-h") && name.ends_with("net"));
+    let long = long.unwrap().as_str();
+    contains(&filed.output(&["nft", "-n", "list", "sets", "inet"]), &[long]);
+    for set in ["gaoler4-00", long] {
+        let info = |rig: &Rig| rig.cmd(&["--permanent", &format!("--info-ipset={set}")]);
+        assert_eq!(info(&applied), info(&filed));
+        contains(&info(&filed), &["type: hash:net"]);
+    }
+    for policy in ["gaoler-in", "gaoler-fwd"] {
+        let info = |rig: &Rig| {
+            let info = rig.cmd(&["--permanent", "-v", &format!("--info-policy={policy}")]);
+            info.lines().map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(info(&applied), info(&filed));
+    }
+}
+
+#[test]
+fn who_may_not_is_told_so_and_what_was_done_is_told() {
+    let rig = Rig::started();
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let output = command(&rig, "", &nobody, &["--apply"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    contains(&said(&output), &["does not let this user", "run it as root"]);
+    assert_eq!(sets(&rig, true), BTreeSet::new());
+
+    rig.deny("org.fedoraproject.FirewallD1.config", "addPolicy");
+    let output = gaoler(&rig, "", &["--apply"]);
+    assert_eq!(output.status.code(), Some(1));
+    contains(&said(&output), &["FAILED after 66 of 68 changes", "run this again to go on"]);
+    assert_eq!(sets(&rig, true).len(), 66);
+    rig.allow();
+    contains(&done(&rig, "", &["--apply"]), &["Done: 2 changes"]);
+
+    let mut rig = rig;
+    rig.stop(false);
+    let output = gaoler(&rig, "", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    contains(&said(&output), &["firewalld is not running", "--xml"]);
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn what_provisioning_costs() {
+    let rig = Rig::started();
+    let reload = || {
+        let mut took: Vec<_> = (0..5)
+            .map(|_| {
+                let begun = Instant::now();
+                rig.cmd(&["--reload"]);
+                begun.elapsed()
+            })
+            .collect();
+        took.sort();
+        format!("reload {:?} (median of 5), firewalld has {} MiB", took[2], rig.resident())
+    };
+    eprintln!("no sets: {}", reload());
+    for (jails, count) in [("", 66), (SSH, 132), (&[SSH, WEB].concat(), 198)] {
+        let begun = Instant::now();
+        done(&rig, jails, &["--apply"]);
+        let applied = begun.elapsed();
+        let begun = Instant::now();
+        done(&rig, jails, &[]);
+        let looked = begun.elapsed();
+        eprintln!("{count} sets: applied in {applied:?}, looked at in {looked:?}; {}", reload());
+    }
+}
+
+/// The entries of the set that holds the ban, as firewalld and as the kernel have them.
+fn entries(rig: &Rig, (key, block): &(BanKey, Block)) -> (String, bool) {
+    let set = Group::of(&block.scope).set_for(&key.address, 64);
+    let listed = rig.cmd(&[&format!("--ipset={set}"), "--get-entries"]);
+    let kernel = rig.output(&["nft", "-n", "list", "set", "inet", "firewalld", set.as_str()]);
+    (listed, kernel.contains(&key.address.addr().to_string()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn bans_move_into_the_sets_once_they_are_loaded_and_out_when_they_are_removed() {
+    let rig = Rig::started();
+    let auto = Firewalld { mode: Mode::Auto, ..settings(&rig) };
+    let mut enforcing = Enforcing::start(auto, Vec::new());
+    let [before, after] = [ssh("192.0.2.7"), ssh("2001:db8::7")];
+    enforcing.ban_now(&before).await;
+    assert_eq!(rig.rules("public"), [ssh_rule("192.0.2.7")]);
+
+    done(&rig, SSH, &["--apply"]);
+    enforcing.take_heard();
+    rig.cmd(&["--reload"]);
+    enforcing.until_reconciled("reloaded").await;
+    enforcing.ban_now(&after).await;
+    wait_until("the old ban is an entry", || entries(&rig, &before) == ("192.0.2.7".into(), true));
+    assert_eq!(entries(&rig, &after), ("2001:db8::7".into(), true));
+    assert_eq!(rig.rules("public"), [""; 0]);
+    enforcing.release_now(&after.0).await;
+    assert_eq!(entries(&rig, &after), (String::new(), false));
+
+    done(&rig, SSH, &["--apply", "--remove"]);
+    rig.cmd(&["--reload"]);
+    enforcing.until_reconciled("reloaded").await;
+    wait_until("the ban is a rule again", || rig.rules("public") == [ssh_rule("192.0.2.7")]);
+    assert_eq!(rig.complaints(), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_permanent_by_mistake_is_not_so_after_the_next_run() {
+    let rig = Rig::started();
+    done(&rig, SSH, &["--apply"]);
+    rig.cmd(&["--reload"]);
+    let auto = Firewalld { mode: Mode::Auto, ..settings(&rig) };
+    let mut enforcing = Enforcing::start(auto, Vec::new());
+    let ban = ssh("192.0.2.7");
+    enforcing.ban_now(&ban).await;
+    rig.cmd(&["--runtime-to-permanent"]);
+    let set = Group::of(&ban.1.scope).set_for(&ban.0.address, 64);
+    contains(
+        &done(&rig, SSH, &["--apply"]),
+        &[&format!("~ set {set}: it has 1 permanent entries"), "Done: 1 changes"],
+    );
+    assert_eq!(entries(&rig, &ban), ("192.0.2.7".into(), true));
+    enforcing.release_now(&ban.0).await;
+    rig.cmd(&["--reload"]);
+    enforcing.until_reconciled("reloaded").await;
+    assert_eq!(entries(&rig, &ban), (String::new(), false));
+}
