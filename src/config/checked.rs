@@ -1,5 +1,6 @@
 //! The configuration as meant: every value checked, every name resolved, every filter compiled.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// Where metrics and pages are served.
     pub listen: Option<SocketAddr>,
+    /// Where telemetry is pushed to; `None` if the file says nothing of it.
+    pub otlp: Option<Otlp>,
     /// What a careful reader should know, though it stops nothing.
     pub warnings: Vec<String>,
 }
@@ -90,12 +93,12 @@ pub struct JailSettings {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Otlp {
-    /// The collector.
-    pub endpoint: String,
-    /// How it is reached.
-    pub protocol: OtlpProtocol,
-    /// What is sent along with each request.
-    pub headers: Vec<(String, String)>,
+    /// The collector, if the file names one.
+    pub endpoint: Option<String>,
+    /// How it is reached, if the file says.
+    pub protocol: Option<OtlpProtocol>,
+    /// What is sent along with each request. Secret.
+    pub headers: Headers,
     /// How long a request may take.
     pub timeout: Duration,
     /// Whether requests are compressed.
@@ -114,6 +117,17 @@ pub struct Otlp {
     pub metrics: bool,
     /// How often metrics are pushed.
     pub interval: Duration,
+}
+
+/// What is sent along with each request, such as a token: names, and values that nobody is shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, String)>);
+
+impl fmt::Debug for Headers {
+    /// The names alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 /// How OTLP requests are carried.

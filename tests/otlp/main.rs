@@ -8,7 +8,7 @@ mod receiver;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaoler::config::checked::OtlpProtocol;
+use gaoler::config::checked::{Headers, OtlpProtocol};
 use gaoler::moment::{Boot, Moment};
 use gaoler::telemetry::metrics::Metrics;
 use gaoler::telemetry::otlp::exporters::Exporters;
@@ -33,7 +33,7 @@ fn target(protocol: OtlpProtocol, url: &str) -> Target {
     Target {
         protocol,
         url: url.to_owned(),
-        headers: vec![("x-token".to_owned(), "secret".to_owned())],
+        headers: Headers(vec![("x-token".to_owned(), "secret".to_owned())]),
         timeout: Duration::from_secs(2),
         gzip: false,
         certificate: None,
@@ -260,7 +260,8 @@ async fn a_target_that_cannot_be_tried_says_what_is_wrong() {
         let said = why(target(protocol, "nonsense"));
         assert!(said.contains("`nonsense`"), "{said}");
         let good = target(protocol, "https://localhost:1");
-        let said = why(Target { headers: vec![("a b".into(), "c".into())], ..good.clone() });
+        let said =
+            why(Target { headers: Headers(vec![("a b".into(), "c".into())]), ..good.clone() });
         assert!(said.contains("`a b`"), "{said}");
         let said = why(Target { certificate: Some("/nonexistent/ca.pem".into()), ..good });
         assert!(said.contains("/nonexistent/ca.pem"), "{said}");

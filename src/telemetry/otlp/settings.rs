@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::sampler::Sampler;
 use super::variables::{Lookup, Variables};
-use crate::config::checked::{Otlp, OtlpProtocol as Protocol};
+use crate::config::checked::{Headers, Otlp, OtlpProtocol as Protocol};
 
 /// A kind of telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,8 +48,8 @@ pub struct Target {
     pub protocol: Protocol,
     /// Where: scheme, host and port; for HTTP the whole path too.
     pub url: String,
-    /// What is sent along with each request, such as a token. Never shown.
-    pub headers: Vec<(String, String)>,
+    /// What is sent along with each request, such as a token.
+    pub headers: Headers,
     /// How long a request may take.
     pub timeout: Duration,
     /// Whether requests are compressed.
@@ -133,7 +133,9 @@ fn target(signal: Signal, file: Option<&Otlp>, variables: &mut Variables<'_>) ->
         return None;
     }
     let protocol = variables.protocol(signal);
-    let protocol = protocol.unwrap_or_else(|| file.map_or(Protocol::Http, |file| file.protocol));
+    let endpoint_is_ours = file.is_some_and(|file| file.endpoint.is_some());
+    let usual = if endpoint_is_ours { Protocol::Grpc } else { Protocol::Http };
+    let protocol = protocol.or(file.and_then(|file| file.protocol)).unwrap_or(usual);
     let url = url(signal, protocol, file, variables)?;
     let timeout = variables.of_signal(signal, "TIMEOUT");
     let timeout = variables.millis("OTEL_EXPORTER_OTLP_TIMEOUT", timeout);
@@ -165,7 +167,7 @@ fn url(
     let own = variables.own(signal, "ENDPOINT");
     let is_own = own.is_some();
     let shared = || variables.text("OTEL_EXPORTER_OTLP_ENDPOINT");
-    let endpoint = own.or_else(shared).or_else(|| file.map(|file| file.endpoint.clone()))?;
+    let endpoint = own.or_else(shared).or_else(|| file.and_then(|file| file.endpoint.clone()))?;
     let insecure = variables.of_signal(signal, "INSECURE");
     let plain = insecure.is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let scheme = if plain { "http" } else { "https" };
@@ -180,19 +182,15 @@ fn url(
 }
 
 /// The file's headers, and those of the environment, which win.
-fn headers(
-    signal: Signal,
-    file: Option<&Otlp>,
-    variables: &mut Variables<'_>,
-) -> Vec<(String, String)> {
-    let mut headers = file.map(|file| file.headers.clone()).unwrap_or_default();
+fn headers(signal: Signal, file: Option<&Otlp>, variables: &mut Variables<'_>) -> Headers {
+    let mut headers = file.map(|file| file.headers.0.clone()).unwrap_or_default();
     if let Some(text) = variables.of_signal(signal, "HEADERS") {
         for (name, value) in variables.pairs("OTEL_EXPORTER_OTLP_HEADERS", &text) {
             headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
             headers.push((name, value));
         }
     }
-    headers
+    Headers(headers)
 }
 
 fn resource(variables: &mut Variables<'_>) -> Vec<(String, String)> {
@@ -224,9 +222,9 @@ mod tests {
 
     fn file() -> Otlp {
         Otlp {
-            endpoint: "http://127.0.0.1:4317".into(),
-            protocol: Protocol::Grpc,
-            headers: vec![("x-token".into(), "a".into())],
+            endpoint: Some("http://127.0.0.1:4317".into()),
+            protocol: None,
+            headers: Headers(vec![("x-token".into(), "a".into())]),
             timeout: Duration::from_secs(5),
             gzip: false,
             ca_file: None,
@@ -298,7 +296,8 @@ mod tests {
         assert_eq!(settings.logs.unwrap().url, "http://logs/otlp");
         assert_eq!(settings.metrics.unwrap().url, "https://collector:4318/v1/metrics");
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(traces.headers, [pair("X-Token", "b c"), pair("y", "2")]);
+        assert_eq!(traces.headers.0, [pair("X-Token", "b c"), pair("y", "2")]);
+        assert!(!format!("{traces:?}").contains("b c"), "{traces:?}");
         assert!(traces.gzip);
         assert_eq!(traces.timeout, Duration::from_millis(250));
         assert_eq!(traces.certificate, Some("/ca.pem".into()));

@@ -33,7 +33,7 @@ impl Grpc {
             endpoint =
                 endpoint.tls_config(tls).map_err(|error| TargetError::Tls(error.to_string()))?;
         }
-        let metadata = metadata(&target.headers)?;
+        let metadata = metadata(&target.headers.0)?;
         Ok(Self { channel: endpoint.connect_lazy(), metadata, gzip: target.gzip })
     }
 

@@ -97,7 +97,7 @@ fn headers(target: &Target) -> Result<HeaderMap, TargetError> {
     if target.gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    for (name, value) in &target.headers {
+    for (name, value) in &target.headers.0 {
         let wrong = || TargetError::Header(name.clone());
         let key: HeaderName = name.parse().map_err(|_| wrong())?;
         headers.insert(key, value.parse().map_err(|_| wrong())?);
