@@ -16,3 +16,4 @@ pub mod otlp;
 pub mod overview;
 pub mod pages;
 pub mod server;
+pub mod trace;
