@@ -5,6 +5,7 @@
 //! No address is ever a label.
 
 pub mod catalog;
+pub mod event;
 pub mod exposition;
 pub mod landing;
 pub mod lines;

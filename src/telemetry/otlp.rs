@@ -11,6 +11,7 @@
 //! know neither spans that began before they were made nor exemplars. The messages are those of
 //! `opentelemetry-proto`, which are generated from the specification.
 
+mod encode;
 pub mod exporters;
 pub mod metrics;
 pub mod queue;

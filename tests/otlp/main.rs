@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use gaoler::config::checked::{Headers, OtlpProtocol};
 use gaoler::moment::{Boot, Moment};
+use gaoler::telemetry::event::Event;
 use gaoler::telemetry::metrics::Metrics;
 use gaoler::telemetry::otlp::exporters::Exporters;
 use gaoler::telemetry::otlp::sampler::Sampler;
 use gaoler::telemetry::otlp::settings::{Settings, Target};
+use gaoler::telemetry::trace::{Kind, Span};
+use gaoler::trace::TraceId;
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_proto::tonic::trace::v1::Span;
 
 use receiver::{Answer, Came, Receiver};
 
@@ -57,7 +58,25 @@ fn settings(target: Target) -> Settings {
 }
 
 fn span(name: &str) -> Span {
-    Span { name: name.to_owned(), ..Span::default() }
+    let trace = TraceId::new(7);
+    Span {
+        trace,
+        id: trace.root(),
+        parent: None,
+        name: name.to_owned().into(),
+        kind: Kind::Internal,
+        start: Timestamp::UNIX_EPOCH,
+        end: Timestamp::UNIX_EPOCH,
+        attributes: Vec::new(),
+        links: Vec::new(),
+        error: None,
+    }
+}
+
+fn event() -> Event {
+    let time = Timestamp::UNIX_EPOCH;
+    let (name, words) = ("gaoler.ban", "[sshd] Ban 192.0.2.1".to_owned());
+    Event { name, time, observed: time, trace: None, words, attributes: Vec::new() }
 }
 
 fn names(came: &Came) -> Vec<String> {
@@ -174,7 +193,9 @@ async fn a_receiver_that_is_silent_costs_a_full_queue_and_no_more() {
     receiver.next().await;
     // Nobody answers. The queue takes 8, the rest is dropped, and handing over never waits: no await
     // is between this line and the next.
-    exporters.trace((0..100).map(|n| span(&n.to_string())).collect());
+    for number in 0..100 {
+        exporters.trace(vec![span(&number.to_string())]);
+    }
     assert!(counter(&metrics, "gaoler_otlp_dropped_total", &["traces"]) >= 92.0);
     exporters.close(Duration::from_millis(100)).await;
 }
@@ -214,9 +235,7 @@ async fn an_event_arrives() {
     let target = target(OtlpProtocol::Http, &format!("{}/v1/logs", receiver.url));
     let settings = Settings { traces: None, logs: Some(target.clone()), ..settings(target) };
     let exporters = Exporters::start(&settings, &book(), clock).unwrap();
-    assert!(exporters.wants_events());
-    let event_name = "gaoler.ban".to_owned();
-    exporters.event(LogRecord { event_name, ..LogRecord::default() });
+    exporters.event(event);
     let Came::Logs(request) = receiver.next().await else { panic!("no logs") };
     let records = &request.resource_logs[0].scope_logs[0].log_records;
     assert_eq!(records[0].event_name, "gaoler.ban");

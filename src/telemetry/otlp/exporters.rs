@@ -1,4 +1,7 @@
 //! All that leaves: a queue for traces, one for events, and a clock that pushes metrics.
+//!
+//! What empties them has a thread of its own: making messages, compressing them, TLS, and waiting for
+//! a collector cost the daemon's loop nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +9,14 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, ScopeMetrics};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
+use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use super::encode;
 use super::metrics::{self, Since};
 use super::queue::{Exporting, Queue, Wrap};
 use super::resource;
@@ -19,33 +24,48 @@ use super::sampler::Sampler;
 use super::settings::{Settings, Signal, Target};
 use super::transport::{Request, TargetError, Transport};
 use crate::moment::Clock;
+use crate::telemetry::event::Event;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::Span;
+use crate::trace::TraceId;
 
 /// Where the daemon hands telemetry to. Nothing here waits for a collector.
 #[derive(Debug, Default)]
 pub struct Exporters {
     traces: Option<Queue<Span>>,
-    events: Option<Queue<LogRecord>>,
+    events: Option<Queue<Event>>,
     sampler: Sampler,
     tasks: Vec<Exporting>,
     pushing: Option<JoinHandle<()>>,
+    thread: Own,
+}
+
+/// The runtime, and thread, that all of it runs on.
+#[derive(Debug, Default)]
+struct Own(Option<Runtime>);
+
+impl Drop for Own {
+    /// A runtime that is dropped waits for its threads; nobody waits for a collector.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Exporters {
-    /// Starts what the settings ask for, on the current runtime.
+    /// Starts what the settings ask for, on a thread of its own.
     ///
     /// # Errors
     ///
     /// Fails if a receiver cannot even be tried: a bad URL, header or certificate.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside a tokio runtime.
     pub fn start(
         settings: &Settings,
         metrics: &Arc<Metrics>,
         clock: Clock,
     ) -> Result<Self, TargetError> {
+        let runtime = runtime()?;
+        let within = runtime.enter();
         let resource = resource::of_this_process(metrics.version(), &settings.resource);
         let mut exporters = Self { sampler: settings.sampler, ..Self::default() };
         let series = |signal: Signal| metrics.signal_appears(signal.label());
@@ -57,7 +77,7 @@ impl Exporters {
             exporters.tasks.push(task);
         }
         if let Some(target) = &settings.logs {
-            let wrap = records(resource.clone(), metrics.version());
+            let wrap = records(resource.clone(), metrics.version(), settings.sampler);
             let signal = Signal::Logs;
             let (queue, task) = Queue::start(signal, target, settings, wrap, series(signal))?;
             exporters.events = Some(queue);
@@ -67,32 +87,39 @@ impl Exporters {
             let push = Push::new(target, settings.interval, resource, metrics, clock)?;
             exporters.pushing = Some(tokio::spawn(push.run()));
         }
+        drop(within);
+        exporters.thread = Own(Some(runtime));
         Ok(exporters)
     }
 
-    /// Whether the trace with this id is to be sent.
+    /// Whether the trace of that name is to be sent.
     #[must_use]
-    pub fn samples(&self, trace_id: [u8; 16]) -> bool {
-        self.traces.is_some() && self.sampler.takes(trace_id)
+    pub fn samples(&self, trace: TraceId) -> bool {
+        self.traces.is_some() && self.sampler.takes(trace.to_bytes())
     }
 
-    /// Whether anybody wants events.
+    /// Whether anybody wants traces at all.
     #[must_use]
-    pub fn wants_events(&self) -> bool {
-        self.events.is_some()
+    pub fn wants_traces(&self) -> bool {
+        self.traces.is_some()
     }
 
-    /// Sends a trace, or a part of one.
+    /// Sends a trace whole, or drops it whole.
     pub fn trace(&self, spans: Vec<Span>) {
-        for span in spans {
-            if let Some(queue) = &self.traces {
-                queue.push(span);
-            }
+        if let Some(queue) = self.traces.as_ref().filter(|_| !spans.is_empty()) {
+            queue.push_all(spans);
         }
     }
 
-    /// Sends an event.
-    pub fn event(&self, event: LogRecord) {
+    /// A trace was to be sent that could not even be made.
+    pub fn trace_lost(&self) {
+        if let Some(queue) = &self.traces {
+            queue.lost();
+        }
+    }
+
+    /// Sends an event; it is made only if somebody wants it and there is room.
+    pub fn event(&self, event: impl FnOnce() -> Event) {
         if let Some(queue) = &self.events {
             queue.push(event);
         }
@@ -100,40 +127,64 @@ impl Exporters {
 
     /// Sends what is left, at most for `patience`, and ends.
     pub async fn close(self, patience: Duration) {
-        let Self { traces, events, tasks, pushing, .. } = self;
+        let Self { traces, events, tasks, pushing, thread, .. } = self;
         drop((traces, events));
         if let Some(pushing) = pushing {
             pushing.abort();
         }
         let finish = tasks.into_iter().map(|task| task.finish(patience));
         futures_util::future::join_all(finish).await;
+        drop(thread);
+    }
+
+    /// Exporters that send nothing: what they are handed can be looked at.
+    #[cfg(test)]
+    pub fn kept(metrics: &Metrics, sampler: Sampler) -> (Self, Kept) {
+        let series = |signal: Signal| metrics.signal_appears(signal.label());
+        let (traces, spans) = Queue::kept(1000, series(Signal::Traces));
+        let (queue, events) = Queue::kept(1000, series(Signal::Logs));
+        let exporters =
+            Self { traces: Some(traces), events: Some(queue), sampler, ..Self::default() };
+        (exporters, Kept { spans, events })
     }
 }
 
+/// What exporters were handed.
+#[cfg(test)]
+#[derive(Debug)]
+pub struct Kept {
+    /// The spans.
+    pub spans: tokio::sync::mpsc::Receiver<Span>,
+    /// The events.
+    pub events: tokio::sync::mpsc::Receiver<Event>,
+}
+
+fn runtime() -> Result<Runtime, TargetError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).thread_name("otlp").enable_all();
+    builder.build().map_err(TargetError::Thread)
+}
+
 fn spans(resource: Resource, version: &str) -> Wrap<Span> {
-    let scope = resource::scope(version);
+    let scope = Some(resource::scope(version));
     Box::new(move |spans| {
-        let scope_spans =
-            vec![ScopeSpans { scope: Some(scope.clone()), spans, ..ScopeSpans::default() }];
-        let of = ResourceSpans {
-            resource: Some(resource.clone()),
-            scope_spans,
-            ..ResourceSpans::default()
-        };
+        let spans = spans.into_iter().map(encode::span).collect();
+        let scope_spans = vec![ScopeSpans { scope: scope.clone(), spans, ..ScopeSpans::default() }];
+        let resource = Some(resource.clone());
+        let of = ResourceSpans { resource, scope_spans, ..ResourceSpans::default() };
         Request::Traces(ExportTraceServiceRequest { resource_spans: vec![of] })
     })
 }
 
-fn records(resource: Resource, version: &str) -> Wrap<LogRecord> {
-    let scope = resource::scope(version);
-    Box::new(move |log_records| {
+fn records(resource: Resource, version: &str, sampler: Sampler) -> Wrap<Event> {
+    let scope = Some(resource::scope(version));
+    Box::new(move |events| {
+        let events = events.into_iter();
+        let log_records = events.map(|event| encode::event(event, sampler)).collect();
         let scope_logs =
-            vec![ScopeLogs { scope: Some(scope.clone()), log_records, ..ScopeLogs::default() }];
-        let of = ResourceLogs {
-            resource: Some(resource.clone()),
-            scope_logs,
-            ..ResourceLogs::default()
-        };
+            vec![ScopeLogs { scope: scope.clone(), log_records, ..ScopeLogs::default() }];
+        let resource = Some(resource.clone());
+        let of = ResourceLogs { resource, scope_logs, ..ResourceLogs::default() };
         Request::Logs(ExportLogsServiceRequest { resource_logs: vec![of] })
     })
 }
@@ -201,9 +252,10 @@ impl Push {
     }
 }
 
+/// How many samples it holds.
 fn count(request: &ExportMetricsServiceRequest) -> u64 {
-    let metrics = request.resource_metrics.iter().flat_map(|of| &of.scope_metrics);
-    metrics.map(|scope| scope.metrics.len() as u64).sum()
+    let scopes = request.resource_metrics.iter().flat_map(|of| &of.scope_metrics);
+    scopes.flat_map(|scope| &scope.metrics).map(metrics::points_of).sum()
 }
 
 /// Now, in nanoseconds since 1970.

@@ -63,6 +63,18 @@ fn metric(family: &MetricFamily, since: Since) -> Metric {
     }
 }
 
+/// How many samples a metric has.
+#[must_use]
+pub fn points_of(metric: &Metric) -> u64 {
+    let points = match &metric.data {
+        Some(Data::Sum(sum)) => sum.data_points.len(),
+        Some(Data::Gauge(gauge)) => gauge.data_points.len(),
+        Some(Data::Histogram(histogram)) => histogram.data_points.len(),
+        _ => 0,
+    };
+    points as u64
+}
+
 /// UCUM's word for Prometheus' one.
 fn unit(unit: &str) -> &str {
     match unit {

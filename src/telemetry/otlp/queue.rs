@@ -63,12 +63,32 @@ impl<T: Send + 'static> Queue<T> {
         Ok((queue, Exporting(tokio::spawn(exporter.run()))))
     }
 
-    /// Hands something over. If the queue is full it is dropped and counted.
-    pub fn push(&self, item: T) {
-        match self.items.try_send(item) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => self.metrics.dropped(1),
+    /// Hands something over, made only if there is room. If there is none it is dropped and counted.
+    pub fn push(&self, item: impl FnOnce() -> T) {
+        match self.items.try_reserve() {
+            Ok(room) => room.send(item()),
+            Err(TrySendError::Full(()) | TrySendError::Closed(())) => self.metrics.dropped(1),
         }
+    }
+
+    /// Hands over what belongs together: all of it or, if there is not room for all, nothing.
+    pub fn push_all(&self, items: Vec<T>) {
+        match self.items.try_reserve_many(items.len()) {
+            Ok(room) => room.zip(items).for_each(|(room, item)| room.send(item)),
+            Err(_) => self.metrics.dropped(items.len() as u64),
+        }
+    }
+
+    /// Something could not even be handed over.
+    pub(super) fn lost(&self) {
+        self.metrics.dropped(1);
+    }
+
+    /// A queue that somebody empties by hand, for tests.
+    #[cfg(test)]
+    pub(super) fn kept(capacity: usize, metrics: SignalMetrics) -> (Self, Receiver<T>) {
+        let (items, kept) = channel(capacity);
+        (Self { items, metrics }, kept)
     }
 }
 

@@ -64,6 +64,9 @@ pub enum TargetError {
         /// Why.
         why: String,
     },
+    /// There is no thread to be had.
+    #[error("cannot start a thread for OTLP: {0}")]
+    Thread(std::io::Error),
     /// They do not fit together.
     #[error("TLS to the OTLP endpoint: {0}")]
     Tls(String),
