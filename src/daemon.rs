@@ -27,6 +27,7 @@ mod sessions;
 mod standing;
 pub mod start;
 mod stop;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -48,6 +49,7 @@ use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
+use self::telling::Telling;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Coverage, Order};
@@ -60,7 +62,9 @@ use crate::store::Store;
 use crate::store::change::{Totals, Window};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::enforcement::BackendMetrics;
+use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::overview::Overview;
+use crate::telemetry::trace::ban::Kept;
 
 /// The longest the loop sleeps: the runtime's timers stand still while the host is suspended, and
 /// the boot clock does not.
@@ -91,6 +95,7 @@ struct Daemon {
     standings: Standings,
     keeping: Keeping,
     cutting: Cutting,
+    telling: Telling,
     waiting: Vec<Waiting>,
     condition: Condition,
     /// What a ban stops, once known.
@@ -131,6 +136,7 @@ struct Setting<'a> {
     events: mpsc::Sender<Event>,
     messages: mpsc::Sender<Message>,
     metrics: Arc<Metrics>,
+    exporters: Exporters,
     overview: watch::Sender<Overview>,
 }
 
@@ -154,6 +160,7 @@ impl Daemon {
             standings: Standings::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
+            telling: Telling::new(setting.exporters, backend, setting.seed),
             waiting: Vec::new(),
             condition: Condition::Absent,
             coverage: None,
@@ -181,7 +188,7 @@ impl Daemon {
         match event {
             Event::Source(message) => self.on_message(message, now),
             Event::Firewall(report) => self.on_report(report, now),
-            Event::Stored(ack) => self.on_stored(&ack),
+            Event::Stored(ack) => self.on_stored(&ack, now),
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
@@ -208,6 +215,7 @@ impl Daemon {
             }
         }
         let overdue = self.keeping.overdue(now.boot);
+        self.telling.ordered(&overdue, Kept::Late, now);
         self.send(overdue);
         self.metrics.state.volatile(self.keeping.volatile());
         self.backend_metrics.pending(if self.enforces() {
@@ -254,6 +262,7 @@ impl Daemon {
             running.remind(now);
             running.metrics.tracking(running.jail.windows().len());
         }
+        self.telling.sweep(now);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
     }
 

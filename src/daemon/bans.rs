@@ -1,6 +1,7 @@
 //! How a ban begins and ends, whoever decided.
 
 use super::Daemon;
+use super::telling::Cause;
 use crate::enforcer::order::Order;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use crate::moment::Moment;
@@ -10,8 +11,8 @@ use crate::telemetry::metrics::jail::PerFamily;
 use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 
 impl Daemon {
-    /// A jail has banned. `decided` is when the record that decided was read.
-    pub(super) fn begin_ban(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
+    /// A jail has banned, or an operator did; `cause` is what led the jail to it.
+    pub(super) fn begin_ban(&mut self, ban: &Ban, cause: Option<Cause>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         let running = &mut self.jails[index];
         if running.settings.dry_run {
@@ -31,25 +32,26 @@ impl Daemon {
         if running.settings.cut_established {
             self.cutting.begin(&ban.key);
         }
-        let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
-        self.standings.want(ban.key.clone(), decided);
+        let detected = cause.filter(|_| ban.origin == BanOrigin::Detected);
+        self.standings.want(ban.key.clone(), detected.map(|cause| cause.read));
+        self.telling.began(ban, self.jails[index].filter(), cause, now);
         self.show_bans(&ban.key);
         self.keeping.began(ban.clone(), order);
         self.changed(now);
         if is_new {
             self.remember(ban);
-            self.widen(ban, decided, now);
+            self.widen(ban, detected, now);
             self.count_ban(ban, now);
         }
     }
 
     /// Bans the network around a ban as well, if enough of it is banned now.
-    fn widen(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
+    fn widen(&mut self, ban: &Ban, cause: Option<Cause>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         if ban.origin == BanOrigin::Detected
             && let Some(wide) = self.jails[index].jail.widen(&ban.key.address, now)
         {
-            self.begin_ban(&wide, decided, now);
+            self.begin_ban(&wide, cause, now);
         }
     }
 
@@ -67,6 +69,7 @@ impl Daemon {
             self.jails[index].metrics.unbanned(reason);
         }
         lines::unbanned(ban);
+        self.telling.ended(ban, reason.word(), now);
         let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };
         self.keeping.ended(ended, Some(Order::Release(key.clone())));
         self.changed(now);

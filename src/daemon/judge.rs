@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::Daemon;
 use super::running::RunningJail;
+use super::telling::Cause;
 use crate::jail::Verdict;
 use crate::jail::ban::{Ban, JailName};
 use crate::moment::Moment;
@@ -16,10 +17,10 @@ use crate::telemetry::{lines, news};
 /// since a line each would cost more than finding them did.
 const LOGGED: usize = 20;
 
-/// A ban that a batch led to, and when the record that decided was read.
+/// A ban that a batch led to.
 struct Sentence {
     ban: Ban,
-    read: Moment,
+    cause: Cause,
 }
 
 impl Daemon {
@@ -37,8 +38,8 @@ impl Daemon {
             running.caught_up = batch.caught_up;
         }
         let sentences = self.judge(&batch, now);
-        for Sentence { ban, read } in sentences {
-            self.begin_ban(&ban, Some(read), now);
+        for Sentence { ban, cause } in sentences {
+            self.begin_ban(&ban, Some(cause), now);
         }
         self.positions.insert(source.clone(), batch.through.clone());
         self.keeping.read(source, batch.through, now.boot);
@@ -61,7 +62,9 @@ impl Daemon {
             let Some(index) = indices.get(listener).copied().flatten() else { continue };
             let running = &mut self.jails[index];
             running.metrics.found(finding, batch.caught_up);
+            let first = self.telling.first(&running.jail, finding);
             let verdict = running.jail.on_failure(finding.failure, now);
+            self.telling.found(running.name(), running.filter(), finding, &verdict);
             let counts =
                 observe(running, finding, &verdict, (number < LOGGED).then_some(&self.zone));
             found[index].failed += u64::from(counts);
@@ -69,7 +72,7 @@ impl Daemon {
                 tripped.push(index);
             }
             if let Verdict::Banned(ban) = verdict {
-                sentences.push(Sentence { ban, read: finding.read });
+                sentences.push(Sentence { ban, cause: Cause { read: finding.read, first } });
             }
         }
         if batch.findings.len() > LOGGED {

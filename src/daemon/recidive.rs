@@ -3,6 +3,7 @@
 
 use super::Daemon;
 use super::judge::observe;
+use super::telling::Cause;
 use crate::failure::Failure;
 use crate::jail::Verdict;
 use crate::jail::ban::{Ban, BanKey};
@@ -56,7 +57,9 @@ impl Daemon {
                 continue;
             }
             running.metrics.found(&finding, false);
+            let first = running.jail.first_failure(address, now.wall).unwrap_or(now.wall);
             let verdict = running.jail.on_ban_elsewhere(&address, now);
+            self.telling.found(running.name(), running.filter(), &finding, &verdict);
             let counts = observe(running, &finding, &verdict, Some(&self.zone));
             let tripped = running.trips(&verdict, self.new_bans.as_mut(), now);
             running.totals.failed += u64::from(counts);
@@ -67,7 +70,7 @@ impl Daemon {
                 self.tripped(index, now);
             }
             if let Verdict::Banned(ban) = verdict {
-                self.begin_ban(&ban, Some(now), now);
+                self.begin_ban(&ban, Some(Cause { read: now, first }), now);
             }
         }
     }

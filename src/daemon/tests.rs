@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 mod policy;
+mod telling;
 
 use super::frozen::Frozen;
 use super::*;
@@ -17,6 +18,8 @@ use crate::jail::ban::BanKey;
 use crate::source::batch::{Batch, Body, Finding, Tally};
 use crate::store::Ack;
 use crate::telemetry::exposition::{self, Format};
+use crate::telemetry::otlp::exporters::Kept;
+use crate::telemetry::otlp::sampler::Sampler;
 
 const JAILS: &str = "
 defaults: {ignoreip: [198.51.100.0/24]}
@@ -31,6 +34,8 @@ struct Stage {
     orders: mpsc::UnboundedReceiver<Order>,
     acks: mpsc::UnboundedReceiver<Ack>,
     events: mpsc::Receiver<Event>,
+    /// What a collector would be told.
+    told: Kept,
     now: Moment,
     directory: tempfile::TempDir,
 }
@@ -57,6 +62,8 @@ impl Stage {
         let (order_sender, orders) = mpsc::unbounded_channel();
         let (event_sender, events) = mpsc::channel(16);
         let enforcement = config.enforcement.clone();
+        let metrics = Arc::new(Metrics::new("0", "0", now, "/proc/self".into()));
+        let (exporters, told) = Exporters::kept(&metrics, Sampler::AlwaysOn);
         let mut daemon = Daemon::new(Setting {
             config_path: path,
             dry_run,
@@ -75,11 +82,12 @@ impl Stage {
             orders: order_sender,
             events: event_sender,
             messages: mpsc::channel(1).0,
-            metrics: Arc::new(Metrics::new("0", "0", now, "/proc/self".into())),
+            metrics,
+            exporters,
             overview: watch::channel(Overview::default()).0,
         });
         daemon.take_up(&config, saved, now);
-        Self { daemon, orders, acks, events, now, directory }
+        Self { daemon, orders, acks, events, told, now, directory }
     }
 
     /// Ends the daemon; what it left is in the directory.

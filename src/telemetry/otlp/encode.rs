@@ -47,7 +47,7 @@ pub(super) fn span(span: Span) -> SpanMessage {
 /// An event; `sampler` says whether the trace that it names is sent.
 pub(super) fn event(event: Event, sampler: Sampler) -> LogRecord {
     let trace = event.trace;
-    let sampled = trace.is_some_and(|trace| sampler.takes(trace.to_bytes()));
+    let is_sent = trace.is_some_and(|trace| sampler.takes(trace.to_bytes()));
     LogRecord {
         event_name: event.name.to_owned(),
         time_unix_nano: nanos(event.time),
@@ -58,7 +58,7 @@ pub(super) fn event(event: Event, sampler: Sampler) -> LogRecord {
         attributes: event.attributes.into_iter().map(attribute).collect(),
         trace_id: trace.map(|trace| trace.to_bytes().into()).unwrap_or_default(),
         span_id: trace.map(|trace| trace.root().to_bytes().into()).unwrap_or_default(),
-        flags: if sampled { SAMPLED } else { 0 },
+        flags: if is_sent { SAMPLED } else { 0 },
         ..LogRecord::default()
     }
 }

@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, ScopeMetrics};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use super::encode;
@@ -64,8 +64,18 @@ impl Exporters {
         metrics: &Arc<Metrics>,
         clock: Clock,
     ) -> Result<Self, TargetError> {
-        let runtime = runtime()?;
-        let within = runtime.enter();
+        let thread = Own(Some(runtime()?));
+        let handle = thread.0.as_ref().map(|runtime| runtime.handle().clone());
+        let _within = handle.as_ref().map(Handle::enter);
+        Ok(Self { thread, ..Self::spawn(settings, metrics, clock)? })
+    }
+
+    /// Spawns on the current runtime what the settings ask for.
+    fn spawn(
+        settings: &Settings,
+        metrics: &Arc<Metrics>,
+        clock: Clock,
+    ) -> Result<Self, TargetError> {
         let resource = resource::of_this_process(metrics.version(), &settings.resource);
         let mut exporters = Self { sampler: settings.sampler, ..Self::default() };
         let series = |signal: Signal| metrics.signal_appears(signal.label());
@@ -87,8 +97,6 @@ impl Exporters {
             let push = Push::new(target, settings.interval, resource, metrics, clock)?;
             exporters.pushing = Some(tokio::spawn(push.run()));
         }
-        drop(within);
-        exporters.thread = Own(Some(runtime));
         Ok(exporters)
     }
 
@@ -139,6 +147,7 @@ impl Exporters {
 
     /// Exporters that send nothing: what they are handed can be looked at.
     #[cfg(test)]
+    #[must_use]
     pub fn kept(metrics: &Metrics, sampler: Sampler) -> (Self, Kept) {
         let series = |signal: Signal| metrics.signal_appears(signal.label());
         let (traces, spans) = Queue::kept(1000, series(Signal::Traces));

@@ -65,6 +65,8 @@ pub enum Kept {
 pub enum End {
     /// The firewall confirmed it.
     InForce,
+    /// There is no firewall: bans are only decided.
+    Watched,
     /// The firewall will not have it, and why.
     Refused(String),
     /// The ban was lifted, or ran out, before it was in force.
@@ -200,6 +202,7 @@ impl End {
     pub fn word(&self) -> &'static str {
         match self {
             Self::InForce => "in_force",
+            Self::Watched => "watched",
             Self::Refused(_) => "refused",
             Self::Lifted => "lifted",
             Self::Replaced => "replaced",
@@ -210,7 +213,7 @@ impl End {
 
     fn error(&self) -> Option<String> {
         match self {
-            Self::InForce | Self::Lifted | Self::Replaced => None,
+            Self::InForce | Self::Watched | Self::Lifted | Self::Replaced => None,
             Self::Refused(why) => Some(why.clone()),
             Self::Overdue => Some("not in force yet, and waited for no longer".to_owned()),
             Self::Stopped => Some("not in force when gaoler stopped".to_owned()),
