@@ -28,7 +28,7 @@ impl Daemon {
             Report::Failed { key, why, gives_up } => self.on_failed(&key, why, gives_up, now),
             Report::Operation { operation, outcome, took, ended, bans } => {
                 self.backend_metrics.operation(operation, outcome, took);
-                self.telling.called(&bans, &Operation { operation, outcome, took, ended });
+                self.telling.called(&bans, &Operation { word: operation, outcome, took, ended });
             }
             Report::Condition(condition) => self.on_condition(condition, now),
             Report::Reconciled { trigger, missing, unexpected } => {

@@ -131,8 +131,8 @@ fn exporters(config: &Config, metrics: &Arc<Metrics>) -> Exporters {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let started = settings.map(|settings| Exporters::start(&settings, metrics, clock::now));
-    started.transpose().map(Option::unwrap_or_default).unwrap_or_else(|error| {
+    let Some(settings) = settings else { return Exporters::default() };
+    Exporters::start(&settings, metrics, clock::now).unwrap_or_else(|error| {
         tracing::error!("nothing is pushed to a collector: {error}");
         Exporters::default()
     })

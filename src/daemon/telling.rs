@@ -33,7 +33,7 @@ pub(super) struct Cause {
 
 /// A call to the firewall, as it was reported.
 pub(super) struct Operation {
-    pub(super) operation: &'static str,
+    pub(super) word: &'static str,
     pub(super) outcome: Outcome,
     pub(super) took: SignedDuration,
     pub(super) ended: Moment,
@@ -134,7 +134,7 @@ impl Telling {
         if self.book.is_empty() {
             return;
         }
-        let Operation { operation, outcome, took, ended } = *call;
+        let Operation { word: operation, outcome, took, ended } = *call;
         let call = CallMade { backend: self.backend, operation, outcome, why: None, ended, took };
         for key in bans {
             self.book.called(key, &call);
