@@ -104,6 +104,8 @@ struct Daemon {
     stopping: bool,
     on_stop: OnStop,
     reloading: Vec<calls::Reply>,
+    /// Bans that the firewall has lost since it was last found right.
+    lost: u64,
     sweep_due: Boot,
     overview_due: Option<Boot>,
     /// None in a dry run, which keeps nothing.
@@ -168,6 +170,7 @@ impl Daemon {
             stopping: false,
             on_stop: setting.on_stop,
             reloading: Vec::new(),
+            lost: 0,
             sweep_due: Boot::default(),
             overview_due: None,
             store: setting.store,

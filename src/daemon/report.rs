@@ -11,6 +11,9 @@ use crate::telemetry::metrics::reason::Withheld;
 use crate::telemetry::news;
 use crate::telemetry::trace::ban::{End, Kept};
 
+/// How many bans that a firewall has lost are logged one by one: a reload loses them all.
+const LOST_LOGGED: u64 = 20;
+
 impl Daemon {
     /// The firewall did something, or fares otherwise.
     pub(super) fn on_report(&mut self, report: Report, now: Moment) {
@@ -23,7 +26,10 @@ impl Daemon {
             Report::Lost { key } => {
                 self.standings.pending(&key);
                 self.show_bans(&key);
-                news::lost(&key);
+                self.lost += 1;
+                if self.lost <= LOST_LOGGED {
+                    news::lost(&key);
+                }
             }
             Report::Failed { key, why, gives_up } => self.on_failed(&key, why, gives_up, now),
             Report::Operation { operation, outcome, took, ended, bans } => {
@@ -33,6 +39,7 @@ impl Daemon {
             Report::Condition(condition) => self.on_condition(condition, now),
             Report::Reconciled { trigger, missing, unexpected } => {
                 self.backend_metrics.reconciled(missing, unexpected, now);
+                news::lost_more(std::mem::take(&mut self.lost).saturating_sub(LOST_LOGGED));
                 news::reconciled(trigger, missing, unexpected);
             }
             Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),

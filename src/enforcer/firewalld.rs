@@ -121,17 +121,20 @@ impl Driver {
             }
             let wait = self.wait();
             tokio::select! {
-                order = self.orders.recv() => self.take_all(order),
-                Some((call, began, result)) = OptionFuture::from(under_way.as_mut()) => {
-                    under_way = None;
-                    self.finish(call, began, result);
-                }
+                // In the order in which the bus brings them: what a call answers is true after what
+                // was said before it.
+                biased;
                 heard = news.next() => {
                     let Some(heard) = heard else {
                         self.plan.bus_lost("the connection to the D-Bus system bus was lost");
                         return self.report().await;
                     };
                     self.hear(heard);
+                }
+                order = self.orders.recv() => self.take_all(order),
+                Some((call, began, result)) = OptionFuture::from(under_way.as_mut()) => {
+                    under_way = None;
+                    self.finish(call, began, result);
                 }
                 () = tokio::time::sleep(wait) => {}
             }

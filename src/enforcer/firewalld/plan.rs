@@ -8,8 +8,9 @@
 //! It never replays orders: what should be and what is are two sets, and the next call is whatever
 //! brings them closer. So the latest order wins, whatever happened while firewalld was away.
 //!
-//! The order of work: while a look is under way, its calls and now and then a new ban; else new bans,
-//! releases and what the last look found amiss, each in its turn.
+//! The order of work: new bans, releases and what a look found amiss, each in its turn. A look puts
+//! right what it finds as it goes, so that what was lost is not out of force until its end; its calls
+//! and the others take turns.
 
 mod agenda;
 mod change;
@@ -80,8 +81,6 @@ pub struct Plan {
     due: Option<Due>,
     /// What looks have found since the last one that ended well.
     found: Option<Found>,
-    /// Whether rules may have gone since the last look: nothing is said to be in force meanwhile.
-    in_doubt: bool,
     /// Whether every zone and set has been listed once.
     adopted: bool,
     leftovers: Leftovers,
@@ -131,7 +130,6 @@ impl Plan {
             look: None,
             due: None,
             found: None,
-            in_doubt: false,
             adopted: false,
             leftovers: Leftovers::default(),
             one_by_one: HashSet::new(),
@@ -274,7 +272,7 @@ impl Plan {
 
     /// What was seen may be so no longer, a look under way included.
     fn doubt(&mut self) {
-        self.in_doubt = true;
+        self.placed.doubt();
         if let Some(look) = &mut self.look {
             look.outdated = true;
         }
@@ -285,6 +283,7 @@ impl Plan {
         self.look = None;
         self.due = None;
         self.settling.forget();
+        self.placed.doubt();
         self.lose_bans();
     }
 

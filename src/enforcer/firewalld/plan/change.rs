@@ -57,7 +57,7 @@ impl Plan {
 
     /// Reports the ban to be in force, if it is and nobody was told.
     pub(super) fn announce(&mut self, key: &BanKey, now: Moment) {
-        let sure = self.is_ready() && !self.in_doubt;
+        let sure = self.is_ready() && !self.is_in_doubt(key);
         if sure && self.is_in_force(key) && self.announced.insert(key.clone()) {
             self.reports.push(Report::Enforced { key: key.clone(), at: now });
         }
@@ -80,6 +80,13 @@ impl Plan {
         };
         let needs = self.desired.needs_of(key).unwrap_or_default();
         !needs.is_empty() && needs.iter().all(met)
+    }
+
+    /// Whether something that the ban needs may have gone since it was seen.
+    fn is_in_doubt(&self, key: &BanKey) -> bool {
+        let needs = self.desired.needs_of(key).unwrap_or_default();
+        let mut holders = needs.iter().flat_map(|need| need.holders(&self.zones));
+        holders.any(|holder| self.placed.doubts(&holder))
     }
 
     /// Works out anew what each ban needs; refuses the oldest if there is no room for all.

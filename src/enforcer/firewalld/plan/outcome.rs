@@ -58,6 +58,7 @@ impl Plan {
 
     /// The same, where what firewalld holds refuses nobody.
     pub(super) fn break_down_bare(&mut self, why: &str, now: Boot) {
+        self.placed.doubt();
         self.lose_bans();
         self.break_down(why.to_owned(), now);
     }
@@ -98,6 +99,7 @@ impl Plan {
 
     fn added(&mut self, holder: &Holder, element: Element, now: Moment) {
         self.placed.note(holder, element, Some(Hold::Held));
+        self.leftovers.adding(holder, element); // Since a reload that was heard meanwhile, perhaps.
         let Some(need) = element.need(holder) else { return };
         for key in self.desired.bans_of(&need) {
             self.announce(&key, now);

@@ -146,13 +146,17 @@ impl World {
     }
 
     pub(super) fn run_until_told(&mut self, ban: u8, on: bool) {
+        self.run_until(|world| world.told.get(&ban_key(ban)) == Some(&on));
+    }
+
+    pub(super) fn run_until(&mut self, so: impl Fn(&Self) -> bool) {
         for _ in 0..100 {
-            if self.told.get(&ban_key(ban)) == Some(&on) {
+            if so(self) {
                 return;
             }
             self.call(None);
         }
-        panic!("{ban}: {:?}", self.told);
+        panic!("{:?}", self.told);
     }
 
     fn enforce(&mut self, ban: u8, block: Block) {
@@ -237,6 +241,9 @@ impl World {
                     assert_eq!(self.told.remove(&key), Some(true), "{key:?} was not in force");
                 }
                 Report::Failed { gives_up, .. } => assert!(!gives_up),
+                Report::MadePermanent { .. } => {
+                    assert!(self.firewall.meddled, "nobody made anything permanent");
+                }
                 _ => {}
             }
         }
