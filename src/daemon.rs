@@ -12,6 +12,7 @@ mod channels;
 pub mod clock;
 mod cutting;
 mod event;
+mod evidence;
 mod frozen;
 mod gateways;
 mod guards;
@@ -44,6 +45,7 @@ use tokio::sync::{mpsc, watch};
 use self::calls::Waiting;
 use self::cutting::Cutting;
 use self::event::Event;
+use self::evidence::Evidence;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
@@ -92,6 +94,7 @@ struct Daemon {
     random: fastrand::Rng,
     standings: Standings,
     recent: RecentVerdicts,
+    evidence: Evidence,
     keeping: Keeping,
     cutting: Cutting,
     waiting: Vec<Waiting>,
@@ -156,6 +159,7 @@ impl Daemon {
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             recent: RecentVerdicts::default(),
+            evidence: Evidence::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),
@@ -258,6 +262,7 @@ impl Daemon {
             running.remind(now);
             running.metrics.tracking(running.jail.windows().len());
         }
+        self.evidence.sweep(now.boot);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
     }
 

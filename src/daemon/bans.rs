@@ -1,5 +1,6 @@
 //! How a ban begins and ends, whoever decided.
 
+use super::evidence::exhibit_of;
 use super::{Daemon, recent};
 use crate::enforcer::order::Order;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
@@ -15,6 +16,7 @@ impl Daemon {
     pub(super) fn begin_ban(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         let running = &mut self.jails[index];
+        self.evidence.keep(ban.trace, running.jail.ledger().end(&ban.key.address));
         if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
             lines::would_ban(ban);
@@ -40,7 +42,7 @@ impl Daemon {
         let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
         self.standings.want(ban.key.clone(), decided);
         self.show_bans(&ban.key);
-        self.keeping.began(ban.clone(), order);
+        self.keeping.began(ban.clone(), self.evidence.of(ban.trace), order);
         self.changed(now);
         if is_new {
             self.remember(ban);
@@ -55,6 +57,10 @@ impl Daemon {
         if ban.origin == BanOrigin::Detected
             && let Some(wide) = self.jails[index].jail.widen(&ban.key.address, now)
         {
+            let members = self.jails[index].jail.ledger().within(&wide.key.address);
+            for member in members.filter(|member| member.trace != wide.trace) {
+                self.evidence.note(wide.trace, exhibit_of(member), now.boot);
+            }
             self.begin_ban(&wide, decided, now);
         }
     }
@@ -62,6 +68,7 @@ impl Daemon {
     /// A ban has left its jail's ledger.
     pub(super) fn end_ban(&mut self, ban: &Ban, reason: Unbanned, now: Moment) {
         let key = &ban.key;
+        self.evidence.drop(ban.trace);
         if self.is_dry(&key.jail) {
             lines::would_unban(ban);
             return;
