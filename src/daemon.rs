@@ -12,12 +12,14 @@ mod channels;
 pub mod clock;
 mod cutting;
 mod event;
+mod evidence;
 mod frozen;
 mod gateways;
 mod guards;
 mod judge;
 mod keeping;
 mod notify;
+mod recent;
 mod recidive;
 mod reload;
 mod report;
@@ -44,6 +46,7 @@ use tokio::sync::{mpsc, watch};
 use self::calls::Waiting;
 use self::cutting::Cutting;
 use self::event::Event;
+use self::evidence::Evidence;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
@@ -65,6 +68,7 @@ use crate::telemetry::metrics::enforcement::BackendMetrics;
 use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::overview::Overview;
 use crate::telemetry::trace::ban::Kept;
+use crate::telemetry::verdicts::RecentVerdicts;
 
 /// The longest the loop sleeps: the runtime's timers stand still while the host is suspended, and
 /// the boot clock does not.
@@ -93,6 +97,8 @@ struct Daemon {
     /// Seeds the jails' dice.
     random: fastrand::Rng,
     standings: Standings,
+    recent: RecentVerdicts,
+    evidence: Evidence,
     keeping: Keeping,
     cutting: Cutting,
     telling: Telling,
@@ -160,6 +166,8 @@ impl Daemon {
             new_bans: setting.max_new_bans.map(Recent::new),
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
+            recent: RecentVerdicts::default(),
+            evidence: Evidence::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
             telling: Telling::new(setting.exporters, backend, setting.seed),
@@ -266,6 +274,7 @@ impl Daemon {
             running.metrics.tracking(running.jail.windows().len());
         }
         self.telling.sweep(now);
+        self.evidence.sweep(now.boot);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
     }
 

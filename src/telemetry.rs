@@ -18,3 +18,4 @@ pub mod overview;
 pub mod pages;
 pub mod server;
 pub mod trace;
+pub mod verdicts;

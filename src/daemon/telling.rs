@@ -5,6 +5,8 @@
 
 mod earlier;
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use self::earlier::Earlier;
@@ -13,8 +15,10 @@ use crate::failure::Failure;
 use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::jail::{Jail, Verdict};
 use crate::moment::Moment;
+use crate::record::exhibit::Exhibit;
 use crate::source::batch::Finding;
 use crate::telemetry::event;
+use crate::telemetry::lines::Printable;
 use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::trace::ban::{End, Kept, Story};
 use crate::telemetry::trace::book::{Book, CAP};
@@ -77,9 +81,13 @@ impl Telling {
         filter: &str,
         finding: &Finding,
         verdict: &Verdict,
+        user: Option<&[u8]>,
     ) {
         if verdict.trace().is_some() {
-            self.exporters.event(|| event::failure(jail, filter, finding, verdict, None));
+            self.exporters.event(|| {
+                let user = user.map(|user| Printable(user).to_string());
+                event::failure(jail, filter, finding, verdict, user.as_deref())
+            });
         }
     }
 
@@ -90,8 +98,15 @@ impl Telling {
         }
     }
 
-    /// A ban has begun.
-    pub(super) fn began(&mut self, ban: &Ban, filter: &str, cause: Option<Cause>, now: Moment) {
+    /// A ban has begun; `evidence` is what it rests on.
+    pub(super) fn began(
+        &mut self,
+        ban: &Ban,
+        filter: &str,
+        evidence: &[Arc<Exhibit>],
+        cause: Option<Cause>,
+        now: Moment,
+    ) {
         self.exporters.event(|| event::ban(ban, filter, self.backend));
         if !self.wants_traces() {
             return;
@@ -105,7 +120,7 @@ impl Telling {
             ban: ban.clone(),
             filter: filter.to_owned(),
             backend: self.backend,
-            user: None,
+            user: evidence.iter().rev().find_map(|exhibit| user_of(exhibit)),
             first: cause.first,
             read: cause.read,
             decided: now,
@@ -192,4 +207,9 @@ impl Telling {
     fn watches(&self) -> bool {
         self.backend == "none"
     }
+}
+
+/// The user that a record names. A peer chose it: it is made fit to be shown.
+fn user_of(exhibit: &Exhibit) -> Option<String> {
+    exhibit.user.as_ref().map(|user| Printable(user).to_string())
 }

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+mod explain;
 mod policy;
 mod telling;
 
@@ -16,6 +17,7 @@ use crate::enforcer::order::{Demand, Report};
 use crate::failure::Failure;
 use crate::jail::ban::BanKey;
 use crate::source::batch::{Batch, Body, Finding, Tally};
+use crate::source::excerpt::Excerpts;
 use crate::store::Ack;
 use crate::telemetry::exposition::{self, Format};
 use crate::telemetry::otlp::exporters::Kept;
@@ -110,9 +112,15 @@ impl Stage {
     /// Failures of `address` in `jail`, all now.
     fn failures(&mut self, jail: &str, address: &str, count: usize) -> &mut Self {
         let failure = Failure { address: address.parse().unwrap(), time: self.now.wall };
+        let mut excerpts = Excerpts::default();
+        let text =
+            excerpts.text(format!("Failed password for \u{1b}[2J from {address}").as_bytes());
+        let user = Some(excerpts.user(b"\x1b[2J"));
+        let finding = Finding { listener: 0, pattern: 0, failure, read: self.now, text, user };
         let batch = Batch {
             listeners: [JailName::new(jail)].into(),
-            findings: vec![Finding { listener: 0, pattern: 0, failure, read: self.now }; count],
+            findings: vec![finding; count],
+            excerpts,
             tally: Tally::default(),
             through: Position::Journal { cursor: "c".into() },
             caught_up: true,

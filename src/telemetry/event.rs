@@ -117,6 +117,7 @@ mod tests {
     use crate::jail::ban::BanOrigin;
     use crate::jail::ignore::IgnoreReason;
     use crate::moment::{Boot, Moment};
+    use crate::source::excerpt::Excerpt;
     use crate::telemetry::trace::Value;
 
     fn at(second: i64) -> Timestamp {
@@ -138,7 +139,8 @@ mod tests {
     fn check(verdict: &Verdict, word: &str, failures: Option<i64>, trace: Option<TraceId>) {
         let read = Moment { wall: at(101), boot: Boot::default() };
         let failure = Failure { address: "192.0.2.1".parse().unwrap(), time: at(99) };
-        let finding = Finding { listener: 0, pattern: 0, failure, read };
+        let excerpt = Excerpt::default();
+        let finding = Finding { listener: 0, pattern: 0, failure, read, text: excerpt, user: None };
         let event = super::failure(&JailName::new("sshd"), "door", &finding, verdict, Some("root"));
         assert_eq!((event.time, event.observed), (at(99), at(101)));
         assert_eq!(event.words, "[sshd] Found 192.0.2.1");

@@ -7,6 +7,7 @@ use gaoler::failure::Failure;
 use gaoler::jail::ban::{BanOrigin, JailName};
 use gaoler::moment::{Boot, Moment};
 use gaoler::source::batch::{Batch, Finding, Notice, Position, Rotation, Tally, Trouble};
+use gaoler::source::excerpt::{Excerpt, Excerpts};
 use gaoler::telemetry::metrics::Metrics;
 use gaoler::telemetry::metrics::enforcement::BackendMetrics;
 use gaoler::telemetry::metrics::jail::{JailMetrics, PerFamily, Settings};
@@ -148,7 +149,8 @@ impl Host {
 /// A finding whose record stated `10:00:00` and so many milliseconds, read at `10:00:01`.
 fn finding(pattern: u16, stated: i64) -> Finding {
     let failure = Failure { address: "192.0.2.1".parse().unwrap(), time: at(stated).wall };
-    Finding { listener: 0, pattern, failure, read: at(1_000) }
+    let text = Excerpt::default();
+    Finding { listener: 0, pattern, failure, read: at(1_000), text, user: None }
 }
 
 fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
@@ -163,6 +165,7 @@ fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
         last_record: Some(at(900).wall),
     };
     Batch {
+        excerpts: Excerpts::default(),
         listeners: [JailName::new("sshd")].into(),
         findings,
         tally,

@@ -6,7 +6,7 @@ use super::*;
 use crate::daemon::telling::Telling;
 use crate::enforcer::order::Outcome;
 use crate::telemetry::event;
-use crate::telemetry::trace::{Link, Span, Value};
+use crate::telemetry::trace::{Link, Span, Value, text};
 
 /// What was told since the last look: events by their names, then spans by theirs.
 fn told(stage: &mut Stage) -> (Vec<event::Event>, Vec<Span>) {
@@ -57,6 +57,9 @@ async fn a_ban_is_a_trace_once_it_is_in_force_and_so_is_its_end() {
     let expected = ["ban", "detect", "persist", "enforce", "firewalld.add_rich_rule"];
     assert_eq!(names(&spans), expected);
     let trace = spans[0].trace;
+    let user = text("user.name", "\\u{1b}[2J");
+    assert!(spans[0].attributes.contains(&user), "{spans:#?}");
+    assert!(events[0].attributes.contains(&user), "{events:#?}");
     assert!(events.iter().all(|event| event.trace == Some(trace)), "{events:#?}");
     assert_eq!(spans[0].start, first);
     assert_eq!(spans[0].end, stage.now.wall);
