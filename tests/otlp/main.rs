@@ -3,7 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(unreachable_pub, reason = "a test has no outside")]
 
+mod daemon;
 mod receiver;
+#[path = "../firewalld/rig.rs"]
+#[allow(dead_code, reason = "the enforcer's own tests need more of it")]
+mod rig;
+mod rotel;
+mod stage;
 
 use std::sync::Arc;
 use std::time::Duration;
