@@ -8,6 +8,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
+use gaoler::trace::TraceId;
+
 use super::receiver::{Answer, Came, Receiver};
 use super::stage::Stage;
 
@@ -133,7 +135,7 @@ async fn a_ban_its_failures_and_its_end_reach_the_collector() {
         has(&attributes(&event.attributes), &[("client.address", ATTACKER)]);
     }
     // The log's lines bear the same name.
-    let name: String = root.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = TraceId::new(u128::from_be_bytes(root.trace_id[..].try_into().unwrap()));
     assert!(stage.said().contains(&format!("trace_id={name}")), "{name}\n{}", stage.said());
 
     stage.ask(&["unban", ATTACKER]);

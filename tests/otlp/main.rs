@@ -1,6 +1,7 @@
 //! Telemetry on its way to a collector: contents, faults, and that nobody waits for it.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::disallowed_methods, reason = "the tests run what users run: gaoler, a collector")]
 #![expect(unreachable_pub, reason = "a test has no outside")]
 
 mod daemon;

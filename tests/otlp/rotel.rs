@@ -16,7 +16,7 @@ struct Rotel {
 }
 
 impl Rotel {
-    /// Fetches it once from PyPI, and starts it; `None` if it cannot be had.
+    /// Fetches it once from `PyPI`, and starts it; `None` if it cannot be had.
     fn start(directory: &Path) -> Option<Self> {
         let agent = install()?;
         let ports = [free_port(), free_port()];
