@@ -22,3 +22,16 @@ mod transport;
 mod variables;
 
 pub use transport::TargetError;
+
+use self::settings::Settings;
+use self::transport::Transport;
+
+/// Why receivers cannot even be tried, if so. Reads certificates, and sends nothing.
+///
+/// # Panics
+///
+/// Panics outside a tokio runtime.
+#[must_use]
+pub fn try_out(settings: &Settings) -> Vec<TargetError> {
+    settings.targets().filter_map(|(_, target)| Transport::new(target).err()).collect()
+}

@@ -170,7 +170,7 @@ pub struct Kept {
 
 fn runtime() -> Result<Runtime, TargetError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(1).thread_name("otlp").enable_all();
+    builder.worker_threads(1).max_blocking_threads(2).thread_name("otlp").enable_all();
     builder.build().map_err(TargetError::Thread)
 }
 

@@ -121,6 +121,15 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The receivers, with what each receives.
+    pub fn targets(&self) -> impl Iterator<Item = (Signal, &Target)> {
+        let targets = [&self.traces, &self.logs, &self.metrics];
+        let targets = Signal::ALL.into_iter().zip(targets);
+        targets.filter_map(|(signal, target)| Some((signal, target.as_ref()?)))
+    }
+}
+
 fn target(signal: Signal, file: Option<&Otlp>, variables: &mut Variables<'_>) -> Option<Target> {
     let asked_for = file.is_some_and(|file| match signal {
         Signal::Traces => file.traces,
