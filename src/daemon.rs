@@ -12,12 +12,14 @@ mod channels;
 pub mod clock;
 mod cutting;
 mod event;
+mod evidence;
 mod frozen;
 mod gateways;
 mod guards;
 mod judge;
 mod keeping;
 mod notify;
+mod recent;
 mod recidive;
 mod reload;
 mod report;
@@ -27,6 +29,7 @@ mod sessions;
 mod standing;
 pub mod start;
 mod stop;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -43,11 +46,13 @@ use tokio::sync::{mpsc, watch};
 use self::calls::Waiting;
 use self::cutting::Cutting;
 use self::event::Event;
+use self::evidence::Evidence;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
+use self::telling::Telling;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Coverage, Order};
@@ -60,7 +65,10 @@ use crate::store::Store;
 use crate::store::change::{Totals, Window};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::enforcement::BackendMetrics;
+use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::overview::Overview;
+use crate::telemetry::trace::ban::Kept;
+use crate::telemetry::verdicts::RecentVerdicts;
 
 /// The longest the loop sleeps: the runtime's timers stand still while the host is suspended, and
 /// the boot clock does not.
@@ -89,8 +97,11 @@ struct Daemon {
     /// Seeds the jails' dice.
     random: fastrand::Rng,
     standings: Standings,
+    recent: RecentVerdicts,
+    evidence: Evidence,
     keeping: Keeping,
     cutting: Cutting,
+    telling: Telling,
     waiting: Vec<Waiting>,
     condition: Condition,
     /// What a ban stops, once known.
@@ -133,6 +144,7 @@ struct Setting<'a> {
     events: mpsc::Sender<Event>,
     messages: mpsc::Sender<Message>,
     metrics: Arc<Metrics>,
+    exporters: Exporters,
     overview: watch::Sender<Overview>,
 }
 
@@ -154,8 +166,11 @@ impl Daemon {
             new_bans: setting.max_new_bans.map(Recent::new),
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
+            recent: RecentVerdicts::default(),
+            evidence: Evidence::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
+            telling: Telling::new(setting.exporters, backend, setting.seed),
             waiting: Vec::new(),
             condition: Condition::Absent,
             coverage: None,
@@ -184,7 +199,7 @@ impl Daemon {
         match event {
             Event::Source(message) => self.on_message(message, now),
             Event::Firewall(report) => self.on_report(report, now),
-            Event::Stored(ack) => self.on_stored(&ack),
+            Event::Stored(ack) => self.on_stored(&ack, now),
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
@@ -211,6 +226,7 @@ impl Daemon {
             }
         }
         let overdue = self.keeping.overdue(now.boot);
+        self.telling.ordered(&overdue, Kept::Late, now);
         self.send(overdue);
         self.metrics.state.volatile(self.keeping.volatile());
         self.backend_metrics.pending(if self.enforces() {
@@ -246,11 +262,7 @@ impl Daemon {
         for running in &mut self.jails {
             let jail = running.settings.name.clone();
             let changed = running.jail.take_changed_windows().into_iter();
-            windows.extend(changed.map(|(address, times)| Window {
-                jail: jail.clone(),
-                address,
-                times,
-            }));
+            windows.extend(changed.map(|kept| Window { jail: jail.clone(), kept }));
         }
         windows
     }
@@ -261,6 +273,8 @@ impl Daemon {
             running.remind(now);
             running.metrics.tracking(running.jail.windows().len());
         }
+        self.telling.sweep(now);
+        self.evidence.sweep(now.boot);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
     }
 

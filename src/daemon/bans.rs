@@ -1,6 +1,8 @@
 //! How a ban begins and ends, whoever decided.
 
-use super::Daemon;
+use super::evidence::exhibit_of;
+use super::telling::Cause;
+use super::{Daemon, recent};
 use crate::enforcer::order::Order;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use crate::moment::Moment;
@@ -8,15 +10,20 @@ use crate::store::change::{Ended, Totals};
 use crate::telemetry::lines;
 use crate::telemetry::metrics::jail::PerFamily;
 use crate::telemetry::metrics::reason::{Unbanned, Withheld};
+use crate::telemetry::verdicts::Word;
 
 impl Daemon {
-    /// A jail has banned. `decided` is when the record that decided was read.
-    pub(super) fn begin_ban(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
+    /// A jail has banned, or an operator did; `cause` is what led the jail to it.
+    pub(super) fn begin_ban(&mut self, ban: &Ban, cause: Option<Cause>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         let running = &mut self.jails[index];
+        self.evidence.keep(ban.trace, running.jail.ledger().end(&ban.key.address));
         if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
-            lines::would_ban(&ban.key.jail, &ban.key.address);
+            lines::would_ban(ban);
+            let reason = Withheld::DryRun.word();
+            let said = recent::of_ban(running, ban, Word::Withheld, reason, now.wall);
+            self.recent.add(said);
             return;
         }
         // Banned by hand once more: the ban has another end, and is none the more.
@@ -26,37 +33,47 @@ impl Daemon {
             running.totals.banned += 1;
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
-        lines::banned(&ban.key.jail, &ban.key.address);
+        lines::banned(ban);
+        let reason = ban.origin.as_str();
+        self.recent.add(recent::of_ban(running, ban, Word::Banned, reason, now.wall));
         let order = Order::Enforce(running.demand(&ban.key));
         if running.settings.cut_established {
             self.cutting.begin(&ban.key);
         }
-        let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
-        self.standings.want(ban.key.clone(), decided);
+        let detected = cause.filter(|_| ban.origin == BanOrigin::Detected);
+        self.standings.want(ban.key.clone(), detected.map(|cause| cause.read));
+        let evidence = self.evidence.of(ban.trace);
+        self.telling.began(ban, self.jails[index].filter(), &evidence, cause, now);
         self.show_bans(&ban.key);
-        self.keeping.began(ban.clone(), order);
+        self.keeping.began(ban.clone(), evidence, order);
         self.changed(now);
         if is_new {
             self.remember(ban);
-            self.widen(ban, decided, now);
+            self.widen(ban, detected, now);
             self.count_ban(ban, now);
         }
     }
 
     /// Bans the network around a ban as well, if enough of it is banned now.
-    fn widen(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
+    fn widen(&mut self, ban: &Ban, cause: Option<Cause>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         if ban.origin == BanOrigin::Detected
             && let Some(wide) = self.jails[index].jail.widen(&ban.key.address, now)
         {
-            self.begin_ban(&wide, decided, now);
+            let members = self.jails[index].jail.ledger().within(&wide.key.address);
+            for member in members.filter(|member| member.trace != wide.trace) {
+                self.evidence.note(wide.trace, exhibit_of(member), now.boot);
+            }
+            self.begin_ban(&wide, cause, now);
         }
     }
 
     /// A ban has left its jail's ledger.
-    pub(super) fn end_ban(&mut self, key: &BanKey, reason: Unbanned, now: Moment) {
+    pub(super) fn end_ban(&mut self, ban: &Ban, reason: Unbanned, now: Moment) {
+        let key = &ban.key;
+        self.evidence.drop(ban.trace);
         if self.is_dry(&key.jail) {
-            lines::would_unban(&key.jail, &key.address);
+            lines::would_unban(ban);
             return;
         }
         self.standings.drop(key);
@@ -64,8 +81,12 @@ impl Daemon {
         self.show_bans(key);
         if let Some(index) = self.index(&key.jail) {
             self.jails[index].metrics.unbanned(reason);
+            let running = &self.jails[index];
+            let said = recent::of_ban(running, ban, Word::Unbanned, reason.word(), now.wall);
+            self.recent.add(said);
         }
-        lines::unbanned(&key.jail, &key.address);
+        lines::unbanned(ban);
+        self.telling.ended(ban, reason.word(), now);
         let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };
         self.keeping.ended(ended, Some(Order::Release(key.clone())));
         self.changed(now);
@@ -76,7 +97,7 @@ impl Daemon {
         let expired: Vec<Ban> =
             self.jails.iter_mut().flat_map(|running| running.jail.release_expired(now)).collect();
         for ban in expired {
-            self.end_ban(&ban.key, Unbanned::Expired, now);
+            self.end_ban(&ban, Unbanned::Expired, now);
         }
     }
 

@@ -155,7 +155,8 @@ impl Driver {
         let (operation, outcome) = (call.operation(), outcome(&result));
         let took = now.boot.since(began);
         tracing::trace!(?call, ?result, ?took, "firewalld answered");
-        self.plan.note(Report::Operation { operation, outcome, took });
+        let bans = self.plan.bans_of_call(&call);
+        self.plan.note(Report::Operation { operation, outcome, took, ended: now, bans });
         self.plan.finished(call, result, now);
     }
 

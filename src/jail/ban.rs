@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::trace::TraceId;
+
 /// A jail's name, as the configuration has it. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -51,6 +53,17 @@ pub enum BanOrigin {
     Manual,
 }
 
+impl BanOrigin {
+    /// The origin as a metric's label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Detected => "detected",
+            Self::Manual => "manual",
+        }
+    }
+}
+
 /// A ban as it is kept. Its end on the running clock is the ledger's business.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ban {
@@ -65,6 +78,8 @@ pub struct Ban {
     pub bantime: Option<SignedDuration>,
     /// The failures that led to it; 0 for a manual one.
     pub failures: u32,
+    /// The trace that tells of it; that of its failures, where it was detected.
+    pub trace: TraceId,
 }
 
 impl Ban {

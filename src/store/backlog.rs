@@ -6,13 +6,17 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::change::{Change, Ended, Totals, Window};
 use crate::jail::ban::{Ban, BanKey, JailName};
+use crate::jail::windows::Kept;
+use crate::record::exhibit::Exhibit;
 use crate::source::batch::{Position, SourceName};
+use crate::trace::TraceId;
 
 /// How many bans are kept at most while they cannot be written.
 pub(super) const MOST_BANS: usize = 100_000;
@@ -23,6 +27,9 @@ const MOST_PAST: usize = 1_000;
 /// How many windows are kept at most while they cannot be written.
 const MOST_WINDOWS: usize = 200_000;
 
+/// How many bans' records are kept at most while they cannot be written: those of the first.
+const MOST_EVIDENCE: usize = 1_000;
+
 /// Changes not yet written.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
@@ -31,9 +38,11 @@ pub(super) struct Backlog {
     /// Bans that began and ended with neither written.
     pub(super) past: Vec<(Ban, Ended)>,
     pub(super) positions: HashMap<SourceName, Position>,
-    pub(super) windows: HashMap<(JailName, IpNet), Vec<Timestamp>>,
+    pub(super) windows: HashMap<(JailName, IpNet), Kept>,
     pub(super) totals: HashMap<JailName, Totals>,
     pub(super) breakers: HashMap<JailName, Option<Timestamp>>,
+    /// The records that bans rest on.
+    pub(super) evidence: Vec<(TraceId, Vec<Arc<Exhibit>>)>,
 }
 
 /// What is to become of a ban.
@@ -58,13 +67,15 @@ impl Backlog {
             let fate = self.bans.entry(ban.key.clone()).or_default();
             fate.began = Some(ban);
         }
+        let room = MOST_EVIDENCE.saturating_sub(self.evidence.len());
+        self.evidence.extend(change.evidence.into_iter().take(room));
         self.positions.extend(change.positions);
         self.breakers.extend(change.breakers);
-        for Window { jail, address, times } in change.windows {
+        for Window { jail, kept } in change.windows {
             let room = self.windows.len() < MOST_WINDOWS;
-            match self.windows.entry((jail, address)) {
-                Entry::Occupied(mut window) => drop(window.insert(times)),
-                Entry::Vacant(window) if room => drop(window.insert(times)),
+            match self.windows.entry((jail, kept.address)) {
+                Entry::Occupied(mut window) => drop(window.insert(kept)),
+                Entry::Vacant(window) if room => drop(window.insert(kept)),
                 // A restart then forgets a few failures; a ban is never lost for it.
                 Entry::Vacant(_) => {}
             }
@@ -85,6 +96,7 @@ impl Backlog {
             && self.windows.is_empty()
             && self.totals.is_empty()
             && self.breakers.is_empty()
+            && self.evidence.is_empty()
     }
 
     fn end(&mut self, ended: Ended) {
@@ -117,7 +129,8 @@ mod tests {
         let address = ipnet::IpNet::from(std::net::IpAddr::from(address));
         let key = BanKey { jail: JailName::new("sshd"), address };
         let (origin, since) = (BanOrigin::Detected, Timestamp::UNIX_EPOCH);
-        Ban { key, origin, since, bantime: None, failures: 5 }
+        let trace = crate::trace::TraceId::new(u128::from(host));
+        Ban { key, origin, since, bantime: None, failures: 5, trace }
     }
 
     fn ended(host: u32) -> Ended {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use gaoler::moment::{Boot, Moment};
 use gaoler::store::change::{Change, Saved};
+use gaoler::store::look::{Dossier, Look};
 use gaoler::store::{Ack, Store};
+use gaoler::trace::TraceId;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel};
 
@@ -51,6 +53,11 @@ impl Opened {
     }
 
     #[track_caller]
+    pub(crate) fn look(&self, look: Look) -> Dossier {
+        self.store.look(look).blocking_recv().unwrap().unwrap()
+    }
+
+    #[track_caller]
     pub(crate) fn close(self) {
         self.store.close().unwrap();
     }
@@ -64,7 +71,8 @@ pub(crate) fn key(host: u8) -> BanKey {
 pub(crate) fn ban(host: u8) -> Ban {
     let since = Timestamp::from_second(1_700_000_000).unwrap();
     let bantime = Some(SignedDuration::from_mins(10));
-    Ban { key: key(host), origin: BanOrigin::Detected, since, bantime, failures: 5 }
+    let trace = TraceId::new(u128::from(host));
+    Ban { key: key(host), origin: BanOrigin::Detected, since, bantime, failures: 5, trace }
 }
 
 /// What another program reads in the file: the first column of each row.

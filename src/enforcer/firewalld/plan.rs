@@ -25,6 +25,7 @@ mod settling;
 mod signal;
 #[cfg(test)]
 mod simulation;
+mod whose;
 
 use std::collections::{BTreeMap, HashSet};
 

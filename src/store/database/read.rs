@@ -8,9 +8,11 @@ use rusqlite::types::{FromSql, Type};
 
 use super::Database;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use crate::jail::windows::Kept;
 use crate::source::batch::{Position, SourceName};
 use crate::store::StoreError;
 use crate::store::change::{Past, Saved, Totals, Window};
+use crate::trace::TraceId;
 
 /// The ended bans of each address since an operator last lifted one. An unban forgives.
 const PAST: &str = "
@@ -29,12 +31,12 @@ impl Database {
         let load = || {
             Ok(Saved {
                 bans: self.rows(
-                    "SELECT jail, address, origin, since, bantime, failures FROM bans
+                    "SELECT jail, address, origin, since, bantime, failures, trace FROM bans
                      ORDER BY since, jail, address",
                     ban,
                 )?,
                 positions: self.rows("SELECT source, position FROM positions", position)?,
-                windows: self.rows("SELECT jail, address, times FROM windows", window)?,
+                windows: self.rows("SELECT jail, address, times, trace FROM windows", window)?,
                 totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
                 past: self.rows(PAST, past)?,
                 breakers: self.rows("SELECT jail, since FROM breakers", breaker)?,
@@ -59,14 +61,10 @@ impl Database {
 
 fn ban(row: &Row) -> rusqlite::Result<Ban> {
     let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
-    let origin = parsed(row, 2, |text| match text {
-        "detected" => Some(BanOrigin::Detected),
-        "manual" => Some(BanOrigin::Manual),
-        _ => None,
-    })?;
+    let origin = origin(row, 2)?;
     let since = instant(row, 3)?;
     let bantime = row.get::<_, Option<i64>>(4)?.map(SignedDuration::from_micros);
-    Ok(Ban { key, origin, since, bantime, failures: row.get(5)? })
+    Ok(Ban { key, origin, since, bantime, failures: row.get(5)?, trace: trace(row, 6)? })
 }
 
 fn position(row: &Row) -> rusqlite::Result<(SourceName, Position)> {
@@ -78,7 +76,9 @@ fn window(row: &Row) -> rusqlite::Result<Window> {
     let micros: Vec<i64> = parsed(row, 2, |text| serde_json::from_str(text).ok())?;
     let times = micros.iter().map(|&time| Timestamp::from_microsecond(time));
     let times = times.collect::<Result<_, _>>().map_err(|_| unreadable(2, &micros))?;
-    Ok(Window { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())?, times })
+    let address = parsed(row, 1, |text| text.parse().ok())?;
+    let kept = Kept { address, times, trace: Some(trace(row, 3)?) };
+    Ok(Window { jail: jail(row)?, kept })
 }
 
 fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
@@ -95,12 +95,24 @@ fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
     Ok((jail(row)?, instant(row, 1)?))
 }
 
-fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
     let micros: i64 = row.get(column)?;
     Timestamp::from_microsecond(micros).map_err(|_| unreadable(column, &micros))
 }
 
-fn jail(row: &Row) -> rusqlite::Result<JailName> {
+pub(super) fn origin(row: &Row, column: usize) -> rusqlite::Result<BanOrigin> {
+    parsed(row, column, |text| match text {
+        "detected" => Some(BanOrigin::Detected),
+        "manual" => Some(BanOrigin::Manual),
+        _ => None,
+    })
+}
+
+pub(super) fn trace(row: &Row, column: usize) -> rusqlite::Result<TraceId> {
+    parsed(row, column, |text| text.parse().ok())
+}
+
+pub(super) fn jail(row: &Row) -> rusqlite::Result<JailName> {
     row.get::<_, String>(0).map(|name| JailName::new(&name))
 }
 
@@ -109,7 +121,11 @@ fn count(row: &Row, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(count).map_err(|_| unreadable(column, &count))
 }
 
-fn parsed<T>(row: &Row, column: usize, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+pub(super) fn parsed<T>(
+    row: &Row,
+    column: usize,
+    parse: fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
     let text = String::column_result(row.get_ref(column)?).map_err(rusqlite::Error::from);
     let text = text.map_err(|_| unreadable(column, &"not text"))?;
     parse(&text).ok_or_else(|| unreadable(column, &text))

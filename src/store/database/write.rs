@@ -1,16 +1,23 @@
 //! Changes, written in one transaction.
 
-use ipnet::IpNet;
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::Database;
-use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use crate::jail::ban::{Ban, BanKey, JailName};
+use crate::jail::windows::Kept;
+use crate::record::exhibit::Exhibit;
 use crate::store::backlog::Backlog;
 use crate::store::change::{Ended, Totals};
+use crate::trace::TraceId;
 
 /// How many ended bans are remembered at most.
 const MOST_HISTORY: i64 = 100_000;
+
+/// How many records of bans are remembered at most: some 40 MB of the longest.
+const MOST_EVIDENCE: i64 = 50_000;
 
 /// How long an ended ban is remembered at most.
 const OLDEST_HISTORY: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -30,14 +37,17 @@ impl Database {
                 start(&transaction, ban)?;
             }
         }
+        for (trace, exhibits) in &backlog.evidence {
+            keep_evidence(&transaction, *trace, exhibits)?;
+        }
         for (source, position) in &backlog.positions {
             let position = serde_json::to_string(position)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             let insert = "INSERT OR REPLACE INTO positions (source, position) VALUES (?1, ?2)";
             transaction.prepare_cached(insert)?.execute([&**source, &position])?;
         }
-        for ((jail, address), times) in &backlog.windows {
-            keep_window(&transaction, jail, *address, times)?;
+        for ((jail, _), kept) in &backlog.windows {
+            keep_window(&transaction, jail, kept)?;
         }
         for (jail, added) in &backlog.totals {
             count(&transaction, jail, *added)?;
@@ -57,15 +67,16 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
 
 fn start(transaction: &Transaction, ban: &Ban) -> rusqlite::Result<()> {
     let insert = "
-        INSERT OR REPLACE INTO bans (jail, address, origin, since, bantime, failures)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        INSERT OR REPLACE INTO bans (jail, address, origin, since, bantime, failures, trace)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     transaction.prepare_cached(insert)?.execute(params![
         ban.key.jail.as_str(),
         ban.key.address.to_string(),
-        origin(ban.origin),
+        ban.origin.as_str(),
         ban.since.as_microsecond(),
         ban.bantime.map(micros),
         ban.failures,
+        ban.trace.to_string(),
     ])?;
     Ok(())
 }
@@ -74,8 +85,8 @@ fn start(transaction: &Transaction, ban: &Ban) -> rusqlite::Result<()> {
 fn end(transaction: &Transaction, key: &BanKey, ended: &Ended) -> rusqlite::Result<()> {
     let (jail, address) = (key.jail.as_str(), key.address.to_string());
     let insert = "
-        INSERT INTO history (jail, address, origin, since, bantime, failures, ended, reason)
-        SELECT jail, address, origin, since, bantime, failures, ?3, ?4
+        INSERT INTO history (jail, address, origin, since, bantime, failures, trace, ended, reason)
+        SELECT jail, address, origin, since, bantime, failures, trace, ?3, ?4
         FROM bans WHERE jail = ?1 AND address = ?2";
     let at = ended.at.as_microsecond();
     transaction.prepare_cached(insert)?.execute(params![jail, address, at, ended.reason])?;
@@ -87,38 +98,61 @@ fn end(transaction: &Transaction, key: &BanKey, ended: &Ended) -> rusqlite::Resu
 /// Writes the history of a ban that was never written itself.
 fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Result<()> {
     let insert = "
-        INSERT INTO history (jail, address, origin, since, bantime, failures, ended, reason)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        INSERT INTO history (jail, address, origin, since, bantime, failures, trace, ended, reason)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     transaction.prepare_cached(insert)?.execute(params![
         ban.key.jail.as_str(),
         ban.key.address.to_string(),
-        origin(ban.origin),
+        ban.origin.as_str(),
         ban.since.as_microsecond(),
         ban.bantime.map(micros),
         ban.failures,
+        ban.trace.to_string(),
         ended.at.as_microsecond(),
         ended.reason,
     ])?;
     Ok(())
 }
 
-/// Keeps a window; one without failures is none.
-fn keep_window(
+fn keep_evidence(
     transaction: &Transaction,
-    jail: &JailName,
-    address: IpNet,
-    times: &[Timestamp],
+    trace: TraceId,
+    exhibits: &[Arc<Exhibit>],
 ) -> rusqlite::Result<()> {
-    let address = address.to_string();
-    if times.is_empty() {
+    let insert = "
+        INSERT INTO evidence (trace, time, address, source, pattern, user, text, cut)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let (trace, mut insert) = (trace.to_string(), transaction.prepare_cached(insert)?);
+    for exhibit in exhibits {
+        insert.execute(params![
+            trace,
+            exhibit.time.as_microsecond(),
+            exhibit.address.to_string(),
+            &*exhibit.source,
+            &*exhibit.pattern,
+            exhibit.user.as_deref(),
+            &*exhibit.text,
+            exhibit.cut,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Keeps a window; one without failures is none.
+fn keep_window(transaction: &Transaction, jail: &JailName, kept: &Kept) -> rusqlite::Result<()> {
+    let address = kept.address.to_string();
+    let Some(trace) = kept.trace.filter(|_| !kept.times.is_empty()) else {
         let delete = "DELETE FROM windows WHERE jail = ?1 AND address = ?2";
         transaction.prepare_cached(delete)?.execute([jail.as_str(), &address])?;
         return Ok(());
-    }
-    let micros: Vec<String> = times.iter().map(|time| time.as_microsecond().to_string()).collect();
+    };
+    let micros: Vec<String> =
+        kept.times.iter().map(|time| time.as_microsecond().to_string()).collect();
     let times = format!("[{}]", micros.join(","));
-    let insert = "INSERT OR REPLACE INTO windows (jail, address, times) VALUES (?1, ?2, ?3)";
-    transaction.prepare_cached(insert)?.execute([jail.as_str(), &address, &times])?;
+    let insert = "
+        INSERT OR REPLACE INTO windows (jail, address, times, trace) VALUES (?1, ?2, ?3, ?4)";
+    let trace = trace.to_string();
+    transaction.prepare_cached(insert)?.execute([jail.as_str(), &address, &times, &trace])?;
     Ok(())
 }
 
@@ -149,8 +183,12 @@ fn keep_breaker(
     Ok(())
 }
 
-/// Forgets the oldest of the history, if it has grown.
+/// Forgets the oldest of the history and of the records, if they have grown.
 fn prune(transaction: &Transaction, backlog: &Backlog) -> rusqlite::Result<()> {
+    if !backlog.evidence.is_empty() {
+        let surplus = "DELETE FROM evidence WHERE id <= (SELECT max(id) FROM evidence) - ?1";
+        transaction.prepare_cached(surplus)?.execute([MOST_EVIDENCE])?;
+    }
     let past = backlog.past.iter().map(|(_, ended)| ended.at);
     let ended = backlog.bans.values().filter_map(|fate| Some(fate.ended.as_ref()?.at));
     let Some(now) = past.chain(ended).max() else { return Ok(()) };
@@ -159,13 +197,6 @@ fn prune(transaction: &Transaction, backlog: &Backlog) -> rusqlite::Result<()> {
     let surplus = "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?1";
     transaction.prepare_cached(surplus)?.execute([MOST_HISTORY])?;
     Ok(())
-}
-
-fn origin(origin: BanOrigin) -> &'static str {
-    match origin {
-        BanOrigin::Detected => "detected",
-        BanOrigin::Manual => "manual",
-    }
 }
 
 fn micros(span: SignedDuration) -> i64 {

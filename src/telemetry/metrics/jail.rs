@@ -134,11 +134,7 @@ impl JailMetrics {
 
     /// A ban began.
     pub fn banned(&self, origin: BanOrigin) {
-        let word = match origin {
-            BanOrigin::Detected => "detected",
-            BanOrigin::Manual => "manual",
-        };
-        self.bans.add(word, 1);
+        self.bans.add(origin.as_str(), 1);
     }
 
     /// A ban of an earlier run goes on.
