@@ -45,7 +45,7 @@ impl Daemon {
         let decided = self.standings.enforced(key);
         self.show_bans(key);
         if let (Some(decided), Some(index)) = (decided, self.index(&key.jail)) {
-            self.jails[index].metrics.enforced_after(at.boot.since(decided.boot));
+            self.jails[index].metrics.enforced_after(at.boot.since(decided.boot), None);
         }
         self.cut(key);
         self.on_answer(key, None);

@@ -15,6 +15,7 @@ pub mod reason;
 mod scale;
 pub mod source;
 pub mod state;
+pub mod traced;
 
 use std::path::PathBuf;
 
@@ -125,6 +126,7 @@ impl Metrics {
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
         let mut families = encode(&self.registry).expect("classic metrics encode");
+        self.jails.attach(&mut families);
         families.sort_by(|a, b| a.name.cmp(&b.name));
         for family in &mut families {
             family.metric.sort_by(|a, b| labels(a).cmp(labels(b)));

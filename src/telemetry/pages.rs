@@ -28,7 +28,7 @@ pub struct Shown<'a> {
 struct Page {
     status: StatusCode,
     content_type: &'static str,
-    body: String,
+    body: Vec<u8>,
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -75,15 +75,15 @@ fn ready(overview: &Overview) -> Page {
         return plain(StatusCode::OK, "gaoler is ready\n");
     }
     let body = format!("gaoler is not ready\n{}\n", reasons.join("\n"));
-    Page { status: StatusCode::SERVICE_UNAVAILABLE, content_type: TEXT, body }
+    Page { status: StatusCode::SERVICE_UNAVAILABLE, content_type: TEXT, body: body.into_bytes() }
 }
 
 fn plain(status: StatusCode, text: &str) -> Page {
-    Page { status, content_type: TEXT, body: text.to_owned() }
+    Page { status, content_type: TEXT, body: text.as_bytes().to_vec() }
 }
 
-fn of_type(content_type: &'static str, body: String) -> Page {
-    Page { status: StatusCode::OK, content_type, body }
+fn of_type(content_type: &'static str, body: impl Into<Vec<u8>>) -> Page {
+    Page { status: StatusCode::OK, content_type, body: body.into() }
 }
 
 /// A list header that came in one piece or several; empty if it did not come, or is not text.
@@ -96,7 +96,7 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> String {
 /// read that.
 fn dressed(page: Page, request: &HeaderMap) -> Response<Full<Bytes>> {
     let gzip = negotiation::gzip(&list(request, &header::ACCEPT_ENCODING));
-    let body = if gzip { compress(page.body.as_bytes()) } else { page.body.into_bytes() };
+    let body = if gzip { compress(&page.body) } else { page.body };
     let length = body.len();
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = page.status;

@@ -35,12 +35,13 @@ pub fn check(file: &str, actual: &str) {
 
 /// The page as text 0.0.4.
 pub fn text(metrics: &Metrics) -> String {
-    render(&metrics.families(), Format::Text004)
+    String::from_utf8(render(&metrics.families(), Format::Text004)).unwrap()
 }
 
 /// The page as OpenMetrics 1.0.
 pub fn openmetrics(metrics: &Metrics) -> String {
-    render(&metrics.families(), Format::OpenMetrics(OpenMetricsVersion::V100))
+    let format = Format::OpenMetrics(OpenMetricsVersion::V100);
+    String::from_utf8(render(&metrics.families(), format)).unwrap()
 }
 
 /// The names and labels of all series.

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use gaoler::enforcer::order::Condition;
+use gaoler::telemetry::metrics::MetricFamily;
 use gaoler::telemetry::overview::{JailNumbers, Overview, SourceState};
 use gaoler::telemetry::server::{CONNECTIONS, bind, serve};
+use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
@@ -98,6 +100,34 @@ async fn metrics_come_as_asked() {
     assert_eq!(plain.header("connection"), "close");
     assert_eq!(plain.header("x-content-type-options"), "nosniff");
     assert!(plain.header("content-security-policy").starts_with("default-src 'none';"));
+}
+
+#[tokio::test]
+async fn protobuf_has_native_histograms_and_the_rest() {
+    let server = Served::start();
+    let accept = "Accept: application/vnd.google.protobuf;\
+                  proto=io.prometheus.client.MetricFamily;encoding=delimited\r\n";
+    let answer = ask(server.address, "GET", "/metrics", accept).await;
+    let content_type = "application/vnd.google.protobuf; \
+                        proto=io.prometheus.client.MetricFamily; encoding=delimited";
+    assert_eq!((answer.status, answer.header("content-type")), (200, content_type));
+    let mut rest = answer.body.as_slice();
+    let mut families = Vec::new();
+    while !rest.is_empty() {
+        families.push(MetricFamily::decode_length_delimited(&mut rest).unwrap());
+    }
+    let names = |families: &[MetricFamily]| {
+        families.iter().map(|family| family.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&families), names(&played().metrics.families()));
+    let histograms = families.iter().flat_map(|family| &family.metric);
+    let histograms: Vec<_> = histograms.filter_map(|metric| metric.histogram.as_ref()).collect();
+    assert!(!histograms.is_empty());
+    // An empty one is told from a classic one by its zero bucket or a span.
+    for histogram in histograms {
+        let native = histogram.zero_threshold > 0.0 || !histogram.positive_span.is_empty();
+        assert!(native && !histogram.bucket.is_empty(), "{histogram:?}");
+    }
 }
 
 #[tokio::test]

@@ -7,10 +7,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::MetricFamily;
 use super::dropped::{Dropped, DroppedFamilies};
 use super::label::{Labels, PerWord, family, family_of, forget_words, label as pair, per_word};
 use super::reason::{Ignored, Unbanned, Withheld};
 use super::scale::{FloatGauge, durations, seconds};
+use super::traced::{Traced, TracedCounter, TracedHistogram};
 use crate::jail::ban::{BanOrigin, JailName};
 use crate::source::batch::{Finding, Tally};
 
@@ -38,6 +40,10 @@ pub struct PerFamily {
     pub ipv6: u32,
 }
 
+/// The families whose samples have exemplars, by their whole names.
+const BANS: &str = "gaoler_bans_total";
+const ENFORCEMENT: &str = "gaoler_ban_enforcement_duration_seconds";
+
 const ORIGINS: [&str; 2] = ["detected", "manual"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
 const CUT: [&str; 2] = ["socket", "flow"];
@@ -51,7 +57,7 @@ pub(super) struct JailFamilies {
     ignored: Family<Labels<2>, Counter>,
     stale: Family<Labels<1>, Counter>,
     tracked: Family<Labels<1>, Gauge>,
-    bans: Family<Labels<2>, Counter>,
+    bans: Family<Labels<2>, TracedCounter>,
     restored: Family<Labels<1>, Counter>,
     breaker: Family<Labels<1>, Gauge>,
     withheld: Family<Labels<2>, Counter>,
@@ -62,7 +68,7 @@ pub(super) struct JailFamilies {
     unprovisioned: Family<Labels<1>, Gauge>,
     dropped: DroppedFamilies,
     detection: Family<Labels<1>, Histogram>,
-    enforcement: Family<Labels<2>, Histogram>,
+    enforcement: Family<Labels<2>, TracedHistogram>,
     findtime: Family<Labels<1>, FloatGauge>,
     maxretry: Family<Labels<1>, Gauge>,
     bantime: Family<Labels<1>, FloatGauge>,
@@ -79,7 +85,7 @@ pub struct JailMetrics {
     ignored: PerWord,
     stale: Counter,
     tracked: Gauge,
-    bans: PerWord,
+    bans: PerWord<TracedCounter>,
     restored: Counter,
     breaker: Gauge,
     withheld: PerWord,
@@ -90,7 +96,7 @@ pub struct JailMetrics {
     unprovisioned: Gauge,
     dropped: Dropped,
     detection: Histogram,
-    enforcement: Histogram,
+    enforcement: TracedHistogram,
 }
 
 impl JailMetrics {
@@ -133,12 +139,14 @@ impl JailMetrics {
     }
 
     /// A ban began.
-    pub fn banned(&self, origin: BanOrigin) {
+    pub fn banned(&self, origin: BanOrigin, traced: Option<Traced>) {
         let word = match origin {
             BanOrigin::Detected => "detected",
             BanOrigin::Manual => "manual",
         };
-        self.bans.add(word, 1);
+        if let Some(bans) = self.bans.get(word) {
+            bans.inc(traced);
+        }
     }
 
     /// A ban of an earlier run goes on.
@@ -190,8 +198,8 @@ impl JailMetrics {
     }
 
     /// A ban is in force, so long after the record that decided it was read.
-    pub fn enforced_after(&self, took: SignedDuration) {
-        self.enforcement.observe(seconds(took));
+    pub fn enforced_after(&self, took: SignedDuration, traced: Option<Traced>) {
+        self.enforcement.observe(seconds(took), traced);
     }
 }
 
@@ -251,7 +259,7 @@ impl JailFamilies {
                 "ban_enforcement_duration",
                 Unit::Seconds,
                 "From the reading of the record that decided a ban to the ban seen in force",
-                durations,
+                TracedHistogram::of_durations,
             ),
             findtime: family_of(
                 to,
@@ -318,6 +326,29 @@ impl JailFamilies {
             }
         }
         (0..count).map(|pattern| self.matches.get_or_create_owned(&labels(pattern))).collect()
+    }
+
+    /// Writes exemplars into the samples of those families that have them.
+    pub(super) fn attach(&self, families: &mut [MetricFamily]) {
+        for family in families {
+            for sample in &mut family.metric {
+                match (family.name.as_str(), sample.label.as_slice()) {
+                    (BANS, [jail, origin]) => {
+                        let labels = [pair("jail", &jail.value), pair("origin", &origin.value)];
+                        if let Some(bans) = self.bans.get(&labels) {
+                            bans.attach(sample);
+                        }
+                    }
+                    (ENFORCEMENT, [jail, backend]) => {
+                        let labels = [pair("jail", &jail.value), pair("backend", &backend.value)];
+                        if let Some(enforcement) = self.enforcement.get(&labels) {
+                            enforcement.attach(sample);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
     pub(super) fn forget(&self, jail: &JailMetrics) {
