@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 mod policy;
+mod series;
 
 use super::frozen::Frozen;
 use super::*;

@@ -11,7 +11,7 @@ use super::MetricFamily;
 use super::dropped::{Dropped, DroppedFamilies};
 use super::label::{Labels, PerWord, family, family_of, forget_words, label as pair, per_word};
 use super::reason::{Ignored, Unbanned, Withheld};
-use super::scale::{FloatGauge, durations, seconds};
+use super::scale::{BOUNDS, FloatGauge, durations, seconds};
 use super::traced::{Traced, TracedCounter, TracedHistogram};
 use crate::jail::ban::{BanOrigin, JailName};
 use crate::source::batch::{Finding, Tally};
@@ -43,6 +43,9 @@ pub struct PerFamily {
 /// The families whose samples have exemplars, by their whole names.
 const BANS: &str = "gaoler_bans_total";
 const ENFORCEMENT: &str = "gaoler_ban_enforcement_duration_seconds";
+
+/// Families that have one series a jail.
+const ALONE: usize = 10;
 
 const ORIGINS: [&str; 2] = ["detected", "manual"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
@@ -100,6 +103,11 @@ pub struct JailMetrics {
 }
 
 impl JailMetrics {
+    /// The jail's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A batch came; `listener` is the jail's index in it.
     pub fn observe_tally(&self, tally: &Tally, listener: usize) {
         let of = |counts: &[u64]| counts.get(listener).copied().unwrap_or_default();
@@ -277,6 +285,19 @@ impl JailFamilies {
                 FloatGauge::default,
             ),
         }
+    }
+
+    /// How many series a jail has: lines of text, that is.
+    pub(super) fn series(settings: &Settings) -> usize {
+        let words = [Ignored::WORDS, Withheld::WORDS, Unbanned::WORDS].map(<[_]>::len);
+        let pairs = ORIGINS.len() + CUT.len() + 2 * FAMILIES.len();
+        let histogram = BOUNDS.len() + 3;
+        ALONE
+            + words.iter().sum::<usize>()
+            + pairs
+            + DroppedFamilies::series(&settings.backend)
+            + 2 * histogram
+            + usize::from(settings.patterns)
     }
 
     pub(super) fn appear(&self, name: &JailName, settings: &Settings) -> JailMetrics {
