@@ -243,11 +243,7 @@ impl Daemon {
         for running in &mut self.jails {
             let jail = running.settings.name.clone();
             let changed = running.jail.take_changed_windows().into_iter();
-            windows.extend(changed.map(|(address, times)| Window {
-                jail: jail.clone(),
-                address,
-                times,
-            }));
+            windows.extend(changed.map(|kept| Window { jail: jail.clone(), kept }));
         }
         windows
     }

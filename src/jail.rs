@@ -36,8 +36,9 @@ use self::offences::Book;
 use self::prefix::Prefixes;
 use self::widen::Widening;
 use self::window::Threshold;
-use self::windows::Windows;
+use self::windows::{Kept, Windows};
 use crate::moment::Moment;
+use crate::trace::TraceId;
 
 /// What a jail goes by.
 #[derive(Clone, Debug)]
@@ -80,16 +81,42 @@ pub enum Verdict {
     /// The failure is older than `findtime`: it cannot count any more.
     Stale,
     /// It counts, and there are not enough yet.
-    Counted,
+    Counted {
+        /// How many count together by now.
+        failures: u32,
+        /// Their trace, which a ban that they lead to will have.
+        trace: TraceId,
+    },
     /// The address is banned already.
-    AlreadyBanned,
+    AlreadyBanned {
+        /// The trace of that ban.
+        trace: TraceId,
+    },
     /// That was one too many.
     Banned(Ban),
     /// That was one too many, but the breaker is open: nobody is banned.
     Withheld {
         /// Whether this is what opened it.
         tripped: bool,
+        /// How many failures there were.
+        failures: u32,
+        /// Their trace.
+        trace: TraceId,
     },
+}
+
+impl Verdict {
+    /// The trace that the failure belongs to; `None`: it does not count.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceId> {
+        match self {
+            Self::Ignored(_) | Self::Stale => None,
+            Self::Counted { trace, .. }
+            | Self::AlreadyBanned { trace }
+            | Self::Withheld { trace, .. } => Some(*trace),
+            Self::Banned(ban) => Some(ban.trace),
+        }
+    }
 }
 
 /// Why an operator's ban was refused.
@@ -159,7 +186,8 @@ impl Jail {
         }
     }
 
-    /// Seeds what `bantime.rndtime` draws from. The same seed leads to the same bans.
+    /// Seeds what `bantime.rndtime` draws from, and the names of traces. The same seed leads to the
+    /// same bans.
     pub fn seed(&mut self, seed: u64) {
         self.random = fastrand::Rng::with_seed(seed);
     }
@@ -211,7 +239,8 @@ impl Jail {
             return Err(Refusal::TooWide(address, self.policy.floors));
         }
         let bantime = bantime.unwrap_or(self.policy.bantime);
-        Ok(self.imprison(address, BanOrigin::Manual, bantime, 0, now))
+        let trace = self.new_trace();
+        Ok(self.imprison(address, BanOrigin::Manual, bantime, (0, trace), now))
     }
 
     /// Takes up a ban of an earlier run. Returns whether it is still to be enforced: it is not if
@@ -249,14 +278,14 @@ impl Jail {
 
     /// Takes up the failures that an earlier run counted; those that can no longer count go with
     /// the next sweep.
-    pub fn restore_window(&mut self, address: IpNet, times: &[Timestamp]) {
-        let of_host = self.policy.recidive || is_host(&address);
+    pub fn restore_window(&mut self, kept: &Kept) {
+        let of_host = self.policy.recidive || is_host(&kept.address);
         let windows = if of_host { &mut self.windows } else { &mut self.networks };
-        windows.restore(self.policy.threshold, address, times);
+        windows.restore(self.policy.threshold, kept, || new_trace(&mut self.random));
     }
 
-    /// The failure windows that have changed since the last time; none for one that is gone.
-    pub fn take_changed_windows(&mut self) -> Vec<(IpNet, Vec<Timestamp>)> {
+    /// The failure windows that have changed since the last time, those that are gone among them.
+    pub fn take_changed_windows(&mut self) -> Vec<Kept> {
         let mut changed = self.windows.take_changed();
         changed.extend(self.networks.take_changed());
         changed
@@ -336,14 +365,22 @@ impl Jail {
         address: IpNet,
         origin: BanOrigin,
         bantime: Option<SignedDuration>,
-        failures: u32,
+        (failures, trace): (u32, TraceId),
         now: Moment,
     ) -> Ban {
         let key = BanKey { jail: self.name.clone(), address };
-        let ban = Ban { key, origin, since: now.wall, bantime, failures };
+        let ban = Ban { key, origin, since: now.wall, bantime, failures, trace };
         self.ledger.insert(ban.clone(), now);
         ban
     }
+
+    fn new_trace(&mut self) -> TraceId {
+        new_trace(&mut self.random)
+    }
+}
+
+fn new_trace(random: &mut fastrand::Rng) -> TraceId {
+    TraceId::new(random.u128(..))
 }
 
 /// How much of an IPv6 address names the attacker, where no ban may be wider than the floor.

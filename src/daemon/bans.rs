@@ -16,7 +16,7 @@ impl Daemon {
         let running = &mut self.jails[index];
         if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
-            lines::would_ban(&ban.key.jail, &ban.key.address);
+            lines::would_ban(ban);
             return;
         }
         // Banned by hand once more: the ban has another end, and is none the more.
@@ -26,7 +26,7 @@ impl Daemon {
             running.totals.banned += 1;
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
-        lines::banned(&ban.key.jail, &ban.key.address);
+        lines::banned(ban);
         let order = Order::Enforce(running.demand(&ban.key));
         if running.settings.cut_established {
             self.cutting.begin(&ban.key);
@@ -54,9 +54,10 @@ impl Daemon {
     }
 
     /// A ban has left its jail's ledger.
-    pub(super) fn end_ban(&mut self, key: &BanKey, reason: Unbanned, now: Moment) {
+    pub(super) fn end_ban(&mut self, ban: &Ban, reason: Unbanned, now: Moment) {
+        let key = &ban.key;
         if self.is_dry(&key.jail) {
-            lines::would_unban(&key.jail, &key.address);
+            lines::would_unban(ban);
             return;
         }
         self.standings.drop(key);
@@ -65,7 +66,7 @@ impl Daemon {
         if let Some(index) = self.index(&key.jail) {
             self.jails[index].metrics.unbanned(reason);
         }
-        lines::unbanned(&key.jail, &key.address);
+        lines::unbanned(ban);
         let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };
         self.keeping.ended(ended, Some(Order::Release(key.clone())));
         self.changed(now);
@@ -76,7 +77,7 @@ impl Daemon {
         let expired: Vec<Ban> =
             self.jails.iter_mut().flat_map(|running| running.jail.release_expired(now)).collect();
         for ban in expired {
-            self.end_ban(&ban.key, Unbanned::Expired, now);
+            self.end_ban(&ban, Unbanned::Expired, now);
         }
     }
 

@@ -80,7 +80,7 @@ impl RunningJail {
         now: Moment,
     ) -> bool {
         match verdict {
-            Verdict::Withheld { tripped } => *tripped,
+            Verdict::Withheld { tripped, .. } => *tripped,
             Verdict::Banned(_) => {
                 let counts = !self.settings.dry_run && self.jail.breaker().limit().is_some();
                 let admits = in_all.filter(|_| counts).is_none_or(|all| all.admits(now.boot));

@@ -13,7 +13,7 @@ use crate::control::api::{
 };
 use crate::enforcer::order::Condition;
 use crate::jail::Jail;
-use crate::jail::ban::{BanKey, JailName, show};
+use crate::jail::ban::{Ban, BanKey, JailName, show};
 use crate::moment::{Boot, Moment};
 use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 use crate::telemetry::overview::words;
@@ -156,7 +156,7 @@ impl Daemon {
             Some(jail) => vec![self.find(jail)?],
             None => (0..self.jails.len()).collect(),
         };
-        let mut keys = HashSet::new();
+        let mut lifted: Vec<Ban> = Vec::new();
         let mut changed = Changed::default();
         for &index in &jails {
             let addresses =
@@ -165,7 +165,7 @@ impl Daemon {
                 let jail = &mut self.jails[index].jail;
                 while let Some(ban) = jail.unban(&address) {
                     changed.notes.extend(lifted_for(&address, &ban.key));
-                    keys.insert(ban.key);
+                    lifted.push(ban);
                 }
             }
         }
@@ -175,11 +175,12 @@ impl Daemon {
                 changed.problems.extend(wider(&running.jail, address));
             }
         }
-        changed.changed = keys.len() as u64;
-        for key in &keys {
-            self.forgive(key);
-            self.end_ban(key, Unbanned::Manual, now);
+        changed.changed = lifted.len() as u64;
+        for ban in &lifted {
+            self.forgive(&ban.key);
+            self.end_ban(ban, Unbanned::Manual, now);
         }
+        let keys = lifted.into_iter().map(|ban| ban.key).collect();
         Ok((self.awaited(keys), changed))
     }
 

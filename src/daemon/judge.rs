@@ -134,13 +134,13 @@ pub(super) fn observe(
             return false;
         }
         Verdict::Withheld { .. } => metrics.withheld(Withheld::Breaker),
-        Verdict::Counted | Verdict::AlreadyBanned | Verdict::Banned(_) => {}
+        Verdict::Counted { .. } | Verdict::AlreadyBanned { .. } | Verdict::Banned(_) => {}
     }
     metrics.failed();
     if let Some(zone) = zone {
-        lines::found(jail, address, finding.failure.time, zone);
-        if *verdict == Verdict::AlreadyBanned {
-            lines::already_banned(jail, &address.into());
+        lines::found(jail, address, finding.failure.time, zone, verdict.trace());
+        if let Verdict::AlreadyBanned { trace } = verdict {
+            lines::already_banned(jail, address, *trace);
         }
     }
     true

@@ -188,6 +188,7 @@ mod tests {
             since,
             bantime: None,
             failures: 2,
+            trace: crate::trace::TraceId::new(1),
         };
         keeping.began(ban, Order::Release(key));
     }

@@ -14,7 +14,7 @@ use crate::config::checked::{Config, JailSettings};
 use crate::control::api::{Answer, Refused, Reloaded};
 use crate::enforcer::order::Order;
 use crate::jail::Jail;
-use crate::jail::ban::{BanKey, JailName};
+use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::jail::breaker::Recent;
 use crate::moment::Moment;
 use crate::record::origin::Origin;
@@ -161,14 +161,14 @@ impl Daemon {
     ) {
         let running = &self.jails[index];
         let bans = running.jail.ledger().list(now.boot);
-        let lifted: Vec<BanKey> = bans
+        let lifted: Vec<Ban> = bans
             .into_iter()
-            .map(|(ban, _)| ban.key.clone())
-            .filter(|key| which(&running.jail, key))
+            .map(|(ban, _)| ban.clone())
+            .filter(|ban| which(&running.jail, &ban.key))
             .collect();
-        for key in lifted {
-            self.jails[index].jail.unban(&key.address);
-            self.end_ban(&key, reason, now);
+        for ban in lifted {
+            self.jails[index].jail.unban(&ban.key.address);
+            self.end_ban(&ban, reason, now);
         }
     }
 

@@ -4,7 +4,8 @@ use super::Daemon;
 use super::running::RunningJail;
 use crate::config::checked::Config;
 use crate::enforcer::order::Demand;
-use crate::jail::ban::{Ban, BanKey};
+use crate::jail::ban::Ban;
+use crate::jail::windows::Kept;
 use crate::moment::Moment;
 use crate::store::change::{Ended, Saved, Window};
 use crate::telemetry::lines;
@@ -26,22 +27,22 @@ impl Daemon {
         for ban in saved.bans {
             let key = ban.key.clone();
             let Some(index) = self.index(&key.jail) else {
-                self.forget(key, "jail_removed", now);
+                self.forget(&ban, "jail_removed", now);
                 continue;
             };
             let running = &mut self.jails[index];
             let over = ban.until().is_some_and(|until| until <= now.wall);
             if let Some(reason) = withheld(running, &ban).filter(|_| !over) {
                 running.metrics.withheld(reason);
-                self.forget(key, reason.word(), now);
+                self.forget(&ban, reason.word(), now);
                 continue;
             }
-            if over || !running.jail.restore(ban, now) {
-                self.forget(key, Unbanned::Expired.word(), now);
+            if over || !running.jail.restore(ban.clone(), now) {
+                self.forget(&ban, Unbanned::Expired.word(), now);
                 continue;
             }
             running.metrics.restored();
-            lines::restored(&key.jail, &key.address);
+            lines::restored(&ban);
             desired.push(running.demand(&key));
             self.standings.want(key.clone(), None);
             self.show_bans(&key);
@@ -51,19 +52,19 @@ impl Daemon {
 
     /// Takes up the failures counted so far.
     fn take_up_windows(&mut self, windows: Vec<Window>) {
-        for Window { jail, address, times } in windows {
+        for Window { jail, kept } in windows {
             match self.index(&jail) {
-                Some(index) => self.jails[index].jail.restore_window(address, &times),
-                None => self.orphans.push(Window { jail, address, times: Vec::new() }),
+                Some(index) => self.jails[index].jail.restore_window(&kept),
+                None => self.orphans.push(Window { jail, kept: Kept::none(kept.address) }),
             }
         }
     }
 
     /// Ends a ban that ran out, or was forbidden, while nobody watched. Its rules go when the
     /// enforcer compares what is with what should be.
-    fn forget(&mut self, key: BanKey, reason: &'static str, now: Moment) {
-        lines::unbanned(&key.jail, &key.address);
-        self.keeping.ended(Ended { key, at: now.wall, reason }, None);
+    fn forget(&mut self, ban: &Ban, reason: &'static str, now: Moment) {
+        lines::unbanned(ban);
+        self.keeping.ended(Ended { key: ban.key.clone(), at: now.wall, reason }, None);
     }
 }
 

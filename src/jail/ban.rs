@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::trace::TraceId;
+
 /// A jail's name, as the configuration has it. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -65,6 +67,8 @@ pub struct Ban {
     pub bantime: Option<SignedDuration>,
     /// The failures that led to it; 0 for a manual one.
     pub failures: u32,
+    /// The trace that tells of it; that of its failures, where it was detected.
+    pub trace: TraceId,
 }
 
 impl Ban {

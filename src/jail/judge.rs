@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ban::{Ban, BanOrigin};
 use super::breaker::Admission;
-use super::{Jail, Verdict};
+use super::windows::Count;
+use super::{Jail, Verdict, new_trace};
 use crate::failure::Failure;
 use crate::moment::Moment;
 
@@ -30,38 +31,45 @@ impl Jail {
         if self.policy.threshold.findtime() < now.wall.duration_since(time) {
             return Verdict::Stale;
         }
-        if self.ledger.covering(offender).is_some() {
-            return Verdict::AlreadyBanned;
+        if let Some(Ban { trace, .. }) = self.ledger.covering(offender) {
+            return Verdict::AlreadyBanned { trace: *trace };
         }
-        let counted = self.count(offender, time.min(now.wall));
-        let Some(failures) = counted else { return Verdict::Counted };
+        let Count { trace, failures, met } = self.count(offender, time.min(now.wall));
+        if !met {
+            return Verdict::Counted { failures, trace };
+        }
         match self.breaker.admit(now) {
             Admission::Admitted => {}
-            Admission::Tripped => return Verdict::Withheld { tripped: true },
-            Admission::Withheld => return Verdict::Withheld { tripped: false },
+            Admission::Tripped => return Verdict::Withheld { tripped: true, failures, trace },
+            Admission::Withheld => return Verdict::Withheld { tripped: false, failures, trace },
         }
         let address = self.prefixes.sentence(&offender, &self.ignore);
         let bantime = self.next_bantime(&address);
-        Verdict::Banned(self.imprison(address, BanOrigin::Detected, bantime, failures, now))
+        let counted = (failures, trace);
+        Verdict::Banned(self.imprison(address, BanOrigin::Detected, bantime, counted, now))
     }
 
-    /// Counts a failure of a host, and of the IPv6 network that it stands for. Returns how many
-    /// there are if the threshold is met by either.
-    fn count(&mut self, offender: IpNet, at: Timestamp) -> Option<u32> {
+    /// Counts a failure of a host, and of the IPv6 network that it stands for: by whichever has
+    /// more. Their trace is the network's, since that is what a ban is for.
+    fn count(&mut self, offender: IpNet, at: Timestamp) -> Count {
         let threshold = self.policy.threshold;
+        let name = || new_trace(&mut self.random);
         if self.policy.recidive {
-            return self.windows.record(threshold, self.prefixes.of(&offender), at);
+            return self.windows.record(threshold, self.prefixes.of(&offender), at, name);
         }
-        let network = self.prefixes.counted(offender.addr());
-        let by_host = self.windows.record(threshold, offender, at);
-        let by_network = network.and_then(|network| self.networks.record(threshold, network, at));
-        let met = by_host.max(by_network)?;
-        // Its failures are spent, in both books.
-        self.windows.forget(&offender);
-        if let Some(network) = network {
+        let Some(network) = self.prefixes.counted(offender.addr()) else {
+            return self.windows.record(threshold, offender, at, name);
+        };
+        let by_network = self.networks.record(threshold, network, at, name);
+        let trace = by_network.trace;
+        let by_host = self.windows.record(threshold, offender, at, || trace);
+        let met = by_host.met || by_network.met;
+        if met {
+            // Its failures are spent, in both books.
+            self.windows.forget(&offender);
             self.networks.forget(&network);
         }
-        Some(met)
+        Count { trace, failures: by_host.failures.max(by_network.failures), met }
     }
 
     /// How long the next ban of an address lasts; for ever when `None`.
@@ -82,7 +90,8 @@ impl Jail {
         let failures = self.ledger.within(&wide).map(|ban| ban.failures);
         let failures = failures.fold(0, u32::saturating_add);
         let bantime = self.next_bantime(&wide);
-        Some(self.imprison(wide, BanOrigin::Detected, bantime, failures, now))
+        let counted = (failures, self.new_trace());
+        Some(self.imprison(wide, BanOrigin::Detected, bantime, counted, now))
     }
 
     /// Notes bans that began, here or (for `bantime.overalljails`) in another jail: the next one
@@ -161,8 +170,8 @@ mod tests {
             match jail.on_failure(failure, at(second)) {
                 Verdict::Ignored(_) => "ignored".to_owned(),
                 Verdict::Stale => "stale".to_owned(),
-                Verdict::Counted => "counted".to_owned(),
-                Verdict::AlreadyBanned => "already".to_owned(),
+                Verdict::Counted { .. } => "counted".to_owned(),
+                Verdict::AlreadyBanned { .. } => "already".to_owned(),
                 Verdict::Banned(ban) => ban.key.address.to_string(),
                 Verdict::Withheld { .. } => "withheld".to_owned(),
             }
@@ -178,7 +187,7 @@ mod tests {
         for _ in 0..many {
             jail.sweep(at(now));
             let failure = Failure { address: address.parse().unwrap(), time: at(now).wall };
-            assert_eq!(jail.on_failure(failure, at(now)), Verdict::Counted);
+            assert!(matches!(jail.on_failure(failure, at(now)), Verdict::Counted { .. }));
             let Verdict::Banned(ban) = jail.on_failure(failure, at(now)) else { panic!("no ban") };
             jail.remember(&ban.key.address, 1, ban.until().unwrap());
             let length = ban.bantime.unwrap().as_secs();
@@ -225,7 +234,52 @@ mod tests {
         check(&mut jail, &["2001:db8::1", "2001:db8::2"], &["counted", "2001:db8::/64"]);
         assert_eq!(jail.release_expired(at(6)).len(), 1);
         let failure = Failure { address: "2001:db8::2".parse().unwrap(), time: at(7).wall };
-        assert_eq!(jail.on_failure(failure, at(7)), Verdict::Counted);
+        assert!(matches!(jail.on_failure(failure, at(7)), Verdict::Counted { failures: 1, .. }));
+    }
+
+    #[test]
+    fn the_failures_of_a_ban_share_its_trace_and_every_ban_has_another() {
+        let mut jail = jail(Policy {
+            threshold: Threshold::new(3, seconds(30)).unwrap(),
+            bantime: Some(seconds(5)),
+            ..policy()
+        });
+        let mut traces = std::collections::BTreeSet::new();
+        for hosts in [["192.0.2.1"; 3], ["2001:db8::1", "2001:db8::2", "2001:db8::1"]] {
+            for begin in [0, 10] {
+                let mut told = hosts.map(|host| {
+                    let now = at(begin);
+                    let failure = Failure { address: host.parse().unwrap(), time: now.wall };
+                    match jail.on_failure(failure, now) {
+                        Verdict::Counted { trace, .. } => trace,
+                        Verdict::Banned(ban) => ban.trace,
+                        other => panic!("{other:?}"),
+                    }
+                });
+                told.sort();
+                assert_eq!(told[0], told[2], "{hosts:?}");
+                assert!(traces.insert(told[0]), "{hosts:?}");
+                let again = Failure { address: hosts[0].parse().unwrap(), time: at(begin).wall };
+                let verdict = jail.on_failure(again, at(begin));
+                assert_eq!(verdict, Verdict::AlreadyBanned { trace: told[0] });
+                assert_eq!(jail.release_expired(at(begin + 6)).len(), 1);
+            }
+        }
+        assert!(traces.insert(jail.ban(net("192.0.2.1/32"), None, at(20)).unwrap().trace));
+    }
+
+    #[test]
+    fn a_restart_keeps_the_trace_of_what_was_counted() {
+        let mut jail = jail(policy());
+        let failure = Failure { address: "192.0.2.1".parse().unwrap(), time: at(0).wall };
+        let Verdict::Counted { trace, .. } = jail.on_failure(failure, at(0)) else { panic!() };
+        let mut restarted = Jail::new(JailName::new("sshd"), jail.policy().clone());
+        restarted.seed(1);
+        for kept in &jail.take_changed_windows() {
+            restarted.restore_window(kept);
+        }
+        let Verdict::Banned(ban) = restarted.on_failure(failure, at(1)) else { panic!("no ban") };
+        assert_eq!(ban.trace, trace);
     }
 
     #[test]
@@ -313,14 +367,15 @@ mod tests {
         let mut jail = jail(Policy { recidive: true, ..policy() });
         let mut told = |banned: &str, second| match jail.on_ban_elsewhere(&net(banned), at(second))
         {
-            Verdict::Counted => "counted".to_owned(),
+            Verdict::Counted { .. } => "counted".to_owned(),
             Verdict::Banned(ban) => ban.key.address.to_string(),
+            Verdict::AlreadyBanned { .. } => "already".to_owned(),
             other => format!("{other:?}"),
         };
         assert_eq!(told("192.0.2.1/32", 0), "counted");
         assert_eq!(told("192.0.2.1/32", 31), "counted", "too long ago");
         assert_eq!(told("192.0.2.1/32", 32), "192.0.2.1/32");
-        assert_eq!(told("192.0.2.1/32", 33), "AlreadyBanned");
+        assert_eq!(told("192.0.2.1/32", 33), "already");
         assert_eq!(told("2001:db8::/64", 33), "counted");
         assert_eq!(told("2001:db8::7/128", 34), "2001:db8::/64");
         assert_eq!(told("203.0.113.0/24", 34), "counted");
@@ -335,11 +390,11 @@ mod tests {
         check(&mut jail, &["2001:db8::1", "2001:db8::2"], &["counted", "counted"]);
         let mut changed = jail.take_changed_windows();
         changed.sort();
-        let kept: Vec<_> = changed.iter().map(|(address, _)| address.to_string()).collect();
+        let kept: Vec<_> = changed.iter().map(|kept| kept.address.to_string()).collect();
         assert_eq!(kept, ["2001:db8::/64", "2001:db8::1/128", "2001:db8::2/128"]);
         let mut restarted = Jail::new(JailName::new("sshd"), jail.policy().clone());
-        for (address, times) in changed {
-            restarted.restore_window(address, &times);
+        for kept in &changed {
+            restarted.restore_window(kept);
         }
         assert_eq!(restarted.windows().len(), 2);
         check(&mut restarted, &["2001:db8::3"], &["2001:db8::/64"]);
@@ -363,13 +418,18 @@ mod tests {
                 let address = std::net::IpAddr::from([0x2001, 0xdb8, 1, network, 0, 0, 0, host]);
                 let verdict = jail.on_failure(Failure { address, time: at(now).wall }, at(now));
                 if banned.contains(&network) {
-                    proptest::prop_assert_eq!(verdict, Verdict::AlreadyBanned);
+                    let already = matches!(verdict, Verdict::AlreadyBanned { .. });
+                    proptest::prop_assert!(already);
                     continue;
                 }
                 seen.push((network, host, now));
                 let recent = seen.iter().filter(|(n, _, time)| *n == network && now - time <= 30);
-                if recent.count() < maxretry {
-                    proptest::prop_assert_eq!(verdict, Verdict::Counted);
+                let recent = recent.count();
+                if recent < maxretry {
+                    let Verdict::Counted { failures, .. } = verdict else {
+                        return Err(proptest::test_runner::TestCaseError::fail("not counted"));
+                    };
+                    proptest::prop_assert_eq!(failures as usize, recent);
                     continue;
                 }
                 let Verdict::Banned(ban) = verdict else {

@@ -166,6 +166,7 @@ mod tests {
             since: at(second).wall,
             bantime: bantime.map(SignedDuration::from_secs),
             failures: 2,
+            trace: crate::trace::TraceId::new(1),
         }
     }
 

@@ -51,14 +51,14 @@ fn check(jail: &mut Jail, address: &str, failures: &[(i64, i64)], expected: &[&s
             match jail.on_failure(failure, at(read)) {
                 Verdict::Ignored(reason) => reason.as_str(),
                 Verdict::Stale => "stale",
-                Verdict::Counted => "counted",
-                Verdict::AlreadyBanned => "already",
+                Verdict::Counted { .. } => "counted",
+                Verdict::AlreadyBanned { .. } => "already",
                 Verdict::Banned(ban) => {
                     assert_eq!(ban.key.address, IpNet::from(address));
                     "banned"
                 }
-                Verdict::Withheld { tripped: true } => "tripped",
-                Verdict::Withheld { tripped: false } => "withheld",
+                Verdict::Withheld { tripped: true, .. } => "tripped",
+                Verdict::Withheld { tripped: false, .. } => "withheld",
             }
         })
         .collect();

@@ -11,16 +11,54 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::crowded;
 use super::window::{FailureWindow, Threshold};
+use crate::trace::TraceId;
 
 /// The windows, by address.
 #[derive(Debug)]
 pub struct Windows {
     // The hash is keyed (std's SipHash): attackers choose the addresses.
-    by_address: HashMap<IpNet, FailureWindow>,
+    by_address: HashMap<IpNet, Counting>,
     /// Whose windows have changed since somebody last asked.
     changed: HashSet<IpNet>,
     cap: usize, // Invariant: positive.
     forgotten: u64,
+}
+
+/// One address's window, and the trace that its failures belong to.
+#[derive(Debug)]
+struct Counting {
+    trace: TraceId,
+    window: FailureWindow,
+}
+
+/// What counting a failure came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The trace of the failures that count together: named at the first.
+    pub trace: TraceId,
+    /// How many they are.
+    pub failures: u32,
+    /// Whether they meet the threshold.
+    pub met: bool,
+}
+
+/// One address's window as it outlives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kept {
+    /// Whose: a host's or an IPv6 network's.
+    pub address: IpNet,
+    /// The failures' times, ascending; none: there is no window any more.
+    pub times: Vec<Timestamp>,
+    /// Their trace; `None` where there are none.
+    pub trace: Option<TraceId>,
+}
+
+impl Kept {
+    /// No window any more.
+    #[must_use]
+    pub fn none(address: IpNet) -> Self {
+        Self { address, times: Vec::new(), trace: None }
+    }
 }
 
 impl Windows {
@@ -38,20 +76,28 @@ impl Windows {
         }
     }
 
-    /// Counts a failure. Returns how many the window holds if the threshold is met; the window is
-    /// then gone, since those failures have had their effect.
-    pub fn record(&mut self, threshold: Threshold, host: IpNet, at: Timestamp) -> Option<u32> {
+    /// Counts a failure; `name` names the trace of one that is the first. Where the threshold is
+    /// met the window is gone, since its failures have had their effect.
+    pub fn record(
+        &mut self,
+        threshold: Threshold,
+        host: IpNet,
+        at: Timestamp,
+        name: impl FnOnce() -> TraceId,
+    ) -> Count {
         if self.by_address.len() >= self.cap && !self.by_address.contains_key(&host) {
             self.make_room();
         }
         self.changed.insert(host);
-        let window = self.by_address.entry(host).or_default();
-        if !window.record(threshold, at) {
-            return None;
+        let counting = self.counting(host, name);
+        let met = counting.window.record(threshold, at);
+        let recent = counting.window.recent(threshold.findtime());
+        let failures = u32::try_from(recent).unwrap_or(u32::MAX);
+        let trace = counting.trace;
+        if met {
+            self.by_address.remove(&host);
         }
-        let failures = u32::try_from(window.len()).unwrap_or(u32::MAX);
-        self.by_address.remove(&host);
-        Some(failures)
+        Count { trace, failures, met }
     }
 
     /// Forgets an address, as an unban does.
@@ -61,29 +107,44 @@ impl Windows {
         }
     }
 
-    /// Takes up the failures that an earlier run counted.
-    pub fn restore(&mut self, threshold: Threshold, host: IpNet, times: &[Timestamp]) {
-        for &time in times {
+    /// Takes up the failures that an earlier run counted; `name` names their trace, if that was
+    /// not kept.
+    pub fn restore(&mut self, threshold: Threshold, kept: &Kept, name: impl FnOnce() -> TraceId) {
+        if kept.times.is_empty() {
+            return;
+        }
+        let counting = self.counting(kept.address, || kept.trace.unwrap_or_else(name));
+        for &time in &kept.times {
             // They did not meet the threshold then; where a lower one holds now, the next does.
-            let _ = self.by_address.entry(host).or_default().record(threshold, time);
+            let _ = counting.window.record(threshold, time);
         }
     }
 
-    /// The windows that have changed since the last time, with their failures' times; none for
-    /// one that is gone.
-    pub fn take_changed(&mut self) -> Vec<(IpNet, Vec<Timestamp>)> {
-        let times = |host: &IpNet| {
-            self.by_address.get(host).map(|window| window.times().collect()).unwrap_or_default()
+    /// How many failures of exactly this address or network count now, and their trace.
+    #[must_use]
+    pub fn count(&self, findtime: SignedDuration, host: &IpNet) -> Option<Count> {
+        let Counting { trace, window } = self.by_address.get(host)?;
+        let failures = u32::try_from(window.recent(findtime)).unwrap_or(u32::MAX);
+        Some(Count { trace: *trace, failures, met: false })
+    }
+
+    /// The windows that have changed since the last time, those that are gone among them.
+    pub fn take_changed(&mut self) -> Vec<Kept> {
+        let kept = |&address: &IpNet| {
+            let counting = self.by_address.get(&address);
+            let times = counting.map(|counting| counting.window.times().collect());
+            let trace = counting.map(|counting| counting.trace);
+            Kept { address, times: times.unwrap_or_default(), trace }
         };
-        let changed = self.changed.iter().map(|host| (*host, times(host))).collect();
+        let changed = self.changed.iter().map(kept).collect();
         self.changed = HashSet::new();
         changed
     }
 
     /// Drops windows whose newest failure is older than `findtime`.
     pub fn sweep(&mut self, findtime: SignedDuration, now: Timestamp) {
-        self.by_address.retain(|host, window| {
-            let newest = window.newest();
+        self.by_address.retain(|host, counting| {
+            let newest = counting.window.newest();
             let counts = newest.is_some_and(|newest| now.duration_since(newest) <= findtime);
             if !counts {
                 self.changed.insert(*host);
@@ -111,9 +172,16 @@ impl Windows {
         self.forgotten
     }
 
+    fn counting(&mut self, host: IpNet, name: impl FnOnce() -> TraceId) -> &mut Counting {
+        let new = || Counting { trace: name(), window: FailureWindow::default() };
+        self.by_address.entry(host).or_insert_with(new)
+    }
+
     /// Forgets some of the addresses: those furthest from a ban, the oldest of them first.
     fn make_room(&mut self) {
-        let least = crowded::least(&self.by_address, |window| (window.len(), window.newest()));
+        let least = crowded::least(&self.by_address, |Counting { window, .. }| {
+            (window.len(), window.newest())
+        });
         for host in &least {
             self.by_address.remove(host);
         }
@@ -138,34 +206,47 @@ mod tests {
         Threshold::new(maxretry, SignedDuration::from_secs(600)).unwrap()
     }
 
+    /// How many failures it takes if one more meets the threshold.
+    fn met(windows: &mut Windows, maxretry: usize, number: u32, at: i64) -> Option<u32> {
+        let name = || TraceId::new(u128::from(number));
+        let count = windows.record(threshold(maxretry), host(number), second(at), name);
+        count.met.then_some(count.failures)
+    }
+
+    fn kept(number: u32, seconds: &[i64]) -> Kept {
+        let times: Vec<Timestamp> = seconds.iter().map(|&at| second(at)).collect();
+        let trace = (!times.is_empty()).then(|| TraceId::new(u128::from(number)));
+        Kept { address: host(number), times, trace }
+    }
+
     #[test]
     fn a_flood_does_not_save_whom_a_ban_is_near() {
         let mut windows = Windows::new(100);
         for at in 0..4 {
-            assert_eq!(windows.record(threshold(5), host(0), second(at)), None);
+            assert_eq!(met(&mut windows, 5, 0, at), None);
         }
         for other in 1..10_000 {
-            assert_eq!(windows.record(threshold(5), host(other), second(5)), None);
+            assert_eq!(met(&mut windows, 5, other, 5), None);
             assert!(windows.len() <= 100);
         }
         assert!(windows.forgotten() >= 9_900);
-        assert_eq!(windows.record(threshold(5), host(0), second(6)), Some(5));
+        assert_eq!(met(&mut windows, 5, 0, 6), Some(5));
     }
 
     #[test]
     fn a_met_threshold_starts_over() {
         let mut windows = Windows::new(10);
-        assert_eq!(windows.record(threshold(2), host(1), second(0)), None);
-        assert_eq!(windows.record(threshold(2), host(1), second(1)), Some(2));
-        assert_eq!(windows.record(threshold(2), host(1), second(2)), None);
+        assert_eq!(met(&mut windows, 2, 1, 0), None);
+        assert_eq!(met(&mut windows, 2, 1, 1), Some(2));
+        assert_eq!(met(&mut windows, 2, 1, 2), None);
     }
 
     #[test]
     fn a_sweep_drops_what_can_no_longer_count() {
         let mut windows = Windows::new(10);
         let findtime = SignedDuration::from_secs(600);
-        let _ = windows.record(threshold(5), host(1), second(0));
-        let _ = windows.record(threshold(5), host(2), second(1));
+        let _ = met(&mut windows, 5, 1, 0);
+        let _ = met(&mut windows, 5, 2, 1);
         windows.sweep(findtime, second(600));
         assert_eq!(windows.len(), 2);
         windows.sweep(findtime, second(601));
@@ -175,26 +256,43 @@ mod tests {
     #[test]
     fn what_has_changed_is_told_once_and_can_be_taken_up() {
         let mut windows = Windows::new(10);
-        let _ = windows.record(threshold(3), host(1), second(0));
-        let _ = windows.record(threshold(3), host(1), second(1));
-        let _ = windows.record(threshold(1), host(2), second(1));
+        let _ = met(&mut windows, 3, 1, 0);
+        let _ = met(&mut windows, 3, 1, 1);
+        let _ = met(&mut windows, 1, 2, 1);
         let mut changed = windows.take_changed();
         changed.sort();
-        assert_eq!(changed, [(host(1), vec![second(0), second(1)]), (host(2), vec![])]);
+        assert_eq!(changed, [kept(1, &[0, 1]), kept(2, &[])]);
         assert_eq!(windows.take_changed(), []);
         windows.sweep(SignedDuration::from_secs(600), second(602));
-        assert_eq!(windows.take_changed(), [(host(1), vec![])]);
+        assert_eq!(windows.take_changed(), [kept(1, &[])]);
         let mut restarted = Windows::new(10);
-        restarted.restore(threshold(3), host(1), &[second(0), second(1)]);
+        restarted.restore(threshold(3), &kept(1, &[0, 1]), || TraceId::new(77));
         assert_eq!(restarted.take_changed(), []);
-        assert_eq!(restarted.record(threshold(3), host(1), second(2)), Some(3));
+        let findtime = SignedDuration::from_secs(600);
+        let count = Count { trace: TraceId::new(1), failures: 2, met: false };
+        assert_eq!(restarted.count(findtime, &host(1)), Some(count));
+        assert_eq!(restarted.count(findtime, &host(2)), None);
+        assert_eq!(met(&mut restarted, 3, 1, 2), Some(3));
+    }
+
+    #[test]
+    fn failures_that_count_together_share_a_trace_and_later_ones_have_another() {
+        let mut windows = Windows::new(10);
+        let mut names = (1..).map(TraceId::new);
+        let mut record = |number, at| {
+            let name = || names.next().unwrap();
+            windows.record(threshold(2), host(number), second(at), name).trace
+        };
+        let [first, other, again] = [record(1, 0), record(2, 0), record(1, 1)];
+        assert_eq!((first, other, again), (TraceId::new(1), TraceId::new(2), first));
+        assert_eq!(record(1, 2), TraceId::new(3), "those of the ban are spent");
     }
 
     #[test]
     fn a_lowered_cap_holds_at_once() {
         let mut windows = Windows::new(100);
         for number in 0..100 {
-            let _ = windows.record(threshold(5), host(number), second(0));
+            let _ = met(&mut windows, 5, number, 0);
         }
         windows.set_cap(10);
         assert!(windows.len() <= 10);

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::change::{Change, Ended, Totals, Window};
 use crate::jail::ban::{Ban, BanKey, JailName};
+use crate::jail::windows::Kept;
 use crate::source::batch::{Position, SourceName};
 
 /// How many bans are kept at most while they cannot be written.
@@ -31,7 +32,7 @@ pub(super) struct Backlog {
     /// Bans that began and ended with neither written.
     pub(super) past: Vec<(Ban, Ended)>,
     pub(super) positions: HashMap<SourceName, Position>,
-    pub(super) windows: HashMap<(JailName, IpNet), Vec<Timestamp>>,
+    pub(super) windows: HashMap<(JailName, IpNet), Kept>,
     pub(super) totals: HashMap<JailName, Totals>,
     pub(super) breakers: HashMap<JailName, Option<Timestamp>>,
 }
@@ -60,11 +61,11 @@ impl Backlog {
         }
         self.positions.extend(change.positions);
         self.breakers.extend(change.breakers);
-        for Window { jail, address, times } in change.windows {
+        for Window { jail, kept } in change.windows {
             let room = self.windows.len() < MOST_WINDOWS;
-            match self.windows.entry((jail, address)) {
-                Entry::Occupied(mut window) => drop(window.insert(times)),
-                Entry::Vacant(window) if room => drop(window.insert(times)),
+            match self.windows.entry((jail, kept.address)) {
+                Entry::Occupied(mut window) => drop(window.insert(kept)),
+                Entry::Vacant(window) if room => drop(window.insert(kept)),
                 // A restart then forgets a few failures; a ban is never lost for it.
                 Entry::Vacant(_) => {}
             }
@@ -117,7 +118,8 @@ mod tests {
         let address = ipnet::IpNet::from(std::net::IpAddr::from(address));
         let key = BanKey { jail: JailName::new("sshd"), address };
         let (origin, since) = (BanOrigin::Detected, Timestamp::UNIX_EPOCH);
-        Ban { key, origin, since, bantime: None, failures: 5 }
+        let trace = crate::trace::TraceId::new(u128::from(host));
+        Ban { key, origin, since, bantime: None, failures: 5, trace }
     }
 
     fn ended(host: u32) -> Ended {

@@ -1,9 +1,9 @@
 //! What the daemon asks the store to keep, and what it finds there at a start.
 
-use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::jail::ban::{Ban, BanKey, JailName};
+use crate::jail::windows::Kept;
 use crate::source::batch::{Position, SourceName};
 
 /// Changes to commit in one transaction.
@@ -31,10 +31,8 @@ pub struct Change {
 pub struct Window {
     /// Which jail.
     pub jail: JailName,
-    /// Whose.
-    pub address: IpNet,
-    /// When, ascending. Empty: none any more.
-    pub times: Vec<Timestamp>,
+    /// Whose, when, and in which trace.
+    pub kept: Kept,
 }
 
 /// A ban that ended.

@@ -21,7 +21,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x6761_6f6c;
 
 /// What takes a file from each version to the next. Only ever appended to.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
 
 /// The version that the migrations lead to.
 #[expect(clippy::cast_possible_wrap, reason = "there are few")]

@@ -1,21 +1,30 @@
 //! Log lines in fail2ban's words, so that what reads fail2ban's log reads ours.
 //!
-//! The jail and the address stand beside the message as fields of their own: `journalctl
-//! GAOLER_JAIL=sshd`.
+//! The jail, the address and the trace stand beside the message as fields of their own: `journalctl
+//! GAOLER_JAIL=sshd`, `journalctl GAOLER_TRACE_ID=…`.
 
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tracing::field::display;
 
-use crate::jail::ban::{JailName, show};
+use crate::jail::ban::{Ban, JailName, show};
+use crate::trace::TraceId;
 
-/// A failure counted. `time` is the log's, shown in `zone`.
-pub fn found(jail: &JailName, address: IpAddr, time: Timestamp, zone: &TimeZone) {
-    let name = jail.as_str();
-    tracing::info!(jail = name, %address, "[{name}] Found {address} - {}", local(time, zone));
+/// A failure counted. `time` is the log's, shown in `zone`; `trace` is that of the failures it counts
+/// with.
+pub fn found(
+    jail: &JailName,
+    address: IpAddr,
+    time: Timestamp,
+    zone: &TimeZone,
+    trace: Option<TraceId>,
+) {
+    let (name, trace_id) = (jail.as_str(), trace.map(display));
+    let time = local(time, zone);
+    tracing::info!(jail = name, %address, trace_id, "[{name}] Found {address} - {time}");
 }
 
 /// A failure did not count; `by` is `ignoreip` or `ignoreself`.
@@ -25,41 +34,40 @@ pub fn ignored(jail: &JailName, address: IpAddr, by: &str) {
 }
 
 /// A ban began.
-pub fn banned(jail: &JailName, address: &IpNet) {
-    ban(jail, address, "Ban");
+pub fn banned(ban: &Ban) {
+    line(ban, "Ban");
 }
 
 /// A ban would have begun, were this no dry run.
-pub fn would_ban(jail: &JailName, address: &IpNet) {
-    ban(jail, address, "Would ban");
+pub fn would_ban(ban: &Ban) {
+    line(ban, "Would ban");
 }
 
 /// A ban would have ended, were this no dry run.
-pub fn would_unban(jail: &JailName, address: &IpNet) {
-    ban(jail, address, "Would unban");
+pub fn would_unban(ban: &Ban) {
+    line(ban, "Would unban");
 }
 
 /// A ban of an earlier run goes on.
-pub fn restored(jail: &JailName, address: &IpNet) {
-    ban(jail, address, "Restore Ban");
+pub fn restored(ban: &Ban) {
+    line(ban, "Restore Ban");
 }
 
 /// A ban ended.
-pub fn unbanned(jail: &JailName, address: &IpNet) {
-    ban(jail, address, "Unban");
+pub fn unbanned(ban: &Ban) {
+    line(ban, "Unban");
 }
 
-/// An address that is banned failed often enough for another ban.
-pub fn already_banned(jail: &JailName, address: &IpNet) {
+/// An address failed that is banned; `trace` is that of its ban.
+pub fn already_banned(jail: &JailName, address: IpAddr, trace: TraceId) {
     let name = jail.as_str();
-    let address = show(address);
-    tracing::info!(jail = name, address, "[{name}] {address} already banned");
+    tracing::info!(jail = name, %address, trace_id = %trace, "[{name}] {address} already banned");
 }
 
-fn ban(jail: &JailName, address: &IpNet, what: &str) {
-    let name = jail.as_str();
-    let address = show(address);
-    tracing::info!(jail = name, address, "[{name}] {what} {address}");
+fn line(ban: &Ban, what: &str) {
+    let (name, trace_id) = (ban.key.jail.as_str(), display(ban.trace));
+    let address = show(&ban.key.address);
+    tracing::info!(jail = name, address, trace_id, "[{name}] {what} {address}");
 }
 
 /// `2026-11-22 10:00:00`, as fail2ban writes times.
@@ -102,6 +110,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
 
+    use ipnet::IpNet;
     use proptest::prelude::*;
     use tracing::field::Field;
     use tracing::{Event, Subscriber};
@@ -109,6 +118,9 @@ mod tests {
     use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
     use super::*;
+    use crate::jail::ban::{BanKey, BanOrigin};
+
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
     #[test]
     fn what_is_printable_stays_and_the_rest_is_shown() {
@@ -141,32 +153,47 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(say: impl FnOnce(&JailName), message: &str, address: &str) {
+    fn check(say: impl FnOnce(&JailName), message: &str, address: &str, trace: Option<&str>) {
         let kept = Kept::default();
         let subscriber = tracing_subscriber::registry().with(kept.clone());
         tracing::subscriber::with_default(subscriber, || say(&JailName::new("sshd")));
         let expected = [("address", address), ("jail", "sshd"), ("message", message)];
-        let expected = expected.map(|(name, value)| (name, value.to_owned())).into();
+        let expected = expected.into_iter().chain(trace.map(|trace| ("trace_id", trace)));
+        let expected: BTreeMap<_, _> = expected.map(|(name, v)| (name, v.to_owned())).collect();
         assert_eq!(*kept.0.lock().unwrap(), expected);
     }
 
     #[test]
     fn the_words_are_fail2bans_and_the_fields_stand_beside_them() {
         let (four, six) = ("192.0.2.1", "2001:db8::/64");
-        let net = |text: &str| text.parse::<IpNet>().unwrap();
-        let lone = net("192.0.2.1/32");
+        let trace: TraceId = TRACE.parse().unwrap();
+        let ban = |jail: &JailName, address: &str| Ban {
+            key: BanKey { jail: jail.clone(), address: address.parse().unwrap() },
+            origin: BanOrigin::Detected,
+            since: Timestamp::UNIX_EPOCH,
+            bantime: None,
+            failures: 5,
+            trace,
+        };
+        let lone = "192.0.2.1/32";
+        let address = lone.parse::<IpNet>().unwrap().addr();
         let time = "2026-11-22T10:00:00.5Z".parse().unwrap();
         check(
-            |jail| found(jail, lone.addr(), time, &TimeZone::UTC),
+            |jail| found(jail, address, time, &TimeZone::UTC, Some(trace)),
             "[sshd] Found 192.0.2.1 - 2026-11-22 10:00:00",
             four,
+            Some(TRACE),
         );
         let message = "[sshd] Ignore 192.0.2.1 by ignoreip";
-        check(|jail| ignored(jail, lone.addr(), "ignoreip"), message, four);
-        check(|jail| banned(jail, &lone), "[sshd] Ban 192.0.2.1", four);
-        check(|jail| restored(jail, &lone), "[sshd] Restore Ban 192.0.2.1", four);
-        check(|jail| unbanned(jail, &net(six)), "[sshd] Unban 2001:db8::/64", six);
-        check(|jail| already_banned(jail, &lone), "[sshd] 192.0.2.1 already banned", four);
+        check(|jail| ignored(jail, address, "ignoreip"), message, four, None);
+        let check = |say: &dyn Fn(&JailName), message, address| {
+            check(say, message, address, Some(TRACE));
+        };
+        check(&|jail| banned(&ban(jail, lone)), "[sshd] Ban 192.0.2.1", four);
+        check(&|jail| restored(&ban(jail, lone)), "[sshd] Restore Ban 192.0.2.1", four);
+        check(&|jail| unbanned(&ban(jail, six)), "[sshd] Unban 2001:db8::/64", six);
+        let message = "[sshd] 192.0.2.1 already banned";
+        check(&|jail| already_banned(jail, address, trace), message, four);
     }
 
     #[test]

@@ -8,8 +8,10 @@ mod trouble;
 use std::collections::BTreeMap;
 
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use gaoler::jail::windows::Kept;
 use gaoler::source::batch::{FilePosition, Position, SourceName};
 use gaoler::store::change::{Change, Ended, Past, Saved, Totals, Window};
+use gaoler::trace::TraceId;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -22,7 +24,7 @@ struct Oracle {
     bans: BTreeMap<BanKey, Ban>,
     positions: BTreeMap<SourceName, Position>,
     totals: BTreeMap<JailName, Totals>,
-    windows: BTreeMap<(JailName, IpNet), Vec<Timestamp>>,
+    windows: BTreeMap<(JailName, IpNet), Kept>,
     breakers: BTreeMap<JailName, Timestamp>,
 }
 
@@ -33,10 +35,10 @@ impl Oracle {
         }
         self.bans.extend(change.began.into_iter().map(|ban| (ban.key.clone(), ban)));
         self.positions.extend(change.positions);
-        for Window { jail, address, times } in change.windows {
-            self.windows.insert((jail, address), times);
+        for Window { jail, kept } in change.windows {
+            self.windows.insert((jail, kept.address), kept);
         }
-        self.windows.retain(|_, times| !times.is_empty());
+        self.windows.retain(|_, kept| !kept.times.is_empty());
         for (jail, open) in change.breakers {
             match open {
                 Some(since) => drop(self.breakers.insert(jail, since)),
@@ -57,7 +59,7 @@ impl Oracle {
         let bans: BTreeMap<_, _> = saved.bans.into_iter().map(|b| (b.key.clone(), b)).collect();
         assert_eq!(bans, self.bans);
         assert_eq!(saved.positions.into_iter().collect::<BTreeMap<_, _>>(), self.positions);
-        let windows = saved.windows.into_iter().map(|w| ((w.jail, w.address), w.times));
+        let windows = saved.windows.into_iter().map(|w| ((w.jail, w.kept.address), w.kept));
         assert_eq!(windows.collect::<BTreeMap<_, _>>(), self.windows);
         assert_eq!(saved.breakers.into_iter().collect::<BTreeMap<_, _>>(), self.breakers);
         assert_eq!(saved.totals.into_iter().collect::<BTreeMap<_, _>>(), self.totals);
@@ -69,8 +71,16 @@ fn any_ban() -> impl Strategy<Value = Ban> {
     let since = (-1_000_000_000_000_000i64..4_000_000_000_000_000)
         .prop_map(|at| Timestamp::from_microsecond(at).unwrap());
     let origin = prop_oneof![Just(BanOrigin::Detected), Just(BanOrigin::Manual)];
-    (any_key(), origin, since, span, any::<u32>()).prop_map(
-        |(key, origin, since, bantime, failures)| Ban { key, origin, since, bantime, failures },
+    let counted = (any::<u32>(), any::<u128>().prop_map(TraceId::new));
+    (any_key(), origin, since, span, counted).prop_map(
+        |(key, origin, since, bantime, (failures, trace))| Ban {
+            key,
+            origin,
+            since,
+            bantime,
+            failures,
+            trace,
+        },
     )
 }
 
@@ -135,11 +145,12 @@ fn any_change() -> impl Strategy<Value = Change> {
 fn any_window() -> impl Strategy<Value = Window> {
     let address = prop_oneof![Just("192.0.2.7/32"), Just("2001:db8::7/128"), Just("2001:db8::/64")];
     let times = proptest::collection::vec(0i64..4_000_000_000_000_000, 0..4);
-    ("[a-c]", address, times).prop_map(|(jail, address, mut times)| {
+    ("[a-c]", address, times, any::<u128>()).prop_map(|(jail, address, mut times, trace)| {
         times.sort_unstable();
         let times = times.iter().map(|&time| Timestamp::from_microsecond(time).unwrap());
         let (jail, address) = (JailName::new(&jail), address.parse().unwrap());
-        Window { jail, address, times: times.collect() }
+        let (times, trace) = (times.collect(), Some(TraceId::new(trace)));
+        Window { jail, kept: Kept { address, times, trace } }
     })
 }
 
@@ -165,6 +176,35 @@ proptest! {
             reopened.close();
         }
     }
+}
+
+/// A file as the first version left it: a ban, one that ended, and a window.
+const VERSION_1: &str = "
+    PRAGMA application_id = 0x67616f6c;
+    PRAGMA user_version = 1;
+    INSERT INTO bans VALUES ('sshd', '192.0.2.1/32', 'detected', 1700000000000000, 600000000, 5);
+    INSERT INTO history (jail, address, origin, since, bantime, failures, ended, reason)
+    VALUES ('sshd', '192.0.2.1/32', 'detected', 1, 600000000, 5, 2, 'expired');
+    INSERT INTO windows VALUES ('sshd', '192.0.2.7/32', '[1700000000000000]');";
+
+#[test]
+fn a_file_of_the_first_version_is_taken_up_and_its_bans_get_traces() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    opened::execute(&path, include_str!("../../src/store/schema.sql"));
+    opened::execute(&path, VERSION_1);
+    let opened = Opened::at(&path);
+    let saved = opened.saved.clone();
+    opened.close();
+    let (taken_up, window) = (&saved.bans[0], &saved.windows[0].kept);
+    assert_eq!(*taken_up, Ban { trace: taken_up.trace, ..ban(1) });
+    assert_ne!(Some(taken_up.trace), window.trace);
+    assert_eq!(window.times, [ban(1).since]);
+    let reopened = Opened::at(&path);
+    assert_eq!(reopened.saved.bans, saved.bans, "it keeps its trace");
+    reopened.close();
+    let traces = opened::query(&path, "SELECT trace FROM history");
+    assert!(traces[0].parse::<TraceId>().is_ok(), "{traces:?}");
 }
 
 #[test]

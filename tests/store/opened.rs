@@ -7,6 +7,7 @@ use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use gaoler::moment::{Boot, Moment};
 use gaoler::store::change::{Change, Saved};
 use gaoler::store::{Ack, Store};
+use gaoler::trace::TraceId;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel};
 
@@ -64,7 +65,8 @@ pub(crate) fn key(host: u8) -> BanKey {
 pub(crate) fn ban(host: u8) -> Ban {
     let since = Timestamp::from_second(1_700_000_000).unwrap();
     let bantime = Some(SignedDuration::from_mins(10));
-    Ban { key: key(host), origin: BanOrigin::Detected, since, bantime, failures: 5 }
+    let trace = TraceId::new(u128::from(host));
+    Ban { key: key(host), origin: BanOrigin::Detected, since, bantime, failures: 5, trace }
 }
 
 /// What another program reads in the file: the first column of each row.

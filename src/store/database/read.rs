@@ -8,9 +8,11 @@ use rusqlite::types::{FromSql, Type};
 
 use super::Database;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use crate::jail::windows::Kept;
 use crate::source::batch::{Position, SourceName};
 use crate::store::StoreError;
 use crate::store::change::{Past, Saved, Totals, Window};
+use crate::trace::TraceId;
 
 /// The ended bans of each address since an operator last lifted one. An unban forgives.
 const PAST: &str = "
@@ -29,12 +31,12 @@ impl Database {
         let load = || {
             Ok(Saved {
                 bans: self.rows(
-                    "SELECT jail, address, origin, since, bantime, failures FROM bans
+                    "SELECT jail, address, origin, since, bantime, failures, trace FROM bans
                      ORDER BY since, jail, address",
                     ban,
                 )?,
                 positions: self.rows("SELECT source, position FROM positions", position)?,
-                windows: self.rows("SELECT jail, address, times FROM windows", window)?,
+                windows: self.rows("SELECT jail, address, times, trace FROM windows", window)?,
                 totals: self.rows("SELECT jail, failed, banned FROM totals", totals)?,
                 past: self.rows(PAST, past)?,
                 breakers: self.rows("SELECT jail, since FROM breakers", breaker)?,
@@ -66,7 +68,7 @@ fn ban(row: &Row) -> rusqlite::Result<Ban> {
     })?;
     let since = instant(row, 3)?;
     let bantime = row.get::<_, Option<i64>>(4)?.map(SignedDuration::from_micros);
-    Ok(Ban { key, origin, since, bantime, failures: row.get(5)? })
+    Ok(Ban { key, origin, since, bantime, failures: row.get(5)?, trace: trace(row, 6)? })
 }
 
 fn position(row: &Row) -> rusqlite::Result<(SourceName, Position)> {
@@ -78,7 +80,9 @@ fn window(row: &Row) -> rusqlite::Result<Window> {
     let micros: Vec<i64> = parsed(row, 2, |text| serde_json::from_str(text).ok())?;
     let times = micros.iter().map(|&time| Timestamp::from_microsecond(time));
     let times = times.collect::<Result<_, _>>().map_err(|_| unreadable(2, &micros))?;
-    Ok(Window { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())?, times })
+    let address = parsed(row, 1, |text| text.parse().ok())?;
+    let kept = Kept { address, times, trace: Some(trace(row, 3)?) };
+    Ok(Window { jail: jail(row)?, kept })
 }
 
 fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
@@ -98,6 +102,10 @@ fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
 fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
     let micros: i64 = row.get(column)?;
     Timestamp::from_microsecond(micros).map_err(|_| unreadable(column, &micros))
+}
+
+fn trace(row: &Row, column: usize) -> rusqlite::Result<TraceId> {
+    parsed(row, column, |text| text.parse().ok())
 }
 
 fn jail(row: &Row) -> rusqlite::Result<JailName> {

@@ -1,11 +1,11 @@
 //! Changes, written in one transaction.
 
-use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::Database;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use crate::jail::windows::Kept;
 use crate::store::backlog::Backlog;
 use crate::store::change::{Ended, Totals};
 
@@ -36,8 +36,8 @@ impl Database {
             let insert = "INSERT OR REPLACE INTO positions (source, position) VALUES (?1, ?2)";
             transaction.prepare_cached(insert)?.execute([&**source, &position])?;
         }
-        for ((jail, address), times) in &backlog.windows {
-            keep_window(&transaction, jail, *address, times)?;
+        for ((jail, _), kept) in &backlog.windows {
+            keep_window(&transaction, jail, kept)?;
         }
         for (jail, added) in &backlog.totals {
             count(&transaction, jail, *added)?;
@@ -57,8 +57,8 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
 
 fn start(transaction: &Transaction, ban: &Ban) -> rusqlite::Result<()> {
     let insert = "
-        INSERT OR REPLACE INTO bans (jail, address, origin, since, bantime, failures)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        INSERT OR REPLACE INTO bans (jail, address, origin, since, bantime, failures, trace)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     transaction.prepare_cached(insert)?.execute(params![
         ban.key.jail.as_str(),
         ban.key.address.to_string(),
@@ -66,6 +66,7 @@ fn start(transaction: &Transaction, ban: &Ban) -> rusqlite::Result<()> {
         ban.since.as_microsecond(),
         ban.bantime.map(micros),
         ban.failures,
+        ban.trace.to_string(),
     ])?;
     Ok(())
 }
@@ -74,8 +75,8 @@ fn start(transaction: &Transaction, ban: &Ban) -> rusqlite::Result<()> {
 fn end(transaction: &Transaction, key: &BanKey, ended: &Ended) -> rusqlite::Result<()> {
     let (jail, address) = (key.jail.as_str(), key.address.to_string());
     let insert = "
-        INSERT INTO history (jail, address, origin, since, bantime, failures, ended, reason)
-        SELECT jail, address, origin, since, bantime, failures, ?3, ?4
+        INSERT INTO history (jail, address, origin, since, bantime, failures, trace, ended, reason)
+        SELECT jail, address, origin, since, bantime, failures, trace, ?3, ?4
         FROM bans WHERE jail = ?1 AND address = ?2";
     let at = ended.at.as_microsecond();
     transaction.prepare_cached(insert)?.execute(params![jail, address, at, ended.reason])?;
@@ -87,8 +88,8 @@ fn end(transaction: &Transaction, key: &BanKey, ended: &Ended) -> rusqlite::Resu
 /// Writes the history of a ban that was never written itself.
 fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Result<()> {
     let insert = "
-        INSERT INTO history (jail, address, origin, since, bantime, failures, ended, reason)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        INSERT INTO history (jail, address, origin, since, bantime, failures, trace, ended, reason)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     transaction.prepare_cached(insert)?.execute(params![
         ban.key.jail.as_str(),
         ban.key.address.to_string(),
@@ -96,6 +97,7 @@ fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Re
         ban.since.as_microsecond(),
         ban.bantime.map(micros),
         ban.failures,
+        ban.trace.to_string(),
         ended.at.as_microsecond(),
         ended.reason,
     ])?;
@@ -103,22 +105,20 @@ fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Re
 }
 
 /// Keeps a window; one without failures is none.
-fn keep_window(
-    transaction: &Transaction,
-    jail: &JailName,
-    address: IpNet,
-    times: &[Timestamp],
-) -> rusqlite::Result<()> {
-    let address = address.to_string();
-    if times.is_empty() {
+fn keep_window(transaction: &Transaction, jail: &JailName, kept: &Kept) -> rusqlite::Result<()> {
+    let address = kept.address.to_string();
+    let Some(trace) = kept.trace.filter(|_| !kept.times.is_empty()) else {
         let delete = "DELETE FROM windows WHERE jail = ?1 AND address = ?2";
         transaction.prepare_cached(delete)?.execute([jail.as_str(), &address])?;
         return Ok(());
-    }
-    let micros: Vec<String> = times.iter().map(|time| time.as_microsecond().to_string()).collect();
+    };
+    let micros: Vec<String> =
+        kept.times.iter().map(|time| time.as_microsecond().to_string()).collect();
     let times = format!("[{}]", micros.join(","));
-    let insert = "INSERT OR REPLACE INTO windows (jail, address, times) VALUES (?1, ?2, ?3)";
-    transaction.prepare_cached(insert)?.execute([jail.as_str(), &address, &times])?;
+    let insert = "
+        INSERT OR REPLACE INTO windows (jail, address, times, trace) VALUES (?1, ?2, ?3, ?4)";
+    let trace = trace.to_string();
+    transaction.prepare_cached(insert)?.execute([jail.as_str(), &address, &times, &trace])?;
     Ok(())
 }
 
