@@ -38,6 +38,7 @@ async fn an_attack_brings_no_series_and_no_address_to_the_page() {
     for format in [Format::Text004, open, Format::Protobuf] {
         let page = exposition::render(&families, format);
         let page = String::from_utf8_lossy(&page);
+        assert_eq!(page.contains("trace_id"), format != Format::Text004);
         assert!(page.contains("gaoler_bans_total") || page.contains("# TYPE gaoler_bans "));
         for address in ["203.0.113", "198.51.100", "2001:db8"] {
             assert!(!page.contains(address), "{format:?} shows {address}");

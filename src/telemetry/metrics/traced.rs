@@ -10,12 +10,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model as model;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::{MetricType, TypedMetric};
+use prost_types::Timestamp;
 
 use super::scale::{BOUNDS, durations};
 use crate::trace::TraceId;
@@ -26,7 +26,7 @@ pub struct Traced {
     /// The trace. Only one that is kept: a name that leads nowhere helps nobody.
     pub trace: TraceId,
     /// By the wall clock.
-    pub at: Timestamp,
+    pub at: jiff::Timestamp,
 }
 
 /// A metric and its exemplars. A copy of it is the same metric.
@@ -128,26 +128,23 @@ impl<M: TypedMetric> TypedMetric for WithTraces<M> {
 
 fn exemplar(Seen { value, traced }: Seen) -> model::Exemplar {
     let label = |name: &str, value: String| model::LabelPair { name: name.to_owned(), value };
-    let mut exemplar = model::Exemplar {
+    let (seconds, nanos) = (traced.at.as_second(), traced.at.subsec_nanosecond());
+    model::Exemplar {
         label: vec![
             label("trace_id", traced.trace.to_string()),
             label("span_id", traced.trace.root().to_string()),
         ],
         value,
-        timestamp: None,
-    };
-    let at = exemplar.timestamp.insert(std::default::Default::default());
-    at.seconds = traced.at.as_second();
-    at.nanos = traced.at.subsec_nanosecond();
-    exemplar
+        timestamp: Some(Timestamp { seconds, nanos }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn traced(id: u128, second: i64) -> Option<Traced> {
-        Some(Traced { trace: TraceId::new(id), at: Timestamp::from_second(second).unwrap() })
+    fn traced(id: u128, second: i64) -> Traced {
+        Traced { trace: TraceId::new(id), at: jiff::Timestamp::from_second(second).unwrap() }
     }
 
     fn trace_of(exemplar: &model::Exemplar) -> u128 {
@@ -162,8 +159,8 @@ mod tests {
         counter.inc(None);
         counter.attach(&mut sample);
         assert_eq!(sample.counter.as_ref().unwrap().exemplar, None);
-        counter.inc(traced(1, 5));
-        counter.inc(traced(2, 6));
+        counter.inc(Some(traced(1, 5)));
+        counter.inc(Some(traced(2, 6)));
         counter.inc(None);
         counter.attach(&mut sample);
         let exemplar = sample.counter.unwrap().exemplar.unwrap();
@@ -176,7 +173,8 @@ mod tests {
         let histogram = TracedHistogram::of_durations();
         // A bound belongs to the bucket that it ends; what is over all of them to the last.
         for (id, seconds) in [(1, 0.0), (2, 0.001), (3, 0.0011), (4, 60.0), (5, 61.0)] {
-            histogram.observe(seconds, traced(id, 10 - i64::try_from(id).unwrap()));
+            let second = 10 - i64::try_from(id).unwrap();
+            histogram.observe(seconds, Some(traced(id, second)));
         }
         histogram.observe(0.5, None);
         let bucket = |upper_bound| model::Bucket { upper_bound, ..Default::default() };
