@@ -18,6 +18,7 @@ mod guards;
 mod judge;
 mod keeping;
 mod notify;
+mod recent;
 mod recidive;
 mod reload;
 mod report;
@@ -61,6 +62,7 @@ use crate::store::change::{Totals, Window};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::enforcement::BackendMetrics;
 use crate::telemetry::overview::Overview;
+use crate::telemetry::verdicts::RecentVerdicts;
 
 /// The longest the loop sleeps: the runtime's timers stand still while the host is suspended, and
 /// the boot clock does not.
@@ -89,6 +91,7 @@ struct Daemon {
     /// Seeds the jails' dice.
     random: fastrand::Rng,
     standings: Standings,
+    recent: RecentVerdicts,
     keeping: Keeping,
     cutting: Cutting,
     waiting: Vec<Waiting>,
@@ -152,6 +155,7 @@ impl Daemon {
             new_bans: setting.max_new_bans.map(Recent::new),
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
+            recent: RecentVerdicts::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
             waiting: Vec::new(),

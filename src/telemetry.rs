@@ -15,3 +15,4 @@ pub mod news;
 pub mod overview;
 pub mod pages;
 pub mod server;
+pub mod verdicts;

@@ -1,6 +1,6 @@
 //! How a ban begins and ends, whoever decided.
 
-use super::Daemon;
+use super::{Daemon, recent};
 use crate::enforcer::order::Order;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use crate::moment::Moment;
@@ -9,6 +9,7 @@ use crate::telemetry::lines;
 use crate::telemetry::metrics::jail::PerFamily;
 use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 use crate::telemetry::metrics::traced::Traced;
+use crate::telemetry::verdicts::Word;
 use crate::trace::TraceId;
 
 impl Daemon {
@@ -19,6 +20,9 @@ impl Daemon {
         if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
             lines::would_ban(ban);
+            let reason = Withheld::DryRun.word();
+            let said = recent::of_ban(running, ban, Word::Withheld, reason, now.wall);
+            self.recent.add(said);
             return;
         }
         // Banned by hand once more: the ban has another end, and is none the more.
@@ -29,6 +33,8 @@ impl Daemon {
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
         lines::banned(ban);
+        let reason = ban.origin.as_str();
+        self.recent.add(recent::of_ban(running, ban, Word::Banned, reason, now.wall));
         let order = Order::Enforce(running.demand(&ban.key));
         if running.settings.cut_established {
             self.cutting.begin(&ban.key);
@@ -67,6 +73,9 @@ impl Daemon {
         self.show_bans(key);
         if let Some(index) = self.index(&key.jail) {
             self.jails[index].metrics.unbanned(reason);
+            let running = &self.jails[index];
+            let said = recent::of_ban(running, ban, Word::Unbanned, reason.word(), now.wall);
+            self.recent.add(said);
         }
         lines::unbanned(ban);
         let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };

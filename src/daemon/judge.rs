@@ -2,8 +2,8 @@
 
 use jiff::tz::TimeZone;
 
-use super::Daemon;
 use super::running::RunningJail;
+use super::{Daemon, recent};
 use crate::jail::Verdict;
 use crate::jail::ban::{Ban, JailName};
 use crate::moment::Moment;
@@ -65,6 +65,11 @@ impl Daemon {
             let counts =
                 observe(running, finding, &verdict, (number < LOGGED).then_some(&self.zone));
             found[index].failed += u64::from(counts);
+            if number < LOGGED || matches!(verdict, Verdict::Withheld { .. }) {
+                let address = finding.failure.address.into();
+                let said = recent::on_failure(running, address, &verdict, now.wall);
+                self.recent.extend(said);
+            }
             if running.trips(&verdict, self.new_bans.as_mut(), now) {
                 tripped.push(index);
             }

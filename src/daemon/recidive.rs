@@ -1,8 +1,8 @@
 //! What one ban means for others: the next of its address may be longer (`bantime.increment`), and
 //! jails for those who come again count it (`filter: recidive`).
 
-use super::Daemon;
 use super::judge::observe;
+use super::{Daemon, recent};
 use crate::failure::Failure;
 use crate::jail::Verdict;
 use crate::jail::ban::{Ban, BanKey};
@@ -60,6 +60,7 @@ impl Daemon {
             let counts = observe(running, &finding, &verdict, Some(&self.zone));
             let tripped = running.trips(&verdict, self.new_bans.as_mut(), now);
             running.totals.failed += u64::from(counts);
+            self.recent.extend(recent::on_failure(running, address, &verdict, now.wall));
             running.metrics.tracking(running.jail.windows().len());
             let more = Totals { failed: u64::from(counts), banned: 0 };
             self.keeping.count(&running.settings.name, more, now.boot);

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+mod explain;
 mod policy;
 mod series;
 

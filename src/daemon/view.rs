@@ -64,6 +64,7 @@ impl Daemon {
             firewall: self.enforces().then(|| self.condition.clone()),
             state_ok: self.store_up,
             jails: self.jails.iter().map(|running| self.numbers(running)).collect(),
+            verdicts: self.recent.newest_first().cloned().collect(),
         });
     }
 

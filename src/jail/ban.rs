@@ -53,6 +53,17 @@ pub enum BanOrigin {
     Manual,
 }
 
+impl BanOrigin {
+    /// The origin as a metric's label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Detected => "detected",
+            Self::Manual => "manual",
+        }
+    }
+}
+
 /// A ban as it is kept. Its end on the running clock is the ledger's business.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ban {

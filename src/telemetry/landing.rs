@@ -134,6 +134,7 @@ mod tests {
             firewall: Some(Condition::Broken(hostile.into())),
             state_ok: true,
             jails: vec![JailNumbers { name: hostile.into(), ..JailNumbers::default() }],
+            verdicts: Vec::new(),
         };
         let page = landing(hostile, &overview);
         assert!(!page.contains("<script"), "{page}");

@@ -2,6 +2,7 @@
 //!
 //! [`Metrics`]: super::metrics::Metrics
 
+use super::verdicts::RecentVerdict;
 use crate::enforcer::order::Condition;
 
 /// How things stand. The default is a start: nothing works yet.
@@ -17,6 +18,8 @@ pub struct Overview {
     pub state_ok: bool,
     /// The jails, in the configuration's order.
     pub jails: Vec<JailNumbers>,
+    /// The last verdicts, the newest first. Addresses are among them.
+    pub verdicts: Vec<RecentVerdict>,
 }
 
 /// One source.
@@ -97,6 +100,7 @@ mod tests {
             firewall: Some(Condition::Ready),
             state_ok: true,
             jails: Vec::new(),
+            verdicts: Vec::new(),
         };
         assert_eq!(whole.reasons(), [""; 0]);
         assert_eq!(Overview { firewall: None, ..whole.clone() }.reasons(), [""; 0]);

@@ -81,6 +81,7 @@ fn ready() -> Overview {
         firewall: Some(Condition::Ready),
         state_ok: true,
         jails: vec![JailNumbers { name: "sshd".into(), ..JailNumbers::default() }],
+        verdicts: Vec::new(),
     }
 }
 

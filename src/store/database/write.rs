@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::Database;
-use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
+use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::jail::windows::Kept;
 use crate::store::backlog::Backlog;
 use crate::store::change::{Ended, Totals};
@@ -62,7 +62,7 @@ fn start(transaction: &Transaction, ban: &Ban) -> rusqlite::Result<()> {
     transaction.prepare_cached(insert)?.execute(params![
         ban.key.jail.as_str(),
         ban.key.address.to_string(),
-        origin(ban.origin),
+        ban.origin.as_str(),
         ban.since.as_microsecond(),
         ban.bantime.map(micros),
         ban.failures,
@@ -93,7 +93,7 @@ fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Re
     transaction.prepare_cached(insert)?.execute(params![
         ban.key.jail.as_str(),
         ban.key.address.to_string(),
-        origin(ban.origin),
+        ban.origin.as_str(),
         ban.since.as_microsecond(),
         ban.bantime.map(micros),
         ban.failures,
@@ -159,13 +159,6 @@ fn prune(transaction: &Transaction, backlog: &Backlog) -> rusqlite::Result<()> {
     let surplus = "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?1";
     transaction.prepare_cached(surplus)?.execute([MOST_HISTORY])?;
     Ok(())
-}
-
-fn origin(origin: BanOrigin) -> &'static str {
-    match origin {
-        BanOrigin::Detected => "detected",
-        BanOrigin::Manual => "manual",
-    }
 }
 
 fn micros(span: SignedDuration) -> i64 {

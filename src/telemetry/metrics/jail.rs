@@ -148,11 +148,7 @@ impl JailMetrics {
 
     /// A ban began.
     pub fn banned(&self, origin: BanOrigin, traced: Option<Traced>) {
-        let word = match origin {
-            BanOrigin::Detected => "detected",
-            BanOrigin::Manual => "manual",
-        };
-        if let Some(bans) = self.bans.get(word) {
+        if let Some(bans) = self.bans.get(origin.as_str()) {
             bans.inc(traced);
         }
     }
