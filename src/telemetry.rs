@@ -4,9 +4,11 @@
 //! ([`overview::Overview`]); nothing here decides anything, and nothing here makes the daemon wait.
 //! No address is ever a label.
 
+pub mod api;
+pub mod asking;
 pub mod catalog;
+pub mod door;
 pub mod exposition;
-pub mod landing;
 pub mod lines;
 pub mod log;
 pub mod metrics;
@@ -15,4 +17,6 @@ pub mod news;
 pub mod overview;
 pub mod pages;
 pub mod server;
+pub mod shown;
+pub mod status_page;
 pub mod verdicts;

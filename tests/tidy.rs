@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Uses within a layer that are meant: (who, whom).
-const BESIDE: [(&str, &str); 8] = [
+const BESIDE: [(&str, &str); 10] = [
     ("filter", "record"),
     ("jail", "failure"),
     ("jail", "moment"),
@@ -25,6 +25,9 @@ const BESIDE: [(&str, &str); 8] = [
     ("store", "source"),
     ("telemetry", "source"),
     ("telemetry", "enforcer"),
+    // The pages speak as the control socket does, and let in whom the configuration says.
+    ("telemetry", "control"),
+    ("telemetry", "config"),
 ];
 
 /// What a pure module must not name.

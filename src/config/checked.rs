@@ -35,6 +35,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// Where metrics and pages are served.
     pub listen: Option<SocketAddr>,
+    /// Who may read them.
+    pub web: Web,
     /// What a careful reader should know, though it stops nothing.
     pub warnings: Vec<String>,
 }
@@ -83,6 +85,27 @@ pub struct JailSettings {
     pub ipv6_prefix: u8,
     /// When bans become wider; never when `None`.
     pub widen: Option<Widening>,
+}
+
+/// Who may read the pages, and what of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Web {
+    /// The web configuration, with TLS and passwords; `None`: plain HTTP, to whoever reaches it.
+    pub config_file: Option<PathBuf>,
+    /// Who sees addresses.
+    pub addresses: Addresses,
+}
+
+/// Who sees addresses on the pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Addresses {
+    /// Whoever has shown a password or a certificate.
+    #[default]
+    Authenticated,
+    /// Whoever reaches the pages.
+    Always,
+    /// Nobody.
+    Never,
 }
 
 /// How bans are enforced.

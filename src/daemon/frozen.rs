@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::checked::{Config, Enforcement};
+use crate::config::checked::{Config, Enforcement, Web};
 
 /// The settings a running daemon goes by until it ends.
 #[derive(Debug)]
@@ -12,6 +12,7 @@ pub(super) struct Frozen {
     state: PathBuf,
     socket: PathBuf,
     listen: Option<SocketAddr>,
+    web: Web,
 }
 
 impl Frozen {
@@ -22,6 +23,7 @@ impl Frozen {
             state: config.state.clone(),
             socket: config.socket.clone(),
             listen: config.listen,
+            web: config.web.clone(),
         }
     }
 
@@ -37,6 +39,7 @@ impl Frozen {
             (self.state != config.state, "state.path"),
             (self.socket != config.socket, "control.socket"),
             (self.listen != config.listen, "telemetry.listen"),
+            (self.web != config.web, "telemetry.web"),
         ]
         .into_iter()
         .filter(|(differs, _)| *differs)

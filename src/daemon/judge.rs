@@ -35,6 +35,7 @@ impl Daemon {
         if let Some(running) = self.sources.get_mut(source) {
             running.metrics.observe_batch(&batch);
             running.caught_up = batch.caught_up;
+            running.last_record = batch.tally.last_record.or(running.last_record);
         }
         let sentences = self.judge(&batch, now);
         for Sentence { ban, read } in sentences {

@@ -7,21 +7,22 @@ use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, Response, StatusCode, Uri};
 
+use super::api;
 use super::exposition::render;
-use super::landing::landing;
 use super::metrics::Metrics;
 use super::negotiation;
 use super::overview::Overview;
+use super::status_page::{Facts, STYLE, status_page};
 
 /// What pages are made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     /// The counters.
     pub metrics: &'a Metrics,
-    /// How things stand.
-    pub overview: &'a Overview,
+    /// How things stand, and who is banned.
+    pub facts: Facts<'a>,
 }
 
 /// A page before it is dressed for the wire.
@@ -33,27 +34,33 @@ struct Page {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JSON: &str = "application/json";
 
-/// Nothing may be loaded and nothing may run, whatever a name in the page turns out to hold.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+/// The paths there are, for who tries others.
+const PATHS: &str = "there are /, /metrics, /api/v1/status, /-/healthy and /-/ready\n";
+
+/// Nothing may be loaded but our own style and nothing may run, whatever a name in the page turns out
+/// to hold.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; \
                                        base-uri 'none'; form-action 'none'; \
                                        frame-ancestors 'none'";
+
+/// Whether a path shows who is banned.
+#[must_use]
+pub fn shows_bans(path: &str) -> bool {
+    matches!(path, "/" | "/api/v1/banned")
+}
 
 /// Answers one request. The body is there for `HEAD` too; whoever sends it leaves it out.
 #[must_use]
 pub fn answer(
     method: &Method,
-    path: &str,
+    uri: &Uri,
     headers: &HeaderMap,
     shown: Shown,
 ) -> Response<Full<Bytes>> {
-    let page = match path {
-        "/" => of_type(HTML, landing(shown.metrics.version(), shown.overview)),
-        "/metrics" => metrics(headers, shown.metrics),
-        "/-/healthy" => plain(StatusCode::OK, "gaoler is healthy\n"),
-        "/-/ready" => ready(shown.overview),
-        _ => plain(StatusCode::NOT_FOUND, "try /, /metrics, /-/healthy or /-/ready\n"),
-    };
+    let page = page(uri, headers, shown);
     let reads = method == Method::GET || method == Method::HEAD;
     if reads || page.status == StatusCode::NOT_FOUND {
         return dressed(page, headers);
@@ -62,6 +69,31 @@ pub fn answer(
     let mut response = dressed(refusal, headers);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
+}
+
+/// Refuses a request without the right password.
+#[must_use]
+pub fn refusal(headers: &HeaderMap) -> Response<Full<Bytes>> {
+    let page = plain(StatusCode::UNAUTHORIZED, "a user and a password, please\n");
+    let mut response = dressed(page, headers);
+    let challenge = HeaderValue::from_static("Basic realm=\"gaoler\", charset=\"UTF-8\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+fn page(uri: &Uri, headers: &HeaderMap, Shown { metrics, facts }: Shown) -> Page {
+    match uri.path() {
+        "/" => of_type(HTML, status_page(facts)),
+        "/style.css" => of_type(CSS, STYLE),
+        "/metrics" => self::metrics(headers, metrics),
+        "/-/healthy" => plain(StatusCode::OK, "gaoler is healthy\n"),
+        "/-/ready" => ready(facts.overview),
+        path if path.starts_with("/api/") => {
+            let (status, body) = api::answer(path, uri.query().unwrap_or_default(), facts);
+            Page { status, content_type: JSON, body }
+        }
+        _ => plain(StatusCode::NOT_FOUND, PATHS),
+    }
 }
 
 fn metrics(headers: &HeaderMap, metrics: &Metrics) -> Page {

@@ -8,7 +8,9 @@
 #![expect(unreachable_pub, reason = "a test has no outside")]
 
 mod documented;
+mod doors;
 mod golden;
+mod host;
 mod http;
 mod scraped;
 mod script;
