@@ -141,12 +141,12 @@ impl Door {
         match self.web.addresses {
             Addresses::Always => Ok(()),
             Addresses::Never => Err(
-                "Addresses are hidden, as telemetry.web.addresses says; gaoler banned lists them.",
+                "Addresses are hidden, as `telemetry.web.addresses` says; `gaoler banned` lists them.",
             ),
             Addresses::Authenticated if rules.certified || !rules.passwords.are_none() => Ok(()),
             Addresses::Authenticated => {
                 Err("Addresses are shown to whoever gives a password, and none is configured \
-                 (telemetry.web.config_file); gaoler banned lists them.")
+                 (`telemetry.web.config_file`); `gaoler banned` lists them.")
             }
         }
     }

@@ -12,7 +12,7 @@ use std::fmt::{self, Write};
 use jiff::Timestamp;
 
 use self::health::{Check, checks, summary};
-use self::html::Text;
+use self::html::{Prose, Text};
 use super::overview::Overview;
 use super::shown::Bans;
 
@@ -108,7 +108,7 @@ fn write_health(page: &mut String, checks: &[Check]) -> fmt::Result {
                  <div><p><strong>{what}</strong>: {says}.</p>"
             )?;
             if let Some((remedy, runbook)) = remedy {
-                let remedy = Text(remedy);
+                let remedy = Prose(remedy);
                 write!(
                     page,
                     "<p class=\"quiet\">{remedy} <a href=\"{DOCS}/runbooks/{runbook}.md\">Runbook \

@@ -113,7 +113,7 @@ pub fn bans() -> Vec<BanStatus> {
         ban("203.0.113.0/24", "recidive", 2_000, None, 0, "enforced"),
         ban("192.0.2.81", "sshd", 1, Some(59), 5, "enforced"),
         ban("203.0.113.7", "sshd", 9, Some(51), 5, "enforced"),
-        ban("2001:db8:ffff:ffff:ffff:ffff:ffff:fffe", "sshd", 0, Some(60), 5, "pending"),
+        ban("2001:db8:ffff:ffff:ffff:ffff:ffff:fffe", "sshd", 0, Some(60), 5, "enforced"),
     ]
 }
 

@@ -51,7 +51,7 @@ pub(super) fn checks(overview: &Overview) -> Vec<Check> {
     }
     checks.push(firewall(overview));
     checks.push(state(overview.state_ok));
-    checks.extend(overview.status.sources.iter().map(source));
+    checks.extend(sources(&overview.status.sources));
     checks.extend(overview.status.jails.iter().filter_map(watching));
     checks
 }
@@ -90,7 +90,7 @@ fn firewall(overview: &Overview) -> Check {
             &what,
             &says(),
             Some((
-                "Look at systemctl status firewalld, and start it. Bans are counted meanwhile, and gaoler \
+                "Look at `systemctl status firewalld`, and start it. Bans are counted meanwhile, and gaoler \
                  puts all of them in force when it is back."
                     .to_owned(),
                 "GaolerFirewallUnavailable",
@@ -100,7 +100,7 @@ fn firewall(overview: &Overview) -> Check {
             &what,
             words(&Condition::Panic),
             Some((
-                "Somebody ran firewall-cmd --panic-on; firewall-cmd --panic-off ends it.".to_owned(),
+                "Somebody ran `firewall-cmd --panic-on`; `firewall-cmd --panic-off` ends it.".to_owned(),
                 "GaolerFirewallUnavailable",
             )),
         ),
@@ -108,7 +108,7 @@ fn firewall(overview: &Overview) -> Check {
             &what,
             &says(),
             Some((
-                "journalctl -u gaoler -p warning tells more; gaoler goes on trying.".to_owned(),
+                "`journalctl -u gaoler -p warning` tells more; gaoler goes on trying.".to_owned(),
                 "GaolerFirewallUnavailable",
             )),
         ),
@@ -123,7 +123,7 @@ fn ready(what: String, overview: &Overview) -> Check {
     if pending == 0 {
         return ok(what, &says);
     }
-    let remedy = "A moment of this is usual. If it stays, journalctl -u gaoler tells what the firewall \
+    let remedy = "A moment of this is usual. If it stays, `journalctl -u gaoler` tells what the firewall \
                   refused.";
     Check {
         mark: Mark::Warn,
@@ -139,10 +139,26 @@ fn state(takes_writes: bool) -> Check {
     if takes_writes {
         return ok(what.to_owned(), "it takes what it is given; a restart forgets nothing");
     }
-    let remedy = "Is its disk full (df /var/lib/gaoler)? journalctl -u gaoler -p err says what it \
+    let remedy = "Is its disk full (`df /var/lib/gaoler`)? `journalctl -u gaoler -p err` says what it \
                   answered. Bans are enforced all the same.";
     let says = "it takes no writes: a restart would forget the bans and positions of now";
     bad(what, says, Some((remedy.to_owned(), "GaolerStateStoreFailing")))
+}
+
+/// Those that do not fare well, each; the others in one line.
+fn sources(sources: &[SourceStatus]) -> Vec<Check> {
+    let mut checks: Vec<Check> = sources.iter().map(source).collect();
+    checks.retain(|check| check.mark != Mark::Ok);
+    let well = sources.len() - checks.len();
+    if well > 0 {
+        let count = match (well, checks.len()) {
+            (1, 0) => "it is read to its end".to_owned(),
+            (_, 0) => format!("all {well} are read to their ends"),
+            (_, amiss) => format!("{well} of {} are read to their ends", well + amiss),
+        };
+        checks.push(ok("sources".to_owned(), &count));
+    }
+    checks
 }
 
 fn source(source: &SourceStatus) -> Check {
@@ -177,7 +193,7 @@ fn watching(jail: &JailStatus) -> Option<Check> {
             breaker.withheld
         );
         let remedy = format!(
-            "Look at who would be banned (gaoler status {0}); then gaoler resume {0}.",
+            "Look at who would be banned (`gaoler status {0}`); then `gaoler resume {0}`.",
             jail.name
         );
         return Some(bad(&what, &says, Some((remedy, "GaolerBreakerOpen"))));

@@ -7,6 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 /// Text that stays text in HTML, in an element as in a quoted attribute.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
+/// A sentence, in which what stands between backticks is code.
+pub(super) struct Prose<'a>(pub(super) &'a str);
+
+/// A number, its thousands apart.
+pub(super) struct Number(pub(super) u64);
+
 /// A time, and how far from `now` it is.
 pub(super) struct Time {
     pub(super) at: Timestamp,
@@ -26,6 +32,34 @@ impl fmt::Display for Text<'_> {
                 c if c.is_control() || is_override(c) => f.write_char('\u{fffd}')?,
                 c => f.write_char(c)?,
             }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Prose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, part) in self.0.split('`').enumerate() {
+            let part = Text(part);
+            if nth % 2 == 0 {
+                write!(f, "{part}")?;
+            } else {
+                write!(f, "<code>{part}</code>")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (nth, digit) in digits.chars().enumerate() {
+            if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
+                // A narrow space at which no line breaks (ISO 80000-1).
+                f.write_char('\u{202f}')?;
+            }
+            f.write_char(digit)?;
         }
         Ok(())
     }
@@ -71,6 +105,22 @@ mod tests {
         check("<a href='x'>&\"", "&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
         check("\u{202e}evil\u{0}\u{9b}", "\u{fffd}evil\u{fffd}\u{fffd}");
         check("sshd-ü", "sshd-ü");
+    }
+
+    #[test]
+    fn prose_has_code_and_nothing_else() {
+        let check = |text: &str, expected| assert_eq!(Prose(text).to_string(), expected);
+        check("Run `gaoler resume <b>`.", "Run <code>gaoler resume &lt;b&gt;</code>.");
+        check("an ` alone", "an <code> alone</code>");
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        let check = |number, expected| assert_eq!(Number(number).to_string(), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1\u{202f}000");
+        check(u64::MAX, "18\u{202f}446\u{202f}744\u{202f}073\u{202f}709\u{202f}551\u{202f}615");
     }
 
     #[test]

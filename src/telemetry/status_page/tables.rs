@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use jiff::Timestamp;
 
-use super::html::{Text, Time};
+use super::html::{Number, Prose, Text, Time};
 use crate::control::api::{BanStatus, JailStatus, OriginStatus, SourceStatus};
 use crate::jail::ban::{BanOrigin, show};
 use crate::telemetry::shown::Bans;
@@ -67,7 +67,7 @@ pub(super) fn jails(page: &mut String, jails: &[JailStatus]) -> fmt::Result {
             filter.total_failed,
             actions.total_banned,
         ]) {
-            cell(page, *column, &number)?;
+            cell(page, *column, &Number(number))?;
         }
         page.write_str("</tr>\n")?;
     }
@@ -92,7 +92,12 @@ pub(super) fn bans(
     let banned: u64 = jails.iter().map(|jail| jail.actions.currently_banned).sum();
     let bans = match bans {
         Bans::Hidden(why) => {
-            return writeln!(page, "<p>In force or about to be: {banned}. {why}</p>");
+            return writeln!(
+                page,
+                "<p>In force or about to be: {}. {}</p>",
+                Number(banned),
+                Prose(why)
+            );
         }
         Bans::Unavailable => {
             return page.write_str(
@@ -116,7 +121,7 @@ pub(super) fn bans(
     let caption = if rest == 0 {
         "The newest first.".to_owned()
     } else {
-        format!("The newest {BANS}; there are {rest} more, which gaoler banned lists.")
+        format!("The newest {BANS}; there are {rest} more, which <code>gaoler banned</code> lists.")
     };
     head(page, &caption, &columns)?;
     for ban in newest.into_iter().take(BANS) {

@@ -186,7 +186,7 @@ fn health_says_what_is_wrong_and_what_to_do() {
     let start = "systemctl status firewalld";
     check(absent, Mark::Bad, one, &[start, "runbooks/GaolerFirewallUnavailable.md"]);
     let panic = |overview: &mut Overview| overview.firewall = Some(Condition::Panic);
-    check(panic, Mark::Bad, one, &["firewall-cmd --panic-off"]);
+    check(panic, Mark::Bad, one, &["<code>firewall-cmd --panic-off</code>"]);
     let state = |overview: &mut Overview| overview.state_ok = false;
     check(state, Mark::Bad, one, &["takes no writes", "runbooks/GaolerStateStoreFailing.md"]);
     let source = |overview: &mut Overview| {
@@ -196,7 +196,7 @@ fn health_says_what_is_wrong_and_what_to_do() {
     let breaker = |overview: &mut Overview| {
         overview.status.jails[0].breaker = Some(BreakerStatus { since: now(), withheld: 7 });
     };
-    check(breaker, Mark::Bad, one, &["gaoler resume sshd", "held back 7"]);
+    check(breaker, Mark::Bad, one, &["<code>gaoler resume sshd</code>", "held back 7"]);
     let dry = |overview: &mut Overview| overview.status.jails[0].dry_run = true;
     check(dry, Mark::Warn, one, &["whom it would ban"]);
     let pending = |overview: &mut Overview| overview.status.jails[0].actions.pending = 1;
