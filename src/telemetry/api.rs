@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::overview::Overview;
 use super::shown::Bans;
 use super::status_page::Facts;
-use crate::control::api::{BanStatus, JailStatus, Status};
+use crate::control::api::{BanStatus, EnforcementStatus, JailStatus, SourceStatus};
 
 /// Bans in one answer, unless `?limit=` asks for fewer or more.
 const BANS: usize = 1_000;
@@ -25,8 +25,10 @@ struct Standing<'a> {
     ready: bool,
     reasons: Vec<String>,
     state: Value,
-    #[serde(flatten)]
-    status: &'a Status,
+    version: &'a str,
+    enforcement: &'a EnforcementStatus,
+    sources: &'a [SourceStatus],
+    jails: Vec<Value>,
 }
 
 /// An answer: JSON and its status.
@@ -55,21 +57,35 @@ pub fn error(status: StatusCode, what: &str) -> Answer {
 
 fn standing(Facts { host, overview, now, .. }: Facts<'_>) -> Standing<'_> {
     let reasons = overview.reasons();
-    let state = json!({ "up": overview.state_ok });
+    let status = &overview.status;
     Standing {
         host,
         time: now,
         ready: reasons.is_empty(),
         reasons,
-        state,
-        status: &overview.status,
+        state: json!({ "up": overview.state_ok }),
+        version: &status.version,
+        enforcement: &status.enforcement,
+        sources: &status.sources,
+        jails: status.jails.iter().map(numbers).collect(),
     }
 }
 
+/// A jail without the list of its bans: an empty one would say that there are none.
+fn numbers(jail: &JailStatus) -> Value {
+    let mut jail = json!(jail);
+    if let Some(actions) = jail["actions"].as_object_mut() {
+        actions.remove("banned");
+    }
+    jail
+}
+
 fn jails(jails: &[JailStatus], query: &str) -> Answer {
-    let Some(name) = parameter(query, "jail") else { return ok(&json!({ "jails": jails })) };
+    let Some(name) = parameter(query, "jail") else {
+        return ok(&json!({ "jails": jails.iter().map(numbers).collect::<Vec<_>>() }));
+    };
     match jails.iter().find(|jail| jail.name == name) {
-        Some(jail) => ok(&json!({ "jails": [jail] })),
+        Some(jail) => ok(&json!({ "jails": [numbers(jail)] })),
         None => error(StatusCode::NOT_FOUND, "there is no such jail; /api/v1/jails lists them"),
     }
 }

@@ -79,7 +79,7 @@ fn write_head(page: &mut String, Facts { host, overview, now, .. }: Facts) -> fm
          <link rel=\"icon\" href=\"data:,\">\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#main\">Skip to the status</a>\n\
          <header>\n<h1>gaoler on {host}</h1>\n\
-         <p class=\"quiet\">{version}, as of <time datetime=\"{whole}\">{shown}</time></p>\n</header>\n"
+         <p class=\"quiet\">version {version}, as of <time datetime=\"{whole}\">{shown}</time></p>\n</header>\n"
     )
 }
 
