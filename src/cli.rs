@@ -4,6 +4,7 @@ mod address;
 mod ask;
 mod check;
 mod daemon;
+mod explain;
 mod provision;
 pub mod test;
 mod tree;
@@ -28,11 +29,20 @@ Examples:
   gaoler check                        is the configuration right, and what would a start do?
   gaoler status sshd                  the jail's numbers, and who is banned
   gaoler ban sshd 192.0.2.7 --for 1d  ban by hand; returns when the firewall has it
+  gaoler explain 192.0.2.7            why it is banned, or is not: what the log said of it
   gaoler unban 192.0.2.7              release from every jail
   gaoler test --filter sshd /var/log/secure
                                       what the filter makes of a log
 
 Exit status: 0 done, 1 refused or found wrong, 2 usage.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  gaoler explain 192.0.2.7            a customer says that he cannot log in: is it us, and why?
+  gaoler explain 192.0.2.0/24         who of his network is banned, and by which jail?
+  gaoler explain 192.0.2.7 --format json | jq -r '.jails[].bans[].trace_id'
+                                      the trace to open, or to look for in the journal:
+  journalctl GAOLER_TRACE_ID=…        all that was logged of one ban";
 
 /// Bans attackers through firewalld, and shows all of it to Prometheus.
 ///
@@ -91,6 +101,21 @@ enum Verb {
         /// Only by this jail; or only bans of this address or network, or of what holds it.
         #[arg(value_name = "JAIL|ADDRESS")]
         jail: Option<String>,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
+    /// Tell why an address is banned, or why it is not.
+    ///
+    /// Shows, of every jail that knows the address: its ban, until when, and whether the firewall has
+    /// it; how many failures count, and how many are too many; or why it is never banned. Below each,
+    /// the records of the log that led to it, the filter's line that matched them, the user they name,
+    /// and the trace that log lines and metrics' exemplars bear. Then its earlier bans and how they
+    /// ended, and the last verdicts. What attackers wrote is shown escaped.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain {
+        /// An address or a network, IPv4 or IPv6, such as 192.0.2.7 or 192.0.2.0/24.
+        #[arg(value_parser = value::network)]
+        address: IpNet,
         #[command(flatten)]
         ask: AskArgs,
     },
@@ -193,6 +218,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
             ask::unban(&ask.socket, jail.as_deref(), &addresses, all, ask.format.format)
         }
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
+        Verb::Explain { address, ask } => ask::explain(&ask.socket, &address, ask.format.format),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
         Verb::Provision(arguments) => provision::run(&arguments),

@@ -101,7 +101,8 @@ impl fmt::Display for Printable<'_> {
 
 /// Characters that change how others look: line and paragraph separators, joiners and marks of
 /// direction (Unicode's bidirectional algorithm, UAX #9), the byte order mark.
-fn is_invisible(c: char) -> bool {
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
