@@ -18,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::control::api::Bantime;
+use crate::telemetry::log;
 
 /// Where the configuration is, unless `--config` says otherwise.
 const CONFIG: &str = "/etc/gaoler/gaoler.yaml";
@@ -155,6 +156,42 @@ struct RunArgs {
     /// How much to log: error, warn, info, debug, trace.
     #[arg(long, value_name = "LEVEL", env = "GAOLER_LOG", default_value = "info")]
     log_level: String,
+    /// What log lines look like.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "GAOLER_LOG_FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Auto
+    )]
+    log_format: LogFormat,
+}
+
+/// What log lines look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// To the journal under systemd, with jail, address and trace as fields; else as text.
+    Auto,
+    /// To standard error, for people; in colour on a terminal, unless `NO_COLOR` is set.
+    Text,
+    /// To standard output, one JSON object a line.
+    Json,
+    /// To standard output, as key=value pairs.
+    Logfmt,
+    /// To standard output, laid out as fail2ban.log; lines without a trace.
+    Fail2ban,
+}
+
+impl From<LogFormat> for log::Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Auto => Self::Auto,
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+            LogFormat::Logfmt => Self::Logfmt,
+            LogFormat::Fail2ban => Self::Fail2ban,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -206,8 +243,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
     };
     match cli.verb {
-        Verb::Run(RunArgs { config, dry_run, log_level }) => {
-            daemon::run(config, dry_run, &log_level)
+        Verb::Run(RunArgs { config, dry_run, log_level, log_format }) => {
+            daemon::run(config, dry_run, &log_level, log_format.into())
         }
         Verb::Check(CheckArgs { config, format }) => check::run(&config, format.format),
         Verb::Status { jail, ask } => ask::status(&ask.socket, jail.as_deref(), ask.format.format),

@@ -1,6 +1,5 @@
 //! The verbs that ask the running daemon.
 
-use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -215,24 +214,9 @@ fn show(
 ) -> anyhow::Result<()> {
     let text = match format {
         Format::Human => human(),
-        Format::Json => format!("{}\n", harmless(&serde_json::to_string(value)?)),
+        Format::Json => format!("{}\n", lines::harmless(&serde_json::to_string(value)?)),
     };
     print(&text)
-}
-
-/// JSON fit for a terminal: what would move its cursor or turn the direction of writing is escaped.
-/// Outside of strings JSON has no such characters, so its meaning stays.
-fn harmless(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_control() || lines::is_invisible(c) {
-            // All of them are in the Basic Multilingual Plane.
-            write!(text, "\\u{:04x}", u32::from(c)).expect("a String takes all");
-        } else {
-            text.push(c);
-        }
-    }
-    text
 }
 
 /// Prints to standard output. `gaoler banned | head` is no failure of ours.
@@ -247,18 +231,5 @@ fn warn(lines: &[String]) {
     for line in lines {
         // Nobody is left to tell if standard error is closed.
         let _ = writeln!(std::io::stderr(), "gaoler: {line}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_on_a_terminal_is_harmless_and_means_the_same() {
-        let hostile = "\u{1b}[2J\u{9b}\u{202e}\u{7f}\u{2066} \"é\" \\";
-        let json = harmless(&serde_json::to_string(hostile).unwrap());
-        assert!(!json.chars().any(|c| c.is_control() || lines::is_invisible(c)), "{json:?}");
-        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), hostile);
     }
 }
