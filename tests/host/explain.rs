@@ -97,3 +97,39 @@ fn trace_is_in_the_journal(host: &Host) -> Result<String> {
     assert!(logged.lines().any(|line| line == format!("[sshd] Ban {ADDRESS}")), "{logged}");
     Ok(trace)
 }
+
+/// A drop-in, as docs/explain.md has it.
+const AS_FAIL2BAN: &str = "\
+[Service]
+Environment=GAOLER_LOG_FORMAT=fail2ban
+StandardOutput=append:/var/log/gaoler.log
+";
+
+/// The unit told to write a log as fail2ban's does so; without the drop-in the journal has its fields again.
+pub(crate) fn a_log_in_fail2bans_layout(host: &Host) -> Result<()> {
+    const ADDRESS: &str = "192.0.2.135";
+    host.settle()?;
+    let drop_in = "/etc/systemd/system/gaoler.service.d/99-log.conf";
+    host.feed(&format!("mkdir -p $(dirname {drop_in}); cat >{drop_in}"), AS_FAIL2BAN.as_bytes())?;
+    host.sh("systemctl daemon-reload; systemctl restart gaoler")?;
+    let client = Client::at(host, ADDRESS);
+    for _ in 0..2 {
+        assert_eq!(client.ssh("root", WRONG)?, Outcome::Denied);
+    }
+    await_ban(host, "sshd", ADDRESS, true)?;
+    let line = |logger: &str, level: &str, message: &str| {
+        let stamp = "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}";
+        format!(
+            r"^{stamp},[0-9]{{3}} fail2ban\.{logger:<15}\[[0-9]+\]: {level:<7} \[sshd\] {message}"
+        )
+    };
+    let ban = line("actions", "NOTICE", &format!("Ban {ADDRESS}$"));
+    let found = line("filter", "INFO", &format!("Found {ADDRESS} - "));
+    for (pattern, times) in [(ban, "1\n"), (found, "2\n")] {
+        let counted = host.sh(&format!("grep -cE '{pattern}' /var/log/gaoler.log"))?;
+        assert_eq!(counted, times, "{pattern} in\n{}", host.sh("cat /var/log/gaoler.log")?);
+    }
+    host.sh(&format!("rm {drop_in}; systemctl daemon-reload; systemctl restart gaoler"))?;
+    host.gaoler_ok(&["unban", ADDRESS])?;
+    Ok(())
+}

@@ -89,6 +89,7 @@ fn speaker(metadata: &Metadata<'_>, message: &str) -> (&'static str, &'static st
         let words = message.split_once("] ").map_or(message, |(_, words)| words);
         return match words.split_once(' ') {
             Some(("Found" | "Ignore", _)) => ("fail2ban.filter", "INFO"),
+            Some(("Would", _)) => ("gaoler", "NOTICE"),
             Some((_, "already banned")) => ("fail2ban.actions", "WARNING"),
             _ => ("fail2ban.actions", "NOTICE"),
         };
