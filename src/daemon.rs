@@ -12,6 +12,7 @@ mod channels;
 pub mod clock;
 mod cutting;
 mod event;
+mod evidence;
 mod frozen;
 mod gateways;
 mod guards;
@@ -28,6 +29,7 @@ mod sessions;
 mod standing;
 pub mod start;
 mod stop;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -44,11 +46,13 @@ use tokio::sync::{mpsc, watch};
 use self::calls::Waiting;
 use self::cutting::Cutting;
 use self::event::Event;
+use self::evidence::Evidence;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
+use self::telling::Telling;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Coverage, Order};
@@ -61,7 +65,9 @@ use crate::store::Store;
 use crate::store::change::{Totals, Window};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::enforcement::BackendMetrics;
+use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::overview::Overview;
+use crate::telemetry::trace::ban::Kept;
 use crate::telemetry::verdicts::RecentVerdicts;
 
 /// The longest the loop sleeps: the runtime's timers stand still while the host is suspended, and
@@ -92,8 +98,10 @@ struct Daemon {
     random: fastrand::Rng,
     standings: Standings,
     recent: RecentVerdicts,
+    evidence: Evidence,
     keeping: Keeping,
     cutting: Cutting,
+    telling: Telling,
     waiting: Vec<Waiting>,
     condition: Condition,
     /// What a ban stops, once known.
@@ -102,6 +110,8 @@ struct Daemon {
     stopping: bool,
     on_stop: OnStop,
     reloading: Vec<calls::Reply>,
+    /// Bans that the firewall has lost since it was last found right.
+    lost: u64,
     sweep_due: Boot,
     overview_due: Option<Boot>,
     /// None in a dry run, which keeps nothing.
@@ -134,6 +144,7 @@ struct Setting<'a> {
     events: mpsc::Sender<Event>,
     messages: mpsc::Sender<Message>,
     metrics: Arc<Metrics>,
+    exporters: Exporters,
     overview: watch::Sender<Overview>,
 }
 
@@ -156,8 +167,10 @@ impl Daemon {
             random: fastrand::Rng::with_seed(setting.seed),
             standings: Standings::default(),
             recent: RecentVerdicts::default(),
+            evidence: Evidence::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
+            telling: Telling::new(setting.exporters, backend, setting.seed),
             waiting: Vec::new(),
             condition: Condition::Absent,
             coverage: None,
@@ -165,6 +178,7 @@ impl Daemon {
             stopping: false,
             on_stop: setting.on_stop,
             reloading: Vec::new(),
+            lost: 0,
             sweep_due: Boot::default(),
             overview_due: None,
             store: setting.store,
@@ -185,7 +199,7 @@ impl Daemon {
         match event {
             Event::Source(message) => self.on_message(message, now),
             Event::Firewall(report) => self.on_report(report, now),
-            Event::Stored(ack) => self.on_stored(&ack),
+            Event::Stored(ack) => self.on_stored(&ack, now),
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
@@ -212,6 +226,7 @@ impl Daemon {
             }
         }
         let overdue = self.keeping.overdue(now.boot);
+        self.telling.ordered(&overdue, Kept::Late, now);
         self.send(overdue);
         self.metrics.state.volatile(self.keeping.volatile());
         self.backend_metrics.pending(if self.enforces() {
@@ -258,6 +273,8 @@ impl Daemon {
             running.remind(now);
             running.metrics.tracking(running.jail.windows().len());
         }
+        self.telling.sweep(now);
+        self.evidence.sweep(now.boot);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
     }
 

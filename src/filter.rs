@@ -124,6 +124,16 @@ impl Filter {
         patterns.iter().map(|pattern| pattern.source.as_str())
     }
 
+    /// What recognises failures, by [`Match::pattern`], for people: the patterns as written, or the
+    /// conditions of an httpd rule.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match &self.definition.httpd {
+            Some(rule) => vec![rule.to_string()],
+            None => self.patterns().map(str::to_owned).collect(),
+        }
+    }
+
     /// Whether its log may tell of a client beside the peer; `None`: it is no filter of access logs.
     #[must_use]
     pub fn tells_of_clients(&self) -> Option<bool> {

@@ -3,6 +3,7 @@
 //! A record borrows its text from the reader's buffer and never crosses a thread: sources match
 //! where they read, and send findings.
 
+pub mod exhibit;
 pub mod journalmatch;
 pub mod origin;
 

@@ -10,6 +10,7 @@
 pub mod batch;
 
 mod bell;
+pub mod excerpt;
 mod file;
 mod journal;
 mod matching;

@@ -7,6 +7,7 @@
 mod backlog;
 pub mod change;
 mod database;
+pub mod look;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -15,10 +16,12 @@ use std::thread::JoinHandle;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use self::backlog::Backlog;
 use self::change::{Change, Saved};
 use self::database::Database;
+use self::look::{Dossier, Look};
 use self::writer::{Request, Writer};
 use crate::moment::Clock;
 
@@ -139,6 +142,15 @@ impl Store {
     pub fn commit(&self, seq: u64, change: Change) {
         // The thread ends only after `close`.
         let _ = self.requests.send(Request::Commit(seq, change));
+    }
+
+    /// Asks what is remembered; never waits. The answer says why if it cannot be read. It knows of
+    /// what was handed over a moment ago only once that is acknowledged.
+    #[must_use]
+    pub fn look(&self, look: Look) -> oneshot::Receiver<Result<Dossier, String>> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.requests.send(Request::Look(look, reply));
+        answer
     }
 
     /// Writes what was handed over, and closes the file. Blocks for as long as that takes.

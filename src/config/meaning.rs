@@ -7,6 +7,7 @@ mod bantime;
 mod guards;
 mod jail;
 mod origin;
+mod otlp;
 mod proxied;
 mod recidive;
 mod scope;
@@ -54,11 +55,23 @@ impl Meaning<'_> {
         let listen = telemetry.text("listen");
         let listen = listen.and_then(|item| values::listen(&item.text).ok().flatten());
         let web = self.web(&telemetry.section("web"), listen);
+        let otlp = self.otlp(&telemetry.section("otlp"));
         let max_new_bans = guards::rate(&file.section("enforcement"));
         self.advise_of_floors(guards::floors(tree));
         let jails = self.jails(tree);
         let warnings = Vec::new();
-        Config { jails, enforcement, max_new_bans, on_stop, state, socket, listen, web, warnings }
+        Config {
+            jails,
+            enforcement,
+            max_new_bans,
+            on_stop,
+            state,
+            socket,
+            listen,
+            otlp,
+            web,
+            warnings,
+        }
     }
 
     fn web(&mut self, section: &View, listen: Option<SocketAddr>) -> Web {

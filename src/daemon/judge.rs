@@ -1,25 +1,30 @@
 //! From what a source sends to verdicts, and what follows from them.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 
 use super::running::RunningJail;
+use super::telling::Cause;
 use super::{Daemon, recent};
 use crate::jail::Verdict;
 use crate::jail::ban::{Ban, JailName};
 use crate::moment::Moment;
+use crate::record::exhibit::Exhibit;
 use crate::source::batch::{Batch, Body, Finding, Message, Notice, SourceName};
 use crate::store::change::Totals;
 use crate::telemetry::metrics::reason::Withheld;
 use crate::telemetry::{lines, news};
+use crate::trace::TraceId;
 
 /// How many findings of one batch are logged one by one; a flood's rest is summed up in a line,
 /// since a line each would cost more than finding them did.
 const LOGGED: usize = 20;
 
-/// A ban that a batch led to, and when the record that decided was read.
+/// A ban that a batch led to.
 struct Sentence {
     ban: Ban,
-    read: Moment,
+    cause: Cause,
 }
 
 impl Daemon {
@@ -37,9 +42,9 @@ impl Daemon {
             running.caught_up = batch.caught_up;
             running.last_record = batch.tally.last_record.or(running.last_record);
         }
-        let sentences = self.judge(&batch, now);
-        for Sentence { ban, read } in sentences {
-            self.begin_ban(&ban, Some(read), now);
+        let sentences = self.judge(source, &batch, now);
+        for Sentence { ban, cause } in sentences {
+            self.begin_ban(&ban, Some(cause), now);
         }
         self.positions.insert(source.clone(), batch.through.clone());
         self.keeping.read(source, batch.through, now.boot);
@@ -47,7 +52,7 @@ impl Daemon {
     }
 
     /// Hands each finding to its jail. Jails that a reload took away hear nothing.
-    fn judge(&mut self, batch: &Batch, now: Moment) -> Vec<Sentence> {
+    fn judge(&mut self, source: &SourceName, batch: &Batch, now: Moment) -> Vec<Sentence> {
         let indices: Vec<Option<usize>> =
             batch.listeners.iter().map(|name| self.index(name)).collect();
         for (listener, index) in indices.iter().enumerate() {
@@ -62,7 +67,10 @@ impl Daemon {
             let Some(index) = indices.get(listener).copied().flatten() else { continue };
             let running = &mut self.jails[index];
             running.metrics.found(finding, batch.caught_up);
+            let first = self.telling.first(&running.jail, finding);
             let verdict = running.jail.on_failure(finding.failure, now);
+            let user = finding.user.map(|user| batch.excerpts.get(user));
+            self.telling.found(running.name(), running.filter(), finding, &verdict, user);
             let counts =
                 observe(running, finding, &verdict, (number < LOGGED).then_some(&self.zone));
             found[index].failed += u64::from(counts);
@@ -71,11 +79,16 @@ impl Daemon {
                 let said = recent::on_failure(running, address, &verdict, now.wall);
                 self.recent.extend(said);
             }
+            if let Some(trace) = counted(&verdict) {
+                let until = now.boot.after(running.settings.threshold.findtime());
+                let exhibit = exhibit(running, source, batch, finding);
+                self.evidence.note(trace, exhibit, until);
+            }
             if running.trips(&verdict, self.new_bans.as_mut(), now) {
                 tripped.push(index);
             }
             if let Verdict::Banned(ban) = verdict {
-                sentences.push(Sentence { ban, read: finding.read });
+                sentences.push(Sentence { ban, cause: Cause { read: finding.read, first } });
             }
         }
         if batch.findings.len() > LOGGED {
@@ -114,6 +127,32 @@ impl Daemon {
     /// Where a jail stands in the list.
     pub(super) fn index(&self, name: &JailName) -> Option<usize> {
         self.jails.binary_search_by(|running| running.name().cmp(name)).ok()
+    }
+}
+
+/// The trace of a failure that counted just now: its record is evidence.
+pub(super) fn counted(verdict: &Verdict) -> Option<TraceId> {
+    match verdict {
+        Verdict::Counted { .. } | Verdict::Withheld { .. } | Verdict::Banned(_) => verdict.trace(),
+        Verdict::Ignored(_) | Verdict::Stale | Verdict::AlreadyBanned { .. } => None,
+    }
+}
+
+fn exhibit(
+    running: &RunningJail,
+    source: &SourceName,
+    batch: &Batch,
+    finding: &Finding,
+) -> Exhibit {
+    let pattern = running.lines.get(usize::from(finding.pattern));
+    Exhibit {
+        time: finding.failure.time,
+        address: finding.failure.address,
+        source: Arc::clone(source),
+        pattern: pattern.map_or_else(|| "".into(), Arc::clone),
+        user: finding.user.map(|user| batch.excerpts.get(user).into()),
+        text: batch.excerpts.get(finding.text).into(),
+        cut: finding.text.cut,
     }
 }
 

@@ -5,12 +5,14 @@
 //! goes out, and the ban is volatile until the store is back.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::enforcer::order::Order;
 use crate::jail::ban::{Ban, JailName};
 use crate::moment::Boot;
+use crate::record::exhibit::Exhibit;
 use crate::source::batch::{Position, SourceName};
 use crate::store::change::{Change, Ended, Totals};
 
@@ -42,8 +44,11 @@ struct Held {
 }
 
 impl Keeping {
-    /// A ban began; `order` enforces it.
-    pub(super) fn began(&mut self, ban: Ban, order: Order) {
+    /// A ban began that rests on this `evidence`; `order` enforces it.
+    pub(super) fn began(&mut self, ban: Ban, evidence: Vec<Arc<Exhibit>>, order: Order) {
+        if !evidence.is_empty() {
+            self.change.evidence.push((ban.trace, evidence));
+        }
         self.change.began.push(ban);
         self.orders.push(order);
     }
@@ -190,7 +195,7 @@ mod tests {
             failures: 2,
             trace: crate::trace::TraceId::new(1),
         };
-        keeping.began(ban, Order::Release(key));
+        keeping.began(ban, Vec::new(), Order::Release(key));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What one ban means for others: the next of its address may be longer (`bantime.increment`), and
 //! jails for those who come again count it (`filter: recidive`).
 
-use super::judge::observe;
+use super::evidence::exhibit_of;
+use super::judge::{counted, observe};
+use super::telling::Cause;
 use super::{Daemon, recent};
 use crate::failure::Failure;
 use crate::jail::Verdict;
 use crate::jail::ban::{Ban, BanKey};
 use crate::moment::Moment;
 use crate::source::batch::Finding;
+use crate::source::excerpt::Excerpt;
 use crate::store::change::{Past, Totals};
 
 impl Daemon {
@@ -49,15 +52,22 @@ impl Daemon {
     pub(super) fn count_ban(&mut self, ban: &Ban, now: Moment) {
         let address = ban.key.address;
         let failure = Failure { address: address.addr(), time: now.wall };
-        let finding = Finding { listener: 0, pattern: 0, failure, read: now };
+        let text = Excerpt::default();
+        let finding = Finding { listener: 0, pattern: 0, failure, read: now, text, user: None };
         for index in 0..self.jails.len() {
             let running = &mut self.jails[index];
             if !running.counts_bans_of(&ban.key.jail) {
                 continue;
             }
             running.metrics.found(&finding, false);
+            let first = running.jail.first_failure(address, now.wall).unwrap_or(now.wall);
             let verdict = running.jail.on_ban_elsewhere(&address, now);
+            self.telling.found(running.name(), running.filter(), &finding, &verdict, None);
             let counts = observe(running, &finding, &verdict, Some(&self.zone));
+            if let Some(trace) = counted(&verdict) {
+                let until = now.boot.after(running.settings.threshold.findtime());
+                self.evidence.note(trace, exhibit_of(ban), until);
+            }
             let tripped = running.trips(&verdict, self.new_bans.as_mut(), now);
             running.totals.failed += u64::from(counts);
             self.recent.extend(recent::on_failure(running, address, &verdict, now.wall));
@@ -68,7 +78,7 @@ impl Daemon {
                 self.tripped(index, now);
             }
             if let Verdict::Banned(ban) = verdict {
-                self.begin_ban(&ban, Some(now), now);
+                self.begin_ban(&ban, Some(Cause { read: now, first }), now);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A jail and a source as they run: what decides, with what shows it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::breaking::Said;
@@ -19,6 +21,8 @@ use crate::telemetry::metrics::source::SourceMetrics;
 pub(super) struct RunningJail {
     pub(super) jail: Jail,
     pub(super) settings: JailSettings,
+    /// The filter's lines, as evidence quotes them.
+    pub(super) lines: Vec<Arc<str>>,
     pub(super) metrics: JailMetrics,
     /// Since the state database was made.
     pub(super) totals: Totals,
@@ -36,7 +40,8 @@ impl RunningJail {
     ) -> Self {
         let jail = Jail::new(settings.name.clone(), policy(&settings));
         let metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
-        Self { jail, settings, metrics, totals, said: None }
+        let lines = lines(&settings);
+        Self { jail, settings, lines, metrics, totals, said: None }
     }
 
     /// Whether bans of another jail count in it as failures do.
@@ -49,6 +54,11 @@ impl RunningJail {
         self.settings.increment.as_ref().is_some_and(|increment| increment.overalljails)
     }
 
+    /// The name of its filter.
+    pub(super) fn filter(&self) -> &str {
+        &self.settings.filter.definition.name
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> &JailName {
         &self.settings.name
@@ -58,6 +68,7 @@ impl RunningJail {
     pub(super) fn set(&mut self, settings: JailSettings, backend: &str, metrics: &Metrics) {
         self.jail.set_policy(policy(&settings));
         self.metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
+        self.lines = lines(&settings);
         self.settings = settings;
     }
 
@@ -86,6 +97,10 @@ fn policy(settings: &JailSettings) -> Policy {
         widen: settings.widen,
         recidive: matches!(settings.origin, Origin::Bans(_)),
     }
+}
+
+fn lines(settings: &JailSettings) -> Vec<Arc<str>> {
+    settings.filter.lines().into_iter().map(Arc::from).collect()
 }
 
 fn shown(settings: &JailSettings, backend: &str) -> Settings {

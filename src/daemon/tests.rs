@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 mod explain;
 mod policy;
 mod series;
+mod telling;
 
 use super::frozen::Frozen;
 use super::*;
@@ -17,8 +18,11 @@ use crate::enforcer::order::{Demand, Report};
 use crate::failure::Failure;
 use crate::jail::ban::BanKey;
 use crate::source::batch::{Batch, Body, Finding, Tally};
+use crate::source::excerpt::Excerpts;
 use crate::store::Ack;
 use crate::telemetry::exposition::{self, Format};
+use crate::telemetry::otlp::exporters::Kept;
+use crate::telemetry::otlp::sampler::Sampler;
 
 const JAILS: &str = "
 defaults: {ignoreip: [198.51.100.0/24]}
@@ -33,6 +37,8 @@ struct Stage {
     orders: mpsc::UnboundedReceiver<Order>,
     acks: mpsc::UnboundedReceiver<Ack>,
     events: mpsc::Receiver<Event>,
+    /// What a collector would be told.
+    told: Kept,
     now: Moment,
     directory: tempfile::TempDir,
 }
@@ -59,6 +65,8 @@ impl Stage {
         let (order_sender, orders) = mpsc::unbounded_channel();
         let (event_sender, events) = mpsc::channel(16);
         let enforcement = config.enforcement.clone();
+        let metrics = Arc::new(Metrics::new("0", "0", now, "/proc/self".into()));
+        let (exporters, told) = Exporters::kept(&metrics, Sampler::AlwaysOn);
         let mut daemon = Daemon::new(Setting {
             config_path: path,
             dry_run,
@@ -77,11 +85,12 @@ impl Stage {
             orders: order_sender,
             events: event_sender,
             messages: mpsc::channel(1).0,
-            metrics: Arc::new(Metrics::new("0", "0", now, "/proc/self".into())),
+            metrics,
+            exporters,
             overview: watch::channel(Overview::default()).0,
         });
         daemon.take_up(&config, saved, now);
-        Self { daemon, orders, acks, events, now, directory }
+        Self { daemon, orders, acks, events, told, now, directory }
     }
 
     /// Ends the daemon; what it left is in the directory.
@@ -104,9 +113,15 @@ impl Stage {
     /// Failures of `address` in `jail`, all now.
     fn failures(&mut self, jail: &str, address: &str, count: usize) -> &mut Self {
         let failure = Failure { address: address.parse().unwrap(), time: self.now.wall };
+        let mut excerpts = Excerpts::default();
+        let text =
+            excerpts.text(format!("Failed password for \u{1b}[2J from {address}").as_bytes());
+        let user = Some(excerpts.user(b"\x1b[2J"));
+        let finding = Finding { listener: 0, pattern: 0, failure, read: self.now, text, user };
         let batch = Batch {
             listeners: [JailName::new(jail)].into(),
-            findings: vec![Finding { listener: 0, pattern: 0, failure, read: self.now }; count],
+            findings: vec![finding; count],
+            excerpts,
             tally: Tally::default(),
             through: Position::Journal { cursor: "c".into() },
             caught_up: true,

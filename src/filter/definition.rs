@@ -2,6 +2,8 @@
 //!
 //! `config` reads these from YAML; [`compile`](super::Filter) makes them work.
 
+use std::fmt;
+
 use ipnet::IpNet;
 
 /// A filter, as its file says it.
@@ -66,6 +68,22 @@ pub struct HttpdRule {
     pub user_agent: Vec<String>,
     /// Virtual hosts, exact; for logs that begin with one (`%v`).
     pub vhost: Vec<String>,
+}
+
+impl fmt::Display for HttpdRule {
+    /// Its conditions, as the file has them: `httpd: {method: [GET], status: [404]}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let conditions = [
+            ("method", &self.method),
+            ("status", &self.status),
+            ("path", &self.path),
+            ("user_agent", &self.user_agent),
+            ("vhost", &self.vhost),
+        ];
+        let given = conditions.iter().filter(|(_, values)| !values.is_empty());
+        let given = given.map(|(key, values)| format!("{key}: [{}]", values.join(", ")));
+        write!(f, "httpd: {{{}}}", given.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// How the access log is written.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::excerpt::{Excerpt, Excerpts};
 use crate::failure::Failure;
 use crate::jail::ban::JailName;
 use crate::moment::Moment;
@@ -38,6 +39,8 @@ pub struct Batch {
     pub listeners: Arc<[JailName]>,
     /// The failures, in the order read.
     pub findings: Vec<Finding>,
+    /// The texts that they were found in.
+    pub excerpts: Excerpts,
     /// Numbers for the metrics.
     pub tally: Tally,
     /// Everything up to here has been read.
@@ -59,6 +62,10 @@ pub struct Finding {
     pub failure: Failure,
     /// When the record was read.
     pub read: Moment,
+    /// The record's text, in [`Batch::excerpts`].
+    pub text: Excerpt,
+    /// The user it names there, if it names one.
+    pub user: Option<Excerpt>,
 }
 
 /// Counts of one batch.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Listener;
 use super::batch::{Finding, Tally};
+use super::excerpt::{Excerpt, Excerpts};
 use crate::failure::Failure;
 use crate::filter::{Match, Matcher, Outcome};
 use crate::jail::ban::JailName;
@@ -19,6 +20,7 @@ pub(super) struct Matching {
     names: Arc<[JailName]>,
     matchers: Vec<Matcher>, // Invariant: as many as names, in their order.
     findings: Vec<Finding>,
+    excerpts: Excerpts,
     tally: Tally,
 }
 
@@ -28,7 +30,7 @@ impl Matching {
         let names: Arc<[JailName]> = listeners.iter().map(|l| l.jail.clone()).collect();
         let matchers = listeners.into_iter().map(|l| Matcher::new(l.filter, l.time_zone)).collect();
         let tally = empty_tally(names.len());
-        Self { names, matchers, findings: Vec::new(), tally }
+        Self { names, matchers, findings: Vec::new(), excerpts: Excerpts::default(), tally }
     }
 
     /// The jails that listen.
@@ -46,6 +48,7 @@ impl Matching {
         self.tally.records += 1;
         self.tally.bytes += record.text.len() as u64;
         self.tally.last_record = self.tally.last_record.max(record.time);
+        let mut text = None;
         for (listener, matcher) in self.matchers.iter_mut().enumerate() {
             match matcher.read(record, read.wall) {
                 Outcome::Missed | Outcome::NoFail(..) => {}
@@ -56,23 +59,32 @@ impl Matching {
                         self.tally.date_errors[listener] += 1;
                     }
                     self.tally.last_record = self.tally.last_record.max(found.time);
-                    self.findings.push(finding(listener, &found, read));
+                    // Copied once, however many recognise it.
+                    let text = *text.get_or_insert_with(|| self.excerpts.text(record.text));
+                    let user = found.user.map(|user| self.excerpts.user(user));
+                    self.findings.push(finding(listener, &found, read, (text, user)));
                 }
             }
         }
     }
 
     /// Everything found and counted since the last time.
-    pub(super) fn take(&mut self) -> (Vec<Finding>, Tally) {
+    pub(super) fn take(&mut self) -> (Vec<Finding>, Excerpts, Tally) {
         let tally = std::mem::replace(&mut self.tally, empty_tally(self.names.len()));
-        (std::mem::take(&mut self.findings), tally)
+        let findings = std::mem::take(&mut self.findings);
+        (findings, std::mem::take(&mut self.excerpts), tally)
     }
 }
 
-fn finding(listener: usize, found: &Match<'_>, read: Moment) -> Finding {
+fn finding(
+    listener: usize,
+    found: &Match<'_>,
+    read: Moment,
+    (text, user): (Excerpt, Option<Excerpt>),
+) -> Finding {
     let listener = u16::try_from(listener).expect("a source has fewer than 65,536 listeners");
     let failure = Failure { address: found.address, time: found.time.unwrap_or(read.wall) };
-    Finding { listener, pattern: found.pattern, failure, read }
+    Finding { listener, pattern: found.pattern, failure, read, text, user }
 }
 
 fn empty_tally(listeners: usize) -> Tally {

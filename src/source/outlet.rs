@@ -69,11 +69,12 @@ impl Outlet {
 
     /// Sends the batch in hand; waits while the channel is full.
     pub(super) fn send(&mut self, through: Position, backlog: Option<u64>) -> Result<(), Stopped> {
-        let (findings, tally) = self.matching.take();
+        let (findings, excerpts, tally) = self.matching.take();
         self.caught_up = backlog.is_none();
         self.say(Body::Batch(Batch {
             listeners: self.matching.names(),
             findings,
+            excerpts,
             tally,
             through,
             caught_up: backlog.is_none(),

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -13,7 +14,9 @@ use jiff::Timestamp;
 use super::change::{Change, Ended, Totals, Window};
 use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::jail::windows::Kept;
+use crate::record::exhibit::Exhibit;
 use crate::source::batch::{Position, SourceName};
+use crate::trace::TraceId;
 
 /// How many bans are kept at most while they cannot be written.
 pub(super) const MOST_BANS: usize = 100_000;
@@ -23,6 +26,9 @@ const MOST_PAST: usize = 1_000;
 
 /// How many windows are kept at most while they cannot be written.
 const MOST_WINDOWS: usize = 200_000;
+
+/// How many bans' records are kept at most while they cannot be written: those of the first.
+const MOST_EVIDENCE: usize = 1_000;
 
 /// Changes not yet written.
 #[derive(Debug, Default)]
@@ -35,6 +41,8 @@ pub(super) struct Backlog {
     pub(super) windows: HashMap<(JailName, IpNet), Kept>,
     pub(super) totals: HashMap<JailName, Totals>,
     pub(super) breakers: HashMap<JailName, Option<Timestamp>>,
+    /// The records that bans rest on.
+    pub(super) evidence: Vec<(TraceId, Vec<Arc<Exhibit>>)>,
 }
 
 /// What is to become of a ban.
@@ -59,6 +67,8 @@ impl Backlog {
             let fate = self.bans.entry(ban.key.clone()).or_default();
             fate.began = Some(ban);
         }
+        let room = MOST_EVIDENCE.saturating_sub(self.evidence.len());
+        self.evidence.extend(change.evidence.into_iter().take(room));
         self.positions.extend(change.positions);
         self.breakers.extend(change.breakers);
         for Window { jail, kept } in change.windows {
@@ -86,6 +96,7 @@ impl Backlog {
             && self.windows.is_empty()
             && self.totals.is_empty()
             && self.breakers.is_empty()
+            && self.evidence.is_empty()
     }
 
     fn end(&mut self, ended: Ended) {

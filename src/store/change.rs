@@ -1,10 +1,14 @@
 //! What the daemon asks the store to keep, and what it finds there at a start.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::jail::windows::Kept;
+use crate::record::exhibit::Exhibit;
 use crate::source::batch::{Position, SourceName};
+use crate::trace::TraceId;
 
 /// Changes to commit in one transaction.
 ///
@@ -13,6 +17,8 @@ use crate::source::batch::{Position, SourceName};
 pub struct Change {
     /// Bans that began.
     pub began: Vec<Ban>,
+    /// The records that they rest on, by their traces.
+    pub evidence: Vec<(TraceId, Vec<Arc<Exhibit>>)>,
     /// Bans that ended.
     pub ended: Vec<Ended>,
     /// Positions of sources, to commit with what was found before them.

@@ -5,6 +5,7 @@
 //!
 //! Source: sqlite.org/wal.html, sqlite.org/pragma.html.
 
+mod look;
 mod read;
 mod write;
 
@@ -21,7 +22,8 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x6761_6f6c;
 
 /// What takes a file from each version to the next. Only ever appended to.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// The version that the migrations lead to.
 #[expect(clippy::cast_possible_wrap, reason = "there are few")]

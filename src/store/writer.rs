@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
 use super::change::Change;
 use super::database::Database;
+use super::look::{Dossier, Look};
 use super::{Ack, StoreError};
 use crate::moment::{Boot, Clock};
 
@@ -28,6 +30,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What the thread is asked.
 pub(super) enum Request {
     Commit(u64, Change),
+    Look(Look, oneshot::Sender<Result<Dossier, String>>),
     Close,
 }
 
@@ -68,6 +71,10 @@ impl Writer {
         for _ in 0..MOST_AT_ONCE {
             match next {
                 Ok(Request::Commit(seq, change)) => self.take(seq, change),
+                Ok(Request::Look(look, reply)) => {
+                    // Whoever asked may have given up.
+                    let _ = reply.send(self.look(&look));
+                }
                 Ok(Request::Close) | Err(RecvTimeoutError::Disconnected) => return false,
                 Err(RecvTimeoutError::Timeout) => return true,
             }
@@ -84,6 +91,13 @@ impl Writer {
             Ok(()) => self.waiting.push(seq),
             Err(full) => self.acknowledge(seq, Err(full.to_string()), SignedDuration::ZERO),
         }
+    }
+
+    fn look(&self, look: &Look) -> Result<Dossier, String> {
+        let Some(database) = &self.database else {
+            return Err("the state database is not open".to_owned());
+        };
+        database.look(look).map_err(|error| StoreError::of(&self.path, error).to_string())
     }
 
     /// How long there is nothing to do unless something is asked.

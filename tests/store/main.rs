@@ -6,11 +6,14 @@ mod opened;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use gaoler::jail::windows::Kept;
+use gaoler::record::exhibit::Exhibit;
 use gaoler::source::batch::{FilePosition, Position, SourceName};
 use gaoler::store::change::{Change, Ended, Past, Saved, Totals, Window};
+use gaoler::store::look::{Dossier, Earlier, Look};
 use gaoler::trace::TraceId;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
@@ -133,6 +136,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     (bans, read, vec(totals, 0..3), vec(breakers, 0..3)).prop_map(
         |((began, ended), (positions, windows), totals, breakers)| Change {
             began,
+            evidence: Vec::new(),
             ended,
             positions,
             windows,
@@ -290,4 +294,100 @@ fn how_often_who_was_banned_is_told_and_an_unban_forgives() {
     };
     let saved = Opened::at(&path).saved;
     assert_eq!(saved.past, [past(1, 3, 300), past(3, 1, 200)]);
+}
+
+fn exhibit(number: u8) -> Arc<Exhibit> {
+    Arc::new(Exhibit {
+        time: Timestamp::from_second(i64::from(number)).unwrap(),
+        address: "192.0.2.1".parse().unwrap(),
+        source: "journal".into(),
+        pattern: "^Failed".into(),
+        user: (number > 1).then(|| b"\x1b\xff".as_slice().into()),
+        text: [b'x', number, 0, 0xff, b'\''].into(),
+        cut: number > 1,
+    })
+}
+
+/// What the store remembers of an address, once it has all it was given.
+#[track_caller]
+fn look(opened: &Opened, address: &str, traces: &[u128]) -> Dossier {
+    let traces = traces.iter().map(|&trace| TraceId::new(trace)).collect();
+    opened.look(Look { address: address.parse().unwrap(), traces })
+}
+
+#[test]
+fn what_a_ban_rests_on_is_kept_with_it_and_forgotten_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let mut opened = Opened::at(&path);
+    let records = vec![exhibit(1), exhibit(2)];
+    let evidence = vec![(ban(1).trace, records.clone()), (ban(2).trace, vec![exhibit(9)])];
+    opened.commit(Change { began: vec![ban(1), ban(2)], evidence, ..Change::default() });
+    opened.next_ack();
+    let dossier = look(&opened, "192.0.2.1/32", &[1]);
+    assert_eq!((dossier.earlier.len(), dossier.records(ban(1).trace)), (0, &records[..]));
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    let end = |host, at| Ended { key: key(host), at, reason: "expired" };
+    opened.commit(Change { ended: vec![end(1, at)], ..Change::default() });
+    opened.next_ack();
+    let dossier = look(&opened, "192.0.2.1/32", &[]);
+    let expected = Earlier {
+        key: key(1),
+        origin: BanOrigin::Detected,
+        since: ban(1).since,
+        ended: at,
+        reason: "expired".into(),
+        failures: 5,
+        trace: Some(ban(1).trace),
+    };
+    assert_eq!(dossier.earlier, [expected]);
+    assert_eq!(dossier.records(ban(1).trace), records);
+    let much_later = at + SignedDuration::from_hours(24 * 400);
+    opened.commit(Change { ended: vec![end(2, much_later)], ..Change::default() });
+    opened.close();
+    let left = opened::query(&path, "SELECT trace FROM evidence");
+    assert_eq!(left, [ban(2).trace.to_string()]);
+}
+
+#[test]
+fn the_records_of_bans_do_not_grow_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    Opened::at(&path).close();
+    let insert = "INSERT INTO evidence VALUES
+        (1, 'old', 0, '', '', '', NULL, x'', 0), (50002, 'new', 0, '', '', '', NULL, x'', 0)";
+    opened::execute(&path, insert);
+    let mut opened = Opened::at(&path);
+    let evidence = vec![(ban(1).trace, vec![exhibit(1)])];
+    opened.commit(Change { began: vec![ban(1)], evidence, ..Change::default() });
+    opened.close();
+    let left = opened::query(&path, "SELECT trace FROM evidence ORDER BY id");
+    assert_eq!(left, ["new".to_owned(), ban(1).trace.to_string()]);
+}
+
+#[test]
+fn ended_bans_are_found_by_what_they_hold_and_what_holds_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut opened = Opened::at(&directory.path().join("state.db"));
+    let addresses = ["192.0.2.7/32", "192.0.2.0/24", "192.0.0.0/16", "2001:db8::/64"];
+    for (second, address) in (100..).zip(addresses) {
+        let key = BanKey { jail: JailName::new("sshd"), address: address.parse().unwrap() };
+        let began = vec![Ban { key: key.clone(), ..ban(1) }];
+        opened.commit(Change { began, ..Change::default() });
+        opened.next_ack();
+        let at = Timestamp::from_second(second).unwrap();
+        let ended = vec![Ended { key, at, reason: "expired" }];
+        opened.commit(Change { ended, ..Change::default() });
+        opened.next_ack();
+    }
+    let check = |address, expected: &[&str]| {
+        let earlier = look(&opened, address, &[]).earlier;
+        let found: Vec<_> = earlier.iter().map(|ban| ban.key.address.to_string()).collect();
+        assert_eq!(found, expected, "{address}");
+    };
+    check("192.0.2.7/32", &["192.0.0.0/16", "192.0.2.0/24", "192.0.2.7/32"]);
+    check("192.0.2.8/32", &["192.0.0.0/16", "192.0.2.0/24"]);
+    check("192.0.2.0/24", &["192.0.0.0/16", "192.0.2.0/24", "192.0.2.7/32"]);
+    check("2001:db8::7/128", &["2001:db8::/64"]);
+    check("203.0.113.7/32", &[]);
 }

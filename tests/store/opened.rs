@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use gaoler::moment::{Boot, Moment};
 use gaoler::store::change::{Change, Saved};
+use gaoler::store::look::{Dossier, Look};
 use gaoler::store::{Ack, Store};
 use gaoler::trace::TraceId;
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +50,11 @@ impl Opened {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    #[track_caller]
+    pub(crate) fn look(&self, look: Look) -> Dossier {
+        self.store.look(look).blocking_recv().unwrap().unwrap()
     }
 
     #[track_caller]

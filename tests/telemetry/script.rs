@@ -7,12 +7,14 @@ use gaoler::failure::Failure;
 use gaoler::jail::ban::{BanOrigin, JailName};
 use gaoler::moment::{Boot, Moment};
 use gaoler::source::batch::{Batch, Finding, Notice, Position, Rotation, Tally, Trouble};
+use gaoler::source::excerpt::{Excerpt, Excerpts};
 use gaoler::telemetry::metrics::Metrics;
 use gaoler::telemetry::metrics::enforcement::BackendMetrics;
 use gaoler::telemetry::metrics::jail::{JailMetrics, PerFamily, Settings};
 use gaoler::telemetry::metrics::reason::{Ignored, Unbanned, Withheld};
 use gaoler::telemetry::metrics::source::SourceMetrics;
 use gaoler::telemetry::metrics::traced::Traced;
+use gaoler::telemetry::otlp::settings::Signal;
 use gaoler::trace::TraceId;
 use jiff::{SignedDuration, Timestamp};
 
@@ -74,6 +76,9 @@ pub fn started() -> Host {
         backend: "nftables".into(),
         ..sshd_settings(1)
     };
+    for signal in Signal::ALL {
+        let _ = metrics.signal_appears(signal.label());
+    }
     Host {
         sshd,
         get_dos: metrics.jail_appears(&JailName::new("http-get-dos"), &get_dos),
@@ -156,7 +161,8 @@ impl Host {
 /// A finding whose record stated `10:00:00` and so many milliseconds, read at `10:00:01`.
 fn finding(pattern: u16, stated: i64) -> Finding {
     let failure = Failure { address: "192.0.2.1".parse().unwrap(), time: at(stated).wall };
-    Finding { listener: 0, pattern, failure, read: at(1_000) }
+    let text = Excerpt::default();
+    Finding { listener: 0, pattern, failure, read: at(1_000), text, user: None }
 }
 
 fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
@@ -171,6 +177,7 @@ fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
         last_record: Some(at(900).wall),
     };
     Batch {
+        excerpts: Excerpts::default(),
         listeners: [JailName::new("sshd")].into(),
         findings,
         tally,

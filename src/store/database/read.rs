@@ -61,11 +61,7 @@ impl Database {
 
 fn ban(row: &Row) -> rusqlite::Result<Ban> {
     let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
-    let origin = parsed(row, 2, |text| match text {
-        "detected" => Some(BanOrigin::Detected),
-        "manual" => Some(BanOrigin::Manual),
-        _ => None,
-    })?;
+    let origin = origin(row, 2)?;
     let since = instant(row, 3)?;
     let bantime = row.get::<_, Option<i64>>(4)?.map(SignedDuration::from_micros);
     Ok(Ban { key, origin, since, bantime, failures: row.get(5)?, trace: trace(row, 6)? })
@@ -99,16 +95,24 @@ fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
     Ok((jail(row)?, instant(row, 1)?))
 }
 
-fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn instant(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
     let micros: i64 = row.get(column)?;
     Timestamp::from_microsecond(micros).map_err(|_| unreadable(column, &micros))
 }
 
-fn trace(row: &Row, column: usize) -> rusqlite::Result<TraceId> {
+pub(super) fn origin(row: &Row, column: usize) -> rusqlite::Result<BanOrigin> {
+    parsed(row, column, |text| match text {
+        "detected" => Some(BanOrigin::Detected),
+        "manual" => Some(BanOrigin::Manual),
+        _ => None,
+    })
+}
+
+pub(super) fn trace(row: &Row, column: usize) -> rusqlite::Result<TraceId> {
     parsed(row, column, |text| text.parse().ok())
 }
 
-fn jail(row: &Row) -> rusqlite::Result<JailName> {
+pub(super) fn jail(row: &Row) -> rusqlite::Result<JailName> {
     row.get::<_, String>(0).map(|name| JailName::new(&name))
 }
 
@@ -117,7 +121,11 @@ fn count(row: &Row, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(count).map_err(|_| unreadable(column, &count))
 }
 
-fn parsed<T>(row: &Row, column: usize, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+pub(super) fn parsed<T>(
+    row: &Row,
+    column: usize,
+    parse: fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
     let text = String::column_result(row.get_ref(column)?).map_err(rusqlite::Error::from);
     let text = text.map_err(|_| unreadable(column, &"not text"))?;
     parse(&text).ok_or_else(|| unreadable(column, &text))

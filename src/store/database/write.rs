@@ -1,16 +1,23 @@
 //! Changes, written in one transaction.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::Database;
 use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::jail::windows::Kept;
+use crate::record::exhibit::Exhibit;
 use crate::store::backlog::Backlog;
 use crate::store::change::{Ended, Totals};
+use crate::trace::TraceId;
 
 /// How many ended bans are remembered at most.
 const MOST_HISTORY: i64 = 100_000;
+
+/// How many records of bans are remembered at most: some 40 MB of the longest.
+const MOST_EVIDENCE: i64 = 50_000;
 
 /// How long an ended ban is remembered at most.
 const OLDEST_HISTORY: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -29,6 +36,9 @@ impl Database {
             if let Some(ban) = &fate.began {
                 start(&transaction, ban)?;
             }
+        }
+        for (trace, exhibits) in &backlog.evidence {
+            keep_evidence(&transaction, *trace, exhibits)?;
         }
         for (source, position) in &backlog.positions {
             let position = serde_json::to_string(position)
@@ -104,6 +114,30 @@ fn remember(transaction: &Transaction, ban: &Ban, ended: &Ended) -> rusqlite::Re
     Ok(())
 }
 
+fn keep_evidence(
+    transaction: &Transaction,
+    trace: TraceId,
+    exhibits: &[Arc<Exhibit>],
+) -> rusqlite::Result<()> {
+    let insert = "
+        INSERT INTO evidence (trace, time, address, source, pattern, user, text, cut)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let (trace, mut insert) = (trace.to_string(), transaction.prepare_cached(insert)?);
+    for exhibit in exhibits {
+        insert.execute(params![
+            trace,
+            exhibit.time.as_microsecond(),
+            exhibit.address.to_string(),
+            &*exhibit.source,
+            &*exhibit.pattern,
+            exhibit.user.as_deref(),
+            &*exhibit.text,
+            exhibit.cut,
+        ])?;
+    }
+    Ok(())
+}
+
 /// Keeps a window; one without failures is none.
 fn keep_window(transaction: &Transaction, jail: &JailName, kept: &Kept) -> rusqlite::Result<()> {
     let address = kept.address.to_string();
@@ -149,8 +183,12 @@ fn keep_breaker(
     Ok(())
 }
 
-/// Forgets the oldest of the history, if it has grown.
+/// Forgets the oldest of the history and of the records, if they have grown.
 fn prune(transaction: &Transaction, backlog: &Backlog) -> rusqlite::Result<()> {
+    if !backlog.evidence.is_empty() {
+        let surplus = "DELETE FROM evidence WHERE id <= (SELECT max(id) FROM evidence) - ?1";
+        transaction.prepare_cached(surplus)?.execute([MOST_EVIDENCE])?;
+    }
     let past = backlog.past.iter().map(|(_, ended)| ended.at);
     let ended = backlog.bans.values().filter_map(|fate| Some(fate.ended.as_ref()?.at));
     let Some(now) = past.chain(ended).max() else { return Ok(()) };
