@@ -15,6 +15,7 @@
 mod agenda;
 mod change;
 mod compare;
+mod gathering;
 mod leftovers;
 mod listing;
 mod look;
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::SignedDuration;
 
 use self::agenda::Agenda;
+use self::gathering::Gathering;
 use self::leftovers::Leftovers;
 use self::look::Look;
 use self::releases::Releases;
@@ -56,7 +58,7 @@ pub const LIMIT: usize = 1000;
 /// How long after the last look the next is due, if nothing calls for one: some losses are silent.
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
 
-/// From how many entries on an empty set is filled by one call.
+/// From how many entries on an empty set is filled by one call, and a needless one is emptied by one.
 const WORTH_FILLING: usize = 8;
 
 /// How long signals are collected before a look: a zone that changes sends several.
@@ -71,6 +73,8 @@ pub struct Plan {
     placed: Placed,
     /// The zones in which bans must be in force; none before the first look.
     zones: Vec<Zone>,
+    /// The bans of an earlier run, until all was listed once: firewalld should have them.
+    restored: HashSet<BanKey>,
     /// `None` before anything was heard.
     condition: Option<Condition>,
     /// The bans last reported to be in force.
@@ -87,6 +91,7 @@ pub struct Plan {
     /// The sets that refused to be filled at once, since the last look.
     one_by_one: HashSet<SetName>,
     settling: Settling,
+    gathering: Gathering,
     /// What the jails' bans refuse.
     jails: BTreeMap<JailName, Scope>,
     /// As last reported.
@@ -123,6 +128,7 @@ impl Plan {
             desired: Desired::default(),
             placed: Placed::default(),
             zones: Vec::new(),
+            restored: restored.iter().map(|demand| demand.key.clone()).collect(),
             condition: None,
             announced: HashSet::new(),
             releases: Releases::default(),
@@ -134,6 +140,7 @@ impl Plan {
             leftovers: Leftovers::default(),
             one_by_one: HashSet::new(),
             settling: Settling::default(),
+            gathering: Gathering::default(),
             jails: BTreeMap::new(),
             coverage: None,
             setbacks: Setbacks::default(),
@@ -156,7 +163,10 @@ impl Plan {
     /// was overtaken nothing is reported.
     pub fn order(&mut self, order: Order, now: Moment) {
         match order {
-            Order::Enforce(Demand { key, block, until: _ }) => self.enforce(&key, block, now),
+            Order::Enforce(Demand { key, block, until: _ }) => {
+                self.enforce(&key, block, now);
+                self.gather(now.boot);
+            }
             Order::Release(key) => self.release(&key),
             Order::Jails(jails) => {
                 self.jails = jails;
@@ -201,6 +211,9 @@ impl Plan {
         if let Some(due) = self.due.filter(|due| due.at <= now && look_again) {
             self.begin_look(due.trigger);
         }
+        if self.gathering.waits(now) {
+            return self.look.as_ref().map(Look::call);
+        }
         let call = self.next_step_or_look();
         if call.is_none() {
             self.conclude(now);
@@ -220,7 +233,7 @@ impl Plan {
     #[must_use]
     pub fn wake_at(&self) -> Option<Boot> {
         let due = self.due.map(|due| due.at);
-        let wakes = [due, self.settling.wake_at()];
+        let wakes = [due, self.settling.wake_at(), self.gathering.wake_at()];
         wakes.into_iter().flatten().min().filter(|_| self.is_present())
     }
 

@@ -25,6 +25,8 @@ pub enum Step {
     RemoveStray(Holder, String),
     /// All that a set should hold and does not, which must be empty: firewalld empties it first.
     Fill(SetName, Vec<IpNet>),
+    /// All that a set holds goes: it should hold nothing.
+    Empty(SetName),
 }
 
 impl Step {
@@ -35,7 +37,7 @@ impl Step {
             Self::Add(holder, _) | Self::Remove(holder, _) | Self::RemoveStray(holder, _) => {
                 holder.clone()
             }
-            Self::Fill(set, _) => Holder::Set(set.clone()),
+            Self::Fill(set, _) | Self::Empty(set) => Holder::Set(set.clone()),
         }
     }
 }
@@ -136,25 +138,24 @@ impl Placed {
     }
 
     /// Takes what was just listed of a holder in place of what was known, and says how they
-    /// differ. `expected`: what belongs there should have been, although nothing was known.
+    /// differ. `expected`: what should have been there, although nothing was known.
     pub fn see(
         &mut self,
         holder: &Holder,
         listed: &[String],
         desired: &Desired,
         zones: &[Zone],
-        expected: bool,
+        expected: impl Fn(&Element) -> bool,
     ) -> Drift {
         let known = self.holders.remove(holder).unwrap_or_default();
         let holding = Holding::of(holder, listed);
         let belongs = |element: &Element| desired.belongs(element, holder, zones);
         let gone = |element: &Element| !holding.elements.contains_key(element);
-        let missing = if expected {
-            desired.belonging(holder, zones).filter(gone).count()
-        } else {
-            let held = known.elements.iter().filter(|&(_, &hold)| hold == Hold::Held);
-            held.filter(|(element, _)| gone(element) && belongs(element)).count()
-        };
+        let held = known.elements.iter().filter(|&(_, &hold)| hold == Hold::Held);
+        let lost = held.filter(|(element, _)| gone(element) && belongs(element)).count();
+        let never = |element: &Element| !known.elements.contains_key(element) && gone(element);
+        let wanted = desired.belonging(holder, zones).filter(|e| never(e) && expected(e));
+        let missing = lost + wanted.count();
         let new = |element: &&Element| !known.elements.contains_key(element) && !belongs(element);
         let unexpected = holding.elements.keys().filter(new).count()
             + holding.strays.difference(&known.strays).count();

@@ -43,6 +43,11 @@ impl Agenda {
         self.urgent.extend(steps);
     }
 
+    /// The steps of new bans, the newest first.
+    pub(super) fn newest(&self) -> impl ExactSizeIterator<Item = &Step> {
+        self.urgent.iter().rev()
+    }
+
     /// Adds the steps that somebody waits for to be done with a ban.
     pub(super) fn release(&mut self, steps: impl IntoIterator<Item = Step>) {
         self.releases.extend(steps);

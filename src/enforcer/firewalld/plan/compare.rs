@@ -14,7 +14,6 @@ impl Plan {
     /// Says what is in force and what is not, and queues what it takes.
     pub(super) fn compare(&mut self, now: Moment) {
         self.reports.extend(self.leftovers.looked());
-        self.report_coverage();
         let announced: Vec<BanKey> = self.announced.iter().cloned().collect();
         for key in &announced {
             self.denounce(key);

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Plan;
 use super::look::Stage;
-use crate::enforcer::firewalld::element::Holder;
+use crate::enforcer::firewalld::element::{Element, Holder};
 use crate::enforcer::firewalld::provided::Provided;
 use crate::enforcer::order::Condition;
 use crate::enforcer::shard::SetName;
@@ -39,6 +39,7 @@ impl Plan {
         self.advance(Stage::List, |look| look.unlisted = unlisted.into());
         // It works. What it holds is in doubt, holder by holder, until that is listed.
         self.set_condition(Condition::Ready);
+        self.report_coverage();
     }
 
     /// Whether bans need it: those are listed first, and the zones before the sets.
@@ -83,7 +84,11 @@ impl Plan {
     }
 
     pub(super) fn listed(&mut self, holder: &Holder, texts: &[String], now: Moment) {
-        let expected = !self.adopted;
+        let expected = |element: &Element| {
+            let need = element.need(holder).filter(|_| !self.adopted);
+            let mut bans = need.iter().flat_map(|need| self.desired.bans_needing(need));
+            bans.any(|key| self.restored.contains(&key))
+        };
         let before: Vec<_> = if self.leftovers.is_fresh() {
             self.placed.elements(holder).collect()
         } else {
@@ -139,6 +144,7 @@ impl Plan {
         if look.unlisted.is_empty() {
             self.look = None;
             self.adopted = true;
+            self.restored.clear();
             self.compare(now);
         }
     }

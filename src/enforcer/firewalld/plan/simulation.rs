@@ -138,6 +138,26 @@ fn a_set_that_was_being_filled_is_left_alone_after_a_reload_too() {
 }
 
 #[test]
+fn a_set_of_which_nothing_is_needed_is_emptied_at_once() {
+    let mut world = World::new(Mode::Ipset, Some(1), Vec::new(), &[]);
+    world.happen(&Event::Crowd(20));
+    world.settle();
+    let before = world.firewall.calls;
+    world.happen(&Event::Disperse(20));
+    world.settle();
+    world.check();
+    assert_eq!(world.firewall.calls - before, 1);
+}
+
+#[test]
+fn a_ban_that_is_decided_while_it_starts_is_no_drift() {
+    let mut world = World::new(Mode::RichRule, None, vec![(ban_key(1), block(1, &[1]))], &[]);
+    world.happen(&Event::Enforce(0, vec![1]));
+    world.settle();
+    assert_eq!(world.drift, 1, "only that of the earlier run was missing");
+}
+
+#[test]
 fn a_firewalld_without_its_default_zone_is_broken_until_it_has_it() {
     let bans = vec![(ban_key(1), block(1, &[1]))];
     let mut world = World::new(Mode::RichRule, None, bans, &[]);

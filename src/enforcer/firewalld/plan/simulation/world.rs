@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) awaited: BTreeMap<BanKey, BTreeSet<String>>,
     pub(super) told: BTreeMap<BanKey, bool>,
     pub(super) reconciled: bool,
+    /// What was found missing, in all.
+    pub(super) drift: u64,
     now: Boot,
 }
 
@@ -65,6 +67,7 @@ impl World {
             bans,
             told: BTreeMap::new(),
             reconciled: false,
+            drift: 0,
             now: Boot::default(),
         };
         world.plan.owner_gained(world.moment());
@@ -95,6 +98,7 @@ impl World {
                 (*first..first + 12).for_each(|ban| self.enforce(ban, block(ban, &[])));
             }
             Event::Release(ban) => self.release(*ban),
+            Event::Disperse(first) => (*first..first + 12).for_each(|ban| self.release(ban)),
             Event::Reload => {
                 self.firewall.reload();
                 self.say(&Signal::Reloaded);
@@ -236,7 +240,10 @@ impl World {
                     self.awaited.remove(&key);
                     self.told.insert(key, false);
                 }
-                Report::Reconciled { .. } => self.reconciled = true,
+                Report::Reconciled { missing, .. } => {
+                    self.reconciled = true;
+                    self.drift += missing;
+                }
                 Report::Lost { key } => {
                     assert_eq!(self.told.remove(&key), Some(true), "{key:?} was not in force");
                 }
