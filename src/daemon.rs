@@ -30,6 +30,7 @@ mod sessions;
 mod standing;
 pub mod start;
 mod stop;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -52,6 +53,7 @@ use self::keeping::Keeping;
 use self::notify::Notify;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
+use self::telling::Telling;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Coverage, Order};
@@ -64,7 +66,9 @@ use crate::store::Store;
 use crate::store::change::{Totals, Window};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::enforcement::BackendMetrics;
+use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::overview::Overview;
+use crate::telemetry::trace::ban::Kept;
 use crate::telemetry::verdicts::RecentVerdicts;
 
 /// The longest the loop sleeps: the runtime's timers stand still while the host is suspended, and
@@ -98,6 +102,7 @@ struct Daemon {
     evidence: Evidence,
     keeping: Keeping,
     cutting: Cutting,
+    telling: Telling,
     waiting: Vec<Waiting>,
     condition: Condition,
     /// What a ban stops, once known.
@@ -106,6 +111,8 @@ struct Daemon {
     stopping: bool,
     on_stop: OnStop,
     reloading: Vec<calls::Reply>,
+    /// Bans that the firewall has lost since it was last found right.
+    lost: u64,
     sweep_due: Boot,
     overview_due: Option<Boot>,
     /// None in a dry run, which keeps nothing.
@@ -138,6 +145,7 @@ struct Setting<'a> {
     events: mpsc::Sender<Event>,
     messages: mpsc::Sender<Message>,
     metrics: Arc<Metrics>,
+    exporters: Exporters,
     overview: watch::Sender<Overview>,
 }
 
@@ -163,6 +171,7 @@ impl Daemon {
             evidence: Evidence::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
+            telling: Telling::new(setting.exporters, backend, setting.seed),
             waiting: Vec::new(),
             condition: Condition::Absent,
             coverage: None,
@@ -170,6 +179,7 @@ impl Daemon {
             stopping: false,
             on_stop: setting.on_stop,
             reloading: Vec::new(),
+            lost: 0,
             sweep_due: Boot::default(),
             overview_due: None,
             store: setting.store,
@@ -190,7 +200,7 @@ impl Daemon {
         match event {
             Event::Source(message) => self.on_message(message, now),
             Event::Firewall(report) => self.on_report(report, now),
-            Event::Stored(ack) => self.on_stored(&ack),
+            Event::Stored(ack) => self.on_stored(&ack, now),
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
@@ -217,6 +227,7 @@ impl Daemon {
             }
         }
         let overdue = self.keeping.overdue(now.boot);
+        self.telling.ordered(&overdue, Kept::Late, now);
         self.send(overdue);
         self.metrics.state.volatile(self.keeping.volatile());
         self.backend_metrics.pending(if self.enforces() {
@@ -263,6 +274,7 @@ impl Daemon {
             running.remind(now);
             running.metrics.tracking(running.jail.windows().len());
         }
+        self.telling.sweep(now);
         self.evidence.sweep(now.boot);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
     }

@@ -348,6 +348,20 @@ impl Jail {
         &self.name
     }
 
+    /// When the first failure was that counts together with one of `offender` at `at`, if there is one
+    /// already: of the host, or of the IPv6 network that it stands for.
+    #[must_use]
+    pub fn first_failure(&self, offender: IpNet, at: Timestamp) -> Option<Timestamp> {
+        let findtime = self.policy.threshold.findtime();
+        if self.policy.recidive {
+            return self.windows.first(findtime, &self.prefixes.of(&offender), at);
+        }
+        match self.prefixes.counted(offender.addr()) {
+            Some(network) => self.networks.first(findtime, &network, at),
+            None => self.windows.first(findtime, &offender, at),
+        }
+    }
+
     /// What it goes by.
     #[must_use]
     pub fn policy(&self) -> &Policy {

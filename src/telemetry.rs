@@ -5,6 +5,7 @@
 //! No address is ever a label.
 
 pub mod catalog;
+pub mod event;
 pub mod exposition;
 pub mod landing;
 pub mod lines;
@@ -12,7 +13,9 @@ pub mod log;
 pub mod metrics;
 pub mod negotiation;
 pub mod news;
+pub mod otlp;
 pub mod overview;
 pub mod pages;
 pub mod server;
+pub mod trace;
 pub mod verdicts;

@@ -57,6 +57,9 @@ fn accepted(config: &Config) -> String {
     let _ = writeln!(out, "socket {}", config.socket.display());
     let _ = writeln!(out, "listen {:?}", config.listen);
     let _ = writeln!(out, "{:?}", config.enforcement);
+    if let Some(otlp) = &config.otlp {
+        let _ = writeln!(out, "{otlp:?}");
+    }
     out.push_str(&guarded(config));
     for jail in &config.jails {
         out.push_str(&described(jail));

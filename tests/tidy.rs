@@ -15,13 +15,14 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Uses within a layer that are meant: (who, whom).
-const BESIDE: [(&str, &str); 8] = [
+const BESIDE: [(&str, &str); 9] = [
     ("filter", "record"),
     ("jail", "failure"),
     ("jail", "moment"),
     ("jail", "trace"),
     // Settings, and the words in which sources and the enforcer report.
     ("enforcer", "config"),
+    ("telemetry", "config"),
     ("store", "source"),
     ("telemetry", "source"),
     ("telemetry", "enforcer"),

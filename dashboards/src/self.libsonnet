@@ -155,10 +155,13 @@ local cost = g.row('What does it cost?', [
 local told = g.row('Does it tell?', [
   g.bars(
     'Telemetry dropped',
-    'Spans, log records and metrics that were due to a collector and never reached one. Bans do not wait for it.',
+    'Spans, events and samples that were due to a collector and never reached one. Bans do not wait for it. Alert: GaolerOtlpDropping.',
     [g.query('sum by (instance, signal) (increase(gaoler_otlp_dropped_total{$hosts}[$__interval]))', '{{instance}} {{signal}}')],
-    w=24,
-    h=6,
+  ),
+  g.bars(
+    'Requests to the collector',
+    'How many were taken, and how many were not and are tried again or dropped. None at all where nothing is pushed.',
+    [g.query('sum by (instance, signal, outcome) (increase(gaoler_otlp_exports_total{$hosts}[$__interval])) > 0', '{{instance}} {{signal}}: {{outcome}}')],
   ),
 ]);
 

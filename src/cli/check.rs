@@ -2,6 +2,7 @@
 
 mod behind;
 mod capability;
+mod pushing;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,13 +28,17 @@ pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let host = Path::new("/");
     config.warnings.extend(behind::notes(&config, host));
     config.warnings.extend(capability::note(&config, host));
-    let broken = samples(&config);
+    let pushing = pushing::pushing(&config, &|name| std::env::var(name).ok())?;
+    config.warnings.extend(pushing.notes.iter().cloned());
+    let samples = samples(&config);
+    let broken = [samples.as_slice(), &pushing.wrong].concat();
     match format {
-        Format::Human => print(&report(path, &config, &broken))?,
+        Format::Human => print(&report(path, &config, &pushing.targets, &broken))?,
         Format::Json => {
             let jails: Vec<&str> = config.jails.iter().map(|jail| jail.name.as_str()).collect();
             let report = serde_json::json!({
-                "config": path, "jails": jails, "warnings": config.warnings, "samples": broken,
+                "config": path, "jails": jails, "warnings": config.warnings,
+                "otlp": {"targets": pushing.targets, "wrong": pushing.wrong}, "samples": samples,
             });
             print(&format!("{report}\n"))?;
         }
@@ -66,7 +71,7 @@ fn samples(config: &Config) -> Vec<String> {
     broken
 }
 
-fn report(path: &Path, config: &Config, broken: &[String]) -> String {
+fn report(path: &Path, config: &Config, pushed: &[String], broken: &[String]) -> String {
     let enforcement = match &config.enforcement {
         Enforcement::None => "none: failures are watched, nobody is banned".to_owned(),
         Enforcement::Nftables(nftables) => format!("nftables, table inet {}", nftables.table),
@@ -83,6 +88,7 @@ fn report(path: &Path, config: &Config, broken: &[String]) -> String {
         format!("enforcement: {enforcement}"),
         format!("state: {}", config.state.display()),
     ];
+    lines.extend(pushed.iter().map(|target| format!("otlp: {target}")));
     for jail in &config.jails {
         lines.extend(describe(jail));
     }

@@ -1,8 +1,10 @@
 //! The configuration as meant: every value checked, every name resolved, every filter compiled.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -35,6 +37,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// Where metrics and pages are served.
     pub listen: Option<SocketAddr>,
+    /// Where telemetry is pushed to; `None` if the file says nothing of it.
+    pub otlp: Option<Otlp>,
     /// What a careful reader should know, though it stops nothing.
     pub warnings: Vec<String>,
 }
@@ -83,6 +87,57 @@ pub struct JailSettings {
     pub ipv6_prefix: u8,
     /// When bans become wider; never when `None`.
     pub widen: Option<Widening>,
+}
+
+/// Where telemetry is pushed to, as the file has it; `OTEL_*` variables go before it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// The collector, if the file names one.
+    pub endpoint: Option<String>,
+    /// How it is reached, if the file says.
+    pub protocol: Option<OtlpProtocol>,
+    /// What is sent along with each request. Secret.
+    pub headers: Headers,
+    /// How long a request may take.
+    pub timeout: Duration,
+    /// Whether requests are compressed.
+    pub gzip: bool,
+    /// The collector's authority, in PEM; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate, in PEM.
+    pub cert_file: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub key_file: Option<PathBuf>,
+    /// Whether each ban is a trace there.
+    pub traces: bool,
+    /// Whether failures and bans are events there.
+    pub logs: bool,
+    /// Whether metrics are pushed there.
+    pub metrics: bool,
+    /// How often metrics are pushed.
+    pub interval: Duration,
+}
+
+/// What is sent along with each request, such as a token: names, and values that nobody is shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, String)>);
+
+impl fmt::Debug for Headers {
+    /// The names alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// How OTLP requests are carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OtlpProtocol {
+    /// OTLP/gRPC.
+    #[default]
+    Grpc,
+    /// OTLP/HTTP, binary protobuf.
+    Http,
 }
 
 /// How bans are enforced.

@@ -7,6 +7,7 @@
 pub(super) mod filter;
 pub(super) mod foreign;
 pub(super) mod gaoler;
+mod otlp;
 mod policy;
 
 /// One key.
@@ -60,6 +61,8 @@ pub(super) struct Text {
     pub(super) fractions: bool,
     /// Where one text becomes several in a list, as in fail2ban: `http,https`.
     pub(super) separators: &'static [char],
+    /// Whether it may hold a secret: no message shows it.
+    pub(super) secret: bool,
     /// What is wrong with a text, to be read after it.
     pub(super) check: fn(&str) -> Result<(), String>,
 }
@@ -87,7 +90,15 @@ impl Text {
         example: &'static str,
         check: fn(&str) -> Result<(), String>,
     ) -> Self {
-        Self { what, example, numbers: false, fractions: false, separators: &[], check }
+        Self {
+            what,
+            example,
+            numbers: false,
+            fractions: false,
+            separators: &[],
+            secret: false,
+            check,
+        }
     }
 
     /// The texts that one text stands for.

@@ -7,6 +7,7 @@ mod bantime;
 mod guards;
 mod jail;
 mod origin;
+mod otlp;
 mod proxied;
 mod recidive;
 mod scope;
@@ -56,11 +57,12 @@ impl Meaning<'_> {
                  whoever can reach it; there is no password"
             ));
         }
+        let otlp = self.otlp(&file.section("telemetry").section("otlp"));
         let max_new_bans = guards::rate(&file.section("enforcement"));
         self.advise_of_floors(guards::floors(tree));
         let jails = self.jails(tree);
         let warnings = Vec::new();
-        Config { jails, enforcement, max_new_bans, on_stop, state, socket, listen, warnings }
+        Config { jails, enforcement, max_new_bans, on_stop, state, socket, listen, otlp, warnings }
     }
 
     fn enforcement(&mut self, section: &View) -> Enforcement {

@@ -244,6 +244,29 @@ pub(super) fn listen_form(text: &str) -> Result<(), String> {
     listen(text).map(|_| ())
 }
 
+/// Where a collector is: the scheme says whether TLS is spoken.
+pub(super) fn endpoint(text: &str) -> Result<(), String> {
+    let wrong = || "is not a URL; write for example `http://127.0.0.1:4317`".to_owned();
+    let uri: hyper::Uri = text.parse().map_err(|_| wrong())?;
+    let authority = uri.authority().filter(|authority| !authority.host().is_empty());
+    if authority.ok_or_else(wrong)?.as_str().contains('@') {
+        return Err("holds a user name".to_owned());
+    }
+    match uri.scheme_str() {
+        Some("http" | "https") => Ok(()),
+        _ => Err("is neither `http://` nor `https://`".to_owned()),
+    }
+}
+
+/// A header, `name=value`, as HTTP can carry it.
+pub(super) fn header(text: &str) -> Result<(), String> {
+    use hyper::header::{HeaderName, HeaderValue};
+    let (name, value) = text.split_once('=').ok_or("is not `name=value`")?;
+    let named = HeaderName::from_bytes(name.trim().as_bytes()).is_ok();
+    let valued = HeaderValue::from_str(value.trim()).is_ok_and(|value| value.to_str().is_ok());
+    if named && valued { Ok(()) } else { Err("is no header that can be sent".to_owned()) }
+}
+
 /// A zone by its IANA name, or a fixed one as fail2ban writes it: `UTC+0200`.
 pub(super) fn time_zone(text: &str) -> Result<TimeZone, String> {
     if text == "Z" {

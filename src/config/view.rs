@@ -68,6 +68,16 @@ impl<'a> View<'a> {
         matches!(self.value(name), Some(Value::Bool(true)))
     }
 
+    /// As [`View::flag`], where the table has no default.
+    pub(super) fn flag_or(&self, name: &str, default: bool) -> bool {
+        self.entry(name).map_or(default, |_| self.flag(name))
+    }
+
+    /// Whether nothing stands in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.layers.iter().all(|layer| layer.entries().is_empty())
+    }
+
     /// A count; 0 if it was refused.
     pub(super) fn count(&self, name: &str) -> usize {
         match self.value(name) {

@@ -184,6 +184,9 @@ fn in_text(node: &Node, text: &Text) -> Result<(), Problem> {
         _ => return Err(Problem::Value(not_a_text(node, text))),
     };
     let parts = text.split(&written);
+    if text.secret && parts.iter().any(|part| (text.check)(part).is_err()) {
+        return Err(Problem::Value(secret(text)));
+    }
     if parts.is_empty() {
         return Err(Problem::Value(format!("is empty; it must be {}", text.what)));
     }
@@ -193,7 +196,15 @@ fn in_text(node: &Node, text: &Text) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What is wrong with a value that must not be shown.
+fn secret(text: &Text) -> String {
+    format!("must be {} (such as `{}`); what stands here is not shown", text.what, text.example)
+}
+
 fn not_a_text(node: &Node, text: &Text) -> String {
+    if text.secret {
+        return secret(text);
+    }
     let would_do_quoted = !matches!(node.value, Value::Text(_))
         && node.scalar().is_some_and(|written| (text.check)(&written).is_ok());
     let hint = if would_do_quoted { "; if that is what you mean, quote it" } else { "" };

@@ -1,6 +1,7 @@
 //! How a ban begins and ends, whoever decided.
 
 use super::evidence::exhibit_of;
+use super::telling::Cause;
 use super::{Daemon, recent};
 use crate::enforcer::order::Order;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
@@ -12,8 +13,8 @@ use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 use crate::telemetry::verdicts::Word;
 
 impl Daemon {
-    /// A jail has banned. `decided` is when the record that decided was read.
-    pub(super) fn begin_ban(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
+    /// A jail has banned, or an operator did; `cause` is what led the jail to it.
+    pub(super) fn begin_ban(&mut self, ban: &Ban, cause: Option<Cause>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         let running = &mut self.jails[index];
         self.evidence.keep(ban.trace, running.jail.ledger().end(&ban.key.address));
@@ -39,20 +40,22 @@ impl Daemon {
         if running.settings.cut_established {
             self.cutting.begin(&ban.key);
         }
-        let decided = decided.filter(|_| ban.origin == BanOrigin::Detected);
-        self.standings.want(ban.key.clone(), decided);
+        let detected = cause.filter(|_| ban.origin == BanOrigin::Detected);
+        self.standings.want(ban.key.clone(), detected.map(|cause| cause.read));
+        let evidence = self.evidence.of(ban.trace);
+        self.telling.began(ban, self.jails[index].filter(), &evidence, cause, now);
         self.show_bans(&ban.key);
-        self.keeping.began(ban.clone(), self.evidence.of(ban.trace), order);
+        self.keeping.began(ban.clone(), evidence, order);
         self.changed(now);
         if is_new {
             self.remember(ban);
-            self.widen(ban, decided, now);
+            self.widen(ban, detected, now);
             self.count_ban(ban, now);
         }
     }
 
     /// Bans the network around a ban as well, if enough of it is banned now.
-    fn widen(&mut self, ban: &Ban, decided: Option<Moment>, now: Moment) {
+    fn widen(&mut self, ban: &Ban, cause: Option<Cause>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
         if ban.origin == BanOrigin::Detected
             && let Some(wide) = self.jails[index].jail.widen(&ban.key.address, now)
@@ -61,7 +64,7 @@ impl Daemon {
             for member in members.filter(|member| member.trace != wide.trace) {
                 self.evidence.note(wide.trace, exhibit_of(member), now.boot);
             }
-            self.begin_ban(&wide, decided, now);
+            self.begin_ban(&wide, cause, now);
         }
     }
 
@@ -83,6 +86,7 @@ impl Daemon {
             self.recent.add(said);
         }
         lines::unbanned(ban);
+        self.telling.ended(ban, reason.word(), now);
         let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };
         self.keeping.ended(ended, Some(Order::Release(key.clone())));
         self.changed(now);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::checked::{Config, Enforcement};
+use crate::config::checked::{Config, Enforcement, Otlp};
 
 /// The settings a running daemon goes by until it ends.
 #[derive(Debug)]
@@ -12,6 +12,7 @@ pub(super) struct Frozen {
     state: PathBuf,
     socket: PathBuf,
     listen: Option<SocketAddr>,
+    otlp: Option<Otlp>,
 }
 
 impl Frozen {
@@ -22,6 +23,7 @@ impl Frozen {
             state: config.state.clone(),
             socket: config.socket.clone(),
             listen: config.listen,
+            otlp: config.otlp.clone(),
         }
     }
 
@@ -37,6 +39,7 @@ impl Frozen {
             (self.state != config.state, "state.path"),
             (self.socket != config.socket, "control.socket"),
             (self.listen != config.listen, "telemetry.listen"),
+            (self.otlp != config.otlp, "telemetry.otlp"),
         ]
         .into_iter()
         .filter(|(differs, _)| *differs)

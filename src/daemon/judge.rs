@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::running::RunningJail;
+use super::telling::Cause;
 use super::{Daemon, recent};
 use crate::jail::Verdict;
 use crate::jail::ban::{Ban, JailName};
@@ -20,10 +21,10 @@ use crate::trace::TraceId;
 /// since a line each would cost more than finding them did.
 const LOGGED: usize = 20;
 
-/// A ban that a batch led to, and when the record that decided was read.
+/// A ban that a batch led to.
 struct Sentence {
     ban: Ban,
-    read: Moment,
+    cause: Cause,
 }
 
 impl Daemon {
@@ -41,8 +42,8 @@ impl Daemon {
             running.caught_up = batch.caught_up;
         }
         let sentences = self.judge(source, &batch, now);
-        for Sentence { ban, read } in sentences {
-            self.begin_ban(&ban, Some(read), now);
+        for Sentence { ban, cause } in sentences {
+            self.begin_ban(&ban, Some(cause), now);
         }
         self.positions.insert(source.clone(), batch.through.clone());
         self.keeping.read(source, batch.through, now.boot);
@@ -65,7 +66,10 @@ impl Daemon {
             let Some(index) = indices.get(listener).copied().flatten() else { continue };
             let running = &mut self.jails[index];
             running.metrics.found(finding, batch.caught_up);
+            let first = self.telling.first(&running.jail, finding);
             let verdict = running.jail.on_failure(finding.failure, now);
+            let user = finding.user.map(|user| batch.excerpts.get(user));
+            self.telling.found(running.name(), running.filter(), finding, &verdict, user);
             let counts =
                 observe(running, finding, &verdict, (number < LOGGED).then_some(&self.zone));
             found[index].failed += u64::from(counts);
@@ -83,7 +87,7 @@ impl Daemon {
                 tripped.push(index);
             }
             if let Verdict::Banned(ban) = verdict {
-                sentences.push(Sentence { ban, read: finding.read });
+                sentences.push(Sentence { ban, cause: Cause { read: finding.read, first } });
             }
         }
         if batch.findings.len() > LOGGED {

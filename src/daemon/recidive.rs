@@ -3,6 +3,7 @@
 
 use super::evidence::exhibit_of;
 use super::judge::{counted, observe};
+use super::telling::Cause;
 use super::{Daemon, recent};
 use crate::failure::Failure;
 use crate::jail::Verdict;
@@ -59,7 +60,9 @@ impl Daemon {
                 continue;
             }
             running.metrics.found(&finding, false);
+            let first = running.jail.first_failure(address, now.wall).unwrap_or(now.wall);
             let verdict = running.jail.on_ban_elsewhere(&address, now);
+            self.telling.found(running.name(), running.filter(), &finding, &verdict, None);
             let counts = observe(running, &finding, &verdict, Some(&self.zone));
             if let Some(trace) = counted(&verdict) {
                 let until = now.boot.after(running.settings.threshold.findtime());
@@ -75,7 +78,7 @@ impl Daemon {
                 self.tripped(index, now);
             }
             if let Verdict::Banned(ban) = verdict {
-                self.begin_ban(&ban, Some(now), now);
+                self.begin_ban(&ban, Some(Cause { read: now, first }), now);
             }
         }
     }

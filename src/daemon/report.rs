@@ -2,31 +2,44 @@
 
 use super::Daemon;
 use super::standing::State;
+use super::telling::Operation;
 use crate::enforcer::order::{Condition, Coverage, Order, Report};
 use crate::jail::ban::BanKey;
 use crate::moment::Moment;
 use crate::store::Ack;
 use crate::telemetry::metrics::reason::Withheld;
 use crate::telemetry::news;
+use crate::telemetry::trace::ban::{End, Kept};
+
+/// How many bans that a firewall has lost are logged one by one: a reload loses them all.
+const LOST_LOGGED: u64 = 20;
 
 impl Daemon {
     /// The firewall did something, or fares otherwise.
     pub(super) fn on_report(&mut self, report: Report, now: Moment) {
         match report {
             Report::Enforced { key, at } => self.on_enforced(&key, at),
-            Report::Released { key } => self.on_answer(&key, None),
+            Report::Released { key } => {
+                self.telling.released(&key, now);
+                self.on_answer(&key, None);
+            }
             Report::Lost { key } => {
                 self.standings.pending(&key);
                 self.show_bans(&key);
-                news::lost(&key);
+                self.lost += 1;
+                if self.lost <= LOST_LOGGED {
+                    news::lost(&key);
+                }
             }
-            Report::Failed { key, why, gives_up } => self.on_failed(&key, why, gives_up),
-            Report::Operation { operation, outcome, took } => {
+            Report::Failed { key, why, gives_up } => self.on_failed(&key, why, gives_up, now),
+            Report::Operation { operation, outcome, took, ended, bans } => {
                 self.backend_metrics.operation(operation, outcome, took);
+                self.telling.called(&bans, &Operation { word: operation, outcome, took, ended });
             }
             Report::Condition(condition) => self.on_condition(condition, now),
             Report::Reconciled { trigger, missing, unexpected } => {
                 self.backend_metrics.reconciled(missing, unexpected, now);
+                news::lost_more(std::mem::take(&mut self.lost).saturating_sub(LOST_LOGGED));
                 news::reconciled(trigger, missing, unexpected);
             }
             Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),
@@ -47,15 +60,18 @@ impl Daemon {
         if let (Some(decided), Some(index)) = (decided, self.index(&key.jail)) {
             self.jails[index].metrics.enforced_after(at.boot.since(decided.boot));
         }
+        self.telling.end(key, &End::InForce, at);
         self.cut(key);
         self.on_answer(key, None);
     }
 
-    fn on_failed(&mut self, key: &BanKey, why: String, gives_up: bool) {
+    fn on_failed(&mut self, key: &BanKey, why: String, gives_up: bool, now: Moment) {
         news::not_enforced(key, &why, gives_up);
+        self.telling.failed(key, &why);
         if !gives_up {
             return;
         }
+        self.telling.end(key, &End::Refused(why.clone()), now);
         if self.standings.state(key) != Some(&State::Refused(why.clone()))
             && let Some(index) = self.index(&key.jail)
         {
@@ -85,7 +101,7 @@ impl Daemon {
     }
 
     /// The store kept something, or could not.
-    pub(super) fn on_stored(&mut self, ack: &Ack) {
+    pub(super) fn on_stored(&mut self, ack: &Ack, now: Moment) {
         let kept = ack.result.is_ok();
         self.metrics.state.stored(ack.took, kept);
         if kept != self.store_up {
@@ -93,6 +109,7 @@ impl Daemon {
             self.store_up = kept;
         }
         let orders: Vec<Order> = self.keeping.acknowledged(ack.seq, kept);
+        self.telling.ordered(&orders, if kept { Kept::Durable } else { Kept::Failed }, now);
         self.send(orders);
     }
 }

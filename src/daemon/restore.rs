@@ -42,6 +42,7 @@ impl Daemon {
                 continue;
             }
             running.metrics.restored();
+            self.telling.remember(&ban.key, ban.trace);
             lines::restored(&ban);
             desired.push(running.demand(&key));
             self.standings.want(key.clone(), None);

@@ -52,6 +52,11 @@ impl RunningJail {
         self.settings.increment.as_ref().is_some_and(|increment| increment.overalljails)
     }
 
+    /// The name of its filter.
+    pub(super) fn filter(&self) -> &str {
+        &self.settings.filter.definition.name
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> &JailName {
         &self.settings.name

@@ -16,6 +16,8 @@ use crate::store::change::Saved;
 use crate::store::{Ack, Store, StoreError};
 use crate::telemetry;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::exporters::Exporters;
+use crate::telemetry::otlp::settings::Settings;
 use crate::telemetry::overview::Overview;
 
 /// How a daemon is started.
@@ -74,6 +76,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let (orders, ordered) = mpsc::unbounded_channel();
     let (overview, shown) = watch::channel(Overview::default());
 
+    let exporters = exporters(&config, &metrics);
     let mut guards = guards::look().map_err(StartError::Addresses)?;
     guards.sessions = sessions::watch(senders.events.clone()).await;
     let mut daemon = Daemon::new(Setting {
@@ -90,6 +93,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         events: senders.events.clone(),
         messages: senders.messages,
         metrics: Arc::clone(&metrics),
+        exporters,
         overview,
     });
     let restored = daemon.take_up(&config, saved, now);
@@ -118,6 +122,20 @@ impl Daemon {
         notify::ready(&self.summary());
         tracing::info!("gaoler {} follows {}", env!("CARGO_PKG_VERSION"), self.summary());
     }
+}
+
+/// Where telemetry is pushed to. What is wrong with that keeps no host unguarded.
+fn exporters(config: &Config, metrics: &Arc<Metrics>) -> Exporters {
+    let environment = |name: &str| std::env::var(name).ok();
+    let (settings, warnings) = Settings::resolve(config.otlp.as_ref(), &environment);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let Some(settings) = settings else { return Exporters::default() };
+    Exporters::start(&settings, metrics, clock::now).unwrap_or_else(|error| {
+        tracing::error!("nothing is pushed to a collector: {error}");
+        Exporters::default()
+    })
 }
 
 /// The store and what an earlier run left in it; a dry run has none.

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 mod explain;
 mod policy;
+mod telling;
 
 use super::frozen::Frozen;
 use super::*;
@@ -19,6 +20,8 @@ use crate::source::batch::{Batch, Body, Finding, Tally};
 use crate::source::excerpt::Excerpts;
 use crate::store::Ack;
 use crate::telemetry::exposition::{self, Format};
+use crate::telemetry::otlp::exporters::Kept;
+use crate::telemetry::otlp::sampler::Sampler;
 
 const JAILS: &str = "
 defaults: {ignoreip: [198.51.100.0/24]}
@@ -33,6 +36,8 @@ struct Stage {
     orders: mpsc::UnboundedReceiver<Order>,
     acks: mpsc::UnboundedReceiver<Ack>,
     events: mpsc::Receiver<Event>,
+    /// What a collector would be told.
+    told: Kept,
     now: Moment,
     directory: tempfile::TempDir,
 }
@@ -59,6 +64,8 @@ impl Stage {
         let (order_sender, orders) = mpsc::unbounded_channel();
         let (event_sender, events) = mpsc::channel(16);
         let enforcement = config.enforcement.clone();
+        let metrics = Arc::new(Metrics::new("0", "0", now, "/proc/self".into()));
+        let (exporters, told) = Exporters::kept(&metrics, Sampler::AlwaysOn);
         let mut daemon = Daemon::new(Setting {
             config_path: path,
             dry_run,
@@ -77,11 +84,12 @@ impl Stage {
             orders: order_sender,
             events: event_sender,
             messages: mpsc::channel(1).0,
-            metrics: Arc::new(Metrics::new("0", "0", now, "/proc/self".into())),
+            metrics,
+            exporters,
             overview: watch::channel(Overview::default()).0,
         });
         daemon.take_up(&config, saved, now);
-        Self { daemon, orders, acks, events, now, directory }
+        Self { daemon, orders, acks, events, told, now, directory }
     }
 
     /// Ends the daemon; what it left is in the directory.

@@ -12,6 +12,9 @@ use super::{Daemon, clock};
 use crate::config::checked::OnStop;
 use crate::enforcer::order::Order;
 
+/// How long a collector may take at the end for what it has not got yet.
+const FLUSH: Duration = Duration::from_secs(2);
+
 /// How long the end may take before what is left is left.
 const DRAIN: Duration = Duration::from_secs(8);
 
@@ -70,6 +73,7 @@ impl Daemon {
                 Err(error) => tracing::error!("the store's thread ended: {error}"),
             }
         }
+        self.telling.close(clock::now()).close(FLUSH).await;
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::debug!(%error, "{}: cannot remove the control socket", socket.display());
         }

@@ -121,17 +121,20 @@ impl Driver {
             }
             let wait = self.wait();
             tokio::select! {
-                order = self.orders.recv() => self.take_all(order),
-                Some((call, began, result)) = OptionFuture::from(under_way.as_mut()) => {
-                    under_way = None;
-                    self.finish(call, began, result);
-                }
+                // In the order in which the bus brings them: what a call answers is true after what
+                // was said before it.
+                biased;
                 heard = news.next() => {
                     let Some(heard) = heard else {
                         self.plan.bus_lost("the connection to the D-Bus system bus was lost");
                         return self.report().await;
                     };
                     self.hear(heard);
+                }
+                order = self.orders.recv() => self.take_all(order),
+                Some((call, began, result)) = OptionFuture::from(under_way.as_mut()) => {
+                    under_way = None;
+                    self.finish(call, began, result);
                 }
                 () = tokio::time::sleep(wait) => {}
             }
@@ -152,7 +155,8 @@ impl Driver {
         let (operation, outcome) = (call.operation(), outcome(&result));
         let took = now.boot.since(began);
         tracing::trace!(?call, ?result, ?took, "firewalld answered");
-        self.plan.note(Report::Operation { operation, outcome, took });
+        let bans = self.plan.bans_of_call(&call);
+        self.plan.note(Report::Operation { operation, outcome, took, ended: now, bans });
         self.plan.finished(call, result, now);
     }
 

@@ -157,7 +157,8 @@ impl Driver {
         if let Err(trouble) = &result {
             tracing::debug!(operation, %trouble, "nftables");
         }
-        self.plan.note(Report::Operation { operation, outcome: outcome(&result), took });
+        let (outcome, bans) = (outcome(&result), self.plan.bans_under_way());
+        self.plan.note(Report::Operation { operation, outcome, took, ended: now, bans });
         self.plan.finished(&work, generations, result, now);
     }
 

@@ -84,6 +84,10 @@ pub enum Report {
         outcome: Outcome,
         /// How long it took.
         took: SignedDuration,
+        /// When it ended.
+        ended: Moment,
+        /// The bans that it was made for, or for whose end; none for a mere look.
+        bans: Vec<BanKey>,
     },
     /// The firewall's state changed.
     Condition(Condition),

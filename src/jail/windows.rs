@@ -100,6 +100,18 @@ impl Windows {
         Count { trace, failures, met }
     }
 
+    /// When the first failure of an address was that still counts together with one at `at`.
+    #[must_use]
+    pub fn first(
+        &self,
+        findtime: SignedDuration,
+        host: &IpNet,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let window = &self.by_address.get(host)?.window;
+        window.times().find(|&time| at.duration_since(time) <= findtime)
+    }
+
     /// Forgets an address, as an unban does.
     pub fn forget(&mut self, host: &IpNet) {
         if self.by_address.remove(host).is_some() {

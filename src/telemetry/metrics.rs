@@ -10,6 +10,7 @@ mod dropped;
 pub mod enforcement;
 pub mod jail;
 mod label;
+pub mod otlp;
 pub mod process;
 pub mod reason;
 mod scale;
@@ -26,6 +27,7 @@ use prometheus_client::registry::Registry;
 use self::enforcement::{BackendMetrics, EnforcementFamilies};
 use self::jail::{JailFamilies, JailMetrics, Settings};
 use self::label::PerWord;
+use self::otlp::{OtlpFamilies, SignalMetrics};
 use self::process::Process;
 use self::source::{SourceFamilies, SourceMetrics};
 use self::state::{ReloadMetrics, StateMetrics};
@@ -44,6 +46,7 @@ pub struct Metrics {
     jails: JailFamilies,
     sources: SourceFamilies,
     enforcement: EnforcementFamilies,
+    otlp: OtlpFamilies,
     cut_errors: PerWord,
     /// How the configuration fares.
     pub reload: ReloadMetrics,
@@ -66,6 +69,7 @@ impl Metrics {
             jails: JailFamilies::register(ours),
             sources: SourceFamilies::register(ours),
             enforcement: EnforcementFamilies::register(ours),
+            otlp: OtlpFamilies::register(ours),
             cut_errors: cut_errors(ours),
             reload: ReloadMetrics::register(ours),
             state: StateMetrics::register(ours),
@@ -109,6 +113,12 @@ impl Metrics {
     #[must_use]
     pub fn backend_appears(&self, backend: &str, operations: &[&'static str]) -> BackendMetrics {
         self.enforcement.appear(backend, operations)
+    }
+
+    /// A kind of telemetry is exported.
+    #[must_use]
+    pub fn signal_appears(&self, signal: &'static str) -> SignalMetrics {
+        self.otlp.appear(signal)
     }
 
     /// Live connections of banned addresses could not be closed.

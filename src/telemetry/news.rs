@@ -53,6 +53,13 @@ pub fn lost(key: &BanKey) {
     tracing::warn!(jail, address, "[{jail}] {address} is not refused any more; putting it back");
 }
 
+/// More bans were lost than are worth a line each, and are in force again; none is no news.
+pub fn lost_more(bans: u64) {
+    if bans > 0 {
+        tracing::warn!(bans, "… and {bans} bans more were not refused for a while");
+    }
+}
+
 /// A ban cannot be enforced now, or at all.
 pub fn not_enforced(key: &BanKey, why: &str, gives_up: bool) {
     let (jail, address) = (key.jail.as_str(), show(&key.address));

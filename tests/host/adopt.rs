@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::backend::{Backend, desired};
 use crate::host::Host;
-use crate::observe::{Metrics, await_metric};
+use crate::observe::{Metrics, await_metric, ban};
 
 /// Nothing is put where it is already, nothing taken away.
 pub(crate) fn restart_changes_nothing(host: &Host, backend: Backend) -> Result<()> {
@@ -18,7 +18,7 @@ pub(crate) fn restart_changes_nothing(host: &Host, backend: Backend) -> Result<(
     ];
     host.settle()?;
     backend.release_all(host, "public")?;
-    host.gaoler_ok(&[&["ban", "load"], &BANNED[..]].concat())?;
+    ban(host, "load", &BANNED)?;
     host.sh("systemctl restart gaoler")?;
     await_metric(host, "gaoler_bans_enforced", &[], |are| (are - 6.0).abs() < 0.5)?;
     let metrics = Metrics::of(host)?;

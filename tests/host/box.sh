@@ -245,13 +245,13 @@ cmd_srv() {
 cmd_cli() {
     box "$1"
     shift
-    ip netns exec "$name-cli" "$@"
+    exec ip netns exec "$name-cli" "$@"
 }
 
 cmd_far() {
     box "$1"
     shift
-    ip netns exec "$name-far" "$@"
+    exec ip netns exec "$name-far" "$@"
 }
 
 cmd_logs() {

@@ -1,6 +1,7 @@
 //! A lane: one box, and the tests that run on it one after the other. Lanes run side by side, so a
 //! second box costs the suite little time.
 
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -60,7 +61,9 @@ impl Lane {
         Trial::ignorable_test(name, move || {
             let turns = lane.turn.lock().unwrap_or_else(PoisonError::into_inner);
             drop(lane.next.wait_while(turns, |now| *now != turn));
+            let permit = Permit::take();
             let outcome = catch_unwind(AssertUnwindSafe(|| lane.run(&test)));
+            drop(permit);
             *lane.turn.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             lane.next.notify_all();
             outcome.unwrap_or_else(|panic| resume_unwind(panic))
@@ -108,6 +111,30 @@ impl Lane {
             host.down()?;
         }
         prepared.map(|()| host)
+    }
+}
+
+/// That one test more may run. A box keeps a core busy, so more of them at once only make each other
+/// late.
+struct Permit;
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+
+impl Permit {
+    fn take() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = ENDED.wait_while(running, |running| *running > cores);
+        *running.unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ENDED.notify_one();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::client::{Client, WRONG};
 use crate::foreign::Foreign;
 use crate::host::{EVENTUALLY, Host, SOON};
 use crate::load::{Load, Shared};
-use crate::observe::await_metric;
+use crate::observe::{await_metric, ban};
 
 /// How long silent losses may stay unnoticed; a look is due every minute.
 const NOTICED: Duration = Duration::from_secs(80);
@@ -119,7 +119,7 @@ pub(crate) fn of(host: &Host, backend: Backend, disturbance: &Disturbance) -> Re
     await_metric(host, "gaoler_enforcement_up", &[], |up| up > 0.5)?;
     backend.release_all(host, "public")?;
     let foreign = Foreign::placed(host)?;
-    host.gaoler_ok(&[&["ban", "sshd"], &STANDING[..]].concat())?;
+    ban(host, "sshd", &STANDING)?;
     let standing: Addresses = STANDING.into_iter().map(network).collect::<Result<_>>()?;
     backend.assert_exact(host, "public", &standing)?;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::host::{Host, SOON};
 
@@ -122,6 +122,22 @@ pub(crate) fn await_metric(
         Ok(holds(last).then_some(last))
     });
     found.with_context(|| format!("{name} was {last}"))
+}
+
+/// Bans, and waits until the firewall has it: on a busy machine that may take longer than the command
+/// waits.
+pub(crate) fn ban(host: &Host, jail: &str, addresses: &[&str]) -> Result<()> {
+    let ran = host.gaoler(&[&["ban", jail], addresses].concat())?;
+    ensure!(ran.code == 0 || ran.stderr.contains("goes on trying"), "{ran:?}");
+    await_metric(host, "gaoler_enforcement_pending", &[], |pending| pending < 0.5)?;
+    Ok(())
+}
+
+/// Unbans; whoever needs to know waits until it shows.
+pub(crate) fn unban(host: &Host, addresses: &[&str]) -> Result<()> {
+    let ran = host.gaoler(&[&["unban"], addresses].concat())?;
+    ensure!(ran.code == 0 || ran.stderr.contains("goes on trying"), "{ran:?}");
+    Ok(())
 }
 
 /// `name{label="value",…} 1`; the labels that gaoler sets hold no escapes.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::backend::Backend;
 use crate::client::{Client, Outcome};
 use crate::host::{Host, SOON, Side};
+use crate::observe::{ban, unban};
 
 /// The host behind the box.
 const FAR: [&str; 2] = ["http://203.0.113.9/", "http://[2001:db8:5::9]/"];
@@ -91,7 +92,7 @@ impl Way {
 fn stopped(host: &Host, ways: &[Way], stops: bool) -> Result<()> {
     let who: Vec<&str> = ways.iter().map(|way| way.from).collect();
     served(host, ways).context("before")?;
-    host.gaoler_ok(&[&["ban", "web"], &who[..]].concat())?;
+    ban(host, "web", &who)?;
     if stops {
         for (way, outcome) in ways.iter().zip(all_try(host, ways)?) {
             let stopped = [Outcome::Refused, Outcome::Silent].contains(&outcome);
@@ -101,7 +102,7 @@ fn stopped(host: &Host, ways: &[Way], stops: bool) -> Result<()> {
         // A known gap, which the coverage report tells; were it closed, the report would be wrong.
         served(host, ways).context("banned, where bans do not reach")?;
     }
-    host.gaoler_ok(&[&["unban"], &who[..]].concat())?;
+    unban(host, &who)?;
     served(host, ways).context("after")
 }
 

@@ -100,6 +100,10 @@ fn at_once(host: &Host, backend: Backend, count: u32) -> Result<()> {
     let are = backend.in_kernel(host, "public")?.len();
     ensure!(are == count as usize, "{are} of {count} are in the kernel");
     println!("  {count:7} at once, last line written to all enforced {:>23}", ms(took));
+    let operations = page.operations()?;
+    for (name, calls, seconds) in operations.spent() {
+        println!("      of that {calls} of {name}: {:.0} ms", seconds * 1e3);
+    }
     Ok(())
 }
 

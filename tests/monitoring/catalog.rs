@@ -12,9 +12,6 @@ const TARGET: [&str; 2] = ["job", "instance"];
 /// Labels whose values are a closed list, the same on every host.
 const CLOSED: [&str; 5] = ["reason", "kind", "outcome", "origin", "family"];
 
-/// Metrics of the design that may be named before the code has them.
-const TO_COME: [(&str, &str, &[&str]); 1] = [("gaoler_otlp_dropped_total", "counter", &["signal"])];
-
 /// What Prometheus itself makes for each target, and of each alert.
 const PROMETHEUS: [(&str, &str, &[&str]); 4] = [
     ("up", "gauge", &[]),
@@ -60,7 +57,7 @@ pub fn metrics() -> Metrics {
             metrics.insert(entry.name, metric);
         }
     }
-    for (name, kind, labels) in TO_COME.iter().chain(&PROMETHEUS) {
+    for (name, kind, labels) in &PROMETHEUS {
         let metric = metrics.entry((*name).to_owned()).or_insert_with(|| target(kind));
         metric.labels.extend(labels.iter().map(|label| (*label).to_owned()));
     }

@@ -13,6 +13,7 @@ use gaoler::telemetry::metrics::enforcement::BackendMetrics;
 use gaoler::telemetry::metrics::jail::{JailMetrics, PerFamily, Settings};
 use gaoler::telemetry::metrics::reason::{Ignored, Unbanned, Withheld};
 use gaoler::telemetry::metrics::source::SourceMetrics;
+use gaoler::telemetry::otlp::settings::Signal;
 use jiff::{SignedDuration, Timestamp};
 
 /// The calls of the backend in the script.
@@ -67,6 +68,9 @@ pub fn started() -> Host {
         backend: "nftables".into(),
         ..sshd_settings(1)
     };
+    for signal in Signal::ALL {
+        let _ = metrics.signal_appears(signal.label());
+    }
     Host {
         sshd,
         get_dos: metrics.jail_appears(&JailName::new("http-get-dos"), &get_dos),

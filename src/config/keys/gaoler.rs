@@ -6,6 +6,7 @@ use self::forms::{
     BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE, NAMESPACE,
     NETWORK, OTHER_JAIL, PATH, PORT, PROTOCOL, RATE, TABLE, TIME_ZONE, ZONE,
 };
+use super::otlp::OTLP;
 use super::policy::POLICY;
 use super::{Key, Keys, Kind};
 
@@ -155,7 +156,12 @@ const TELEMETRY: Keys = &[&[
     )
     .or("127.0.0.1:9642"),
     Key::new("web", Kind::Section(&[]), "TLS and basic authentication for these pages.").later(),
-    Key::new("otlp", Kind::Section(&[]), "Where traces, logs and metrics are pushed to.").later(),
+    Key::new(
+        "otlp",
+        Kind::Section(OTLP),
+        "Where traces, events and metrics are pushed to, in OpenTelemetry's protocol. `OTEL_*` \
+         variables go before it. See [otlp.md](otlp.md).",
+    ),
 ]];
 
 const FAIL2BAN: Keys =

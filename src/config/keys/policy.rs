@@ -89,6 +89,7 @@ const NUMBER: Text = Text {
     numbers: true,
     fractions: true,
     separators: &[],
+    secret: false,
     check: values::factor_form,
 };
 

@@ -145,6 +145,7 @@ impl Calls {
                 let entries: Vec<String> = nets.iter().map(show).collect();
                 self.ipset.set_entries(set.as_str(), &entries).await
             }
+            Step::Empty(set) => self.ipset.set_entries(set.as_str(), &[]).await,
         }
     }
 }

@@ -125,7 +125,7 @@ impl Step {
             Self::Remove(Holder::Set(_), _) | Self::RemoveStray(Holder::Set(_), _) => {
                 "remove_entry"
             }
-            Self::Fill(..) => "set_entries",
+            Self::Fill(..) | Self::Empty(_) => "set_entries",
         }
     }
 }

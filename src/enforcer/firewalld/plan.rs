@@ -8,12 +8,14 @@
 //! It never replays orders: what should be and what is are two sets, and the next call is whatever
 //! brings them closer. So the latest order wins, whatever happened while firewalld was away.
 //!
-//! The order of work: while a look is under way, its calls and now and then a new ban; else new bans,
-//! releases and what the last look found amiss, each in its turn.
+//! The order of work: new bans, releases and what a look found amiss, each in its turn. A look puts
+//! right what it finds as it goes, so that what was lost is not out of force until its end; its calls
+//! and the others take turns.
 
 mod agenda;
 mod change;
 mod compare;
+mod gathering;
 mod leftovers;
 mod listing;
 mod look;
@@ -23,12 +25,14 @@ mod settling;
 mod signal;
 #[cfg(test)]
 mod simulation;
+mod whose;
 
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::SignedDuration;
 
 use self::agenda::Agenda;
+use self::gathering::Gathering;
 use self::leftovers::Leftovers;
 use self::look::Look;
 use self::releases::Releases;
@@ -54,7 +58,7 @@ pub const LIMIT: usize = 1000;
 /// How long after the last look the next is due, if nothing calls for one: some losses are silent.
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
 
-/// From how many entries on an empty set is filled by one call.
+/// From how many entries on an empty set is filled by one call, and a needless one is emptied by one.
 const WORTH_FILLING: usize = 8;
 
 /// How long signals are collected before a look: a zone that changes sends several.
@@ -69,6 +73,8 @@ pub struct Plan {
     placed: Placed,
     /// The zones in which bans must be in force; none before the first look.
     zones: Vec<Zone>,
+    /// The bans of an earlier run, until all was listed once: firewalld should have them.
+    restored: HashSet<BanKey>,
     /// `None` before anything was heard.
     condition: Option<Condition>,
     /// The bans last reported to be in force.
@@ -79,14 +85,13 @@ pub struct Plan {
     due: Option<Due>,
     /// What looks have found since the last one that ended well.
     found: Option<Found>,
-    /// Whether rules may have gone since the last look: nothing is said to be in force meanwhile.
-    in_doubt: bool,
     /// Whether every zone and set has been listed once.
     adopted: bool,
     leftovers: Leftovers,
     /// The sets that refused to be filled at once, since the last look.
     one_by_one: HashSet<SetName>,
     settling: Settling,
+    gathering: Gathering,
     /// What the jails' bans refuse.
     jails: BTreeMap<JailName, Scope>,
     /// As last reported.
@@ -123,6 +128,7 @@ impl Plan {
             desired: Desired::default(),
             placed: Placed::default(),
             zones: Vec::new(),
+            restored: restored.iter().map(|demand| demand.key.clone()).collect(),
             condition: None,
             announced: HashSet::new(),
             releases: Releases::default(),
@@ -130,11 +136,11 @@ impl Plan {
             look: None,
             due: None,
             found: None,
-            in_doubt: false,
             adopted: false,
             leftovers: Leftovers::default(),
             one_by_one: HashSet::new(),
             settling: Settling::default(),
+            gathering: Gathering::default(),
             jails: BTreeMap::new(),
             coverage: None,
             setbacks: Setbacks::default(),
@@ -157,7 +163,10 @@ impl Plan {
     /// was overtaken nothing is reported.
     pub fn order(&mut self, order: Order, now: Moment) {
         match order {
-            Order::Enforce(Demand { key, block, until: _ }) => self.enforce(&key, block, now),
+            Order::Enforce(Demand { key, block, until: _ }) => {
+                self.enforce(&key, block, now);
+                self.gather(now.boot);
+            }
             Order::Release(key) => self.release(&key),
             Order::Jails(jails) => {
                 self.jails = jails;
@@ -202,6 +211,9 @@ impl Plan {
         if let Some(due) = self.due.filter(|due| due.at <= now && look_again) {
             self.begin_look(due.trigger);
         }
+        if self.gathering.waits(now) {
+            return self.look.as_ref().map(Look::call);
+        }
         let call = self.next_step_or_look();
         if call.is_none() {
             self.conclude(now);
@@ -221,7 +233,7 @@ impl Plan {
     #[must_use]
     pub fn wake_at(&self) -> Option<Boot> {
         let due = self.due.map(|due| due.at);
-        let wakes = [due, self.settling.wake_at()];
+        let wakes = [due, self.settling.wake_at(), self.gathering.wake_at()];
         wakes.into_iter().flatten().min().filter(|_| self.is_present())
     }
 
@@ -273,7 +285,7 @@ impl Plan {
 
     /// What was seen may be so no longer, a look under way included.
     fn doubt(&mut self) {
-        self.in_doubt = true;
+        self.placed.doubt();
         if let Some(look) = &mut self.look {
             look.outdated = true;
         }
@@ -284,6 +296,7 @@ impl Plan {
         self.look = None;
         self.due = None;
         self.settling.forget();
+        self.placed.doubt();
         self.lose_bans();
     }
 

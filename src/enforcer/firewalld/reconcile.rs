@@ -25,6 +25,8 @@ pub enum Step {
     RemoveStray(Holder, String),
     /// All that a set should hold and does not, which must be empty: firewalld empties it first.
     Fill(SetName, Vec<IpNet>),
+    /// All that a set holds goes: it should hold nothing.
+    Empty(SetName),
 }
 
 impl Step {
@@ -35,7 +37,7 @@ impl Step {
             Self::Add(holder, _) | Self::Remove(holder, _) | Self::RemoveStray(holder, _) => {
                 holder.clone()
             }
-            Self::Fill(set, _) => Holder::Set(set.clone()),
+            Self::Fill(set, _) | Self::Empty(set) => Holder::Set(set.clone()),
         }
     }
 }
@@ -61,6 +63,8 @@ struct Holding {
     elements: BTreeMap<Element, Hold>,
     widths: Widths,
     strays: BTreeSet<String>,
+    /// Whether it was listed since anything may have gone.
+    seen: bool,
 }
 
 /// How a holder differed from what was known of it.
@@ -85,6 +89,26 @@ impl Placed {
         let Some(holding) = self.holders.get(holder) else { return false };
         let held = |element: &Element| holding.elements.get(element) == Some(&Hold::Held);
         held(element) || holding.wider(element).any(|wider| held(&wider))
+    }
+
+    /// Whether the holder was not listed yet, or may have lost since what it is known to hold.
+    #[must_use]
+    pub fn doubts(&self, holder: &Holder) -> bool {
+        self.holders.get(holder).is_none_or(|holding| !holding.seen)
+    }
+
+    /// Notes that every holder may have lost what it is known to hold, until it is listed.
+    pub fn doubt(&mut self) {
+        for holding in self.holders.values_mut() {
+            holding.seen = false;
+        }
+    }
+
+    /// Notes the same of one holder.
+    pub fn doubt_one(&mut self, holder: &Holder) {
+        if let Some(holding) = self.holders.get_mut(holder) {
+            holding.seen = false;
+        }
     }
 
     /// Notes what became known of an element.
@@ -114,25 +138,24 @@ impl Placed {
     }
 
     /// Takes what was just listed of a holder in place of what was known, and says how they
-    /// differ. `expected`: what belongs there should have been, although nothing was known.
+    /// differ. `expected`: what should have been there, although nothing was known.
     pub fn see(
         &mut self,
         holder: &Holder,
         listed: &[String],
         desired: &Desired,
         zones: &[Zone],
-        expected: bool,
+        expected: impl Fn(&Element) -> bool,
     ) -> Drift {
         let known = self.holders.remove(holder).unwrap_or_default();
         let holding = Holding::of(holder, listed);
         let belongs = |element: &Element| desired.belongs(element, holder, zones);
         let gone = |element: &Element| !holding.elements.contains_key(element);
-        let missing = if expected {
-            desired.belonging(holder, zones).filter(gone).count()
-        } else {
-            let held = known.elements.iter().filter(|&(_, &hold)| hold == Hold::Held);
-            held.filter(|(element, _)| gone(element) && belongs(element)).count()
-        };
+        let held = known.elements.iter().filter(|&(_, &hold)| hold == Hold::Held);
+        let lost = held.filter(|(element, _)| gone(element) && belongs(element)).count();
+        let never = |element: &Element| !known.elements.contains_key(element) && gone(element);
+        let wanted = desired.belonging(holder, zones).filter(|e| never(e) && expected(e));
+        let missing = lost + wanted.count();
         let new = |element: &&Element| !known.elements.contains_key(element) && !belongs(element);
         let unexpected = holding.elements.keys().filter(new).count()
             + holding.strays.difference(&known.strays).count();
@@ -214,17 +237,49 @@ impl Placed {
     /// first, each ban whole before the next; then what is needless.
     #[must_use]
     pub fn steps(&self, desired: &Desired, zones: &[Zone]) -> Vec<Step> {
+        let needs = desired.newest_first();
+        let needed = needs.iter().flat_map(|need| {
+            need.holders(zones).into_iter().map(|holder| (holder, need.element()))
+        });
+        let needed = needed.filter(|(holder, element)| desired.belongs(element, holder, zones));
+        self.steps_within(desired, zones, self.holders.keys(), needed)
+    }
+
+    /// The same for one set alone.
+    #[must_use]
+    pub fn steps_of_set(&self, set: &SetName, desired: &Desired) -> Vec<Step> {
+        let holder = Holder::Set(set.clone());
+        let needed = desired.belonging(&holder, &[]).map(|element| (holder.clone(), element));
+        self.steps_within(desired, &[], [&holder], needed)
+    }
+
+    /// The same for the zones in use.
+    #[must_use]
+    pub fn steps_of_zones(&self, desired: &Desired, zones: &[Zone]) -> Vec<Step> {
+        let holders: Vec<Holder> = zones.iter().cloned().map(Holder::Zone).collect();
+        let rules = desired.newest_first().into_iter().map(|need| need.element());
+        let rules = rules.filter(|element| matches!(element, Element::Rule(_)));
+        let needed = rules.flat_map(|rule| holders.iter().map(move |zone| (zone.clone(), rule)));
+        self.steps_within(desired, zones, &holders, needed)
+    }
+
+    /// The steps that put what is `needed` in its place, and clear `holders` of what is not.
+    fn steps_within<'a>(
+        &'a self,
+        desired: &Desired,
+        zones: &[Zone],
+        holders: impl IntoIterator<Item = &'a Holder>,
+        needed: impl Iterator<Item = (Holder, Element)>,
+    ) -> Vec<Step> {
+        let holdings = |holder| Some((holder, self.holders.get(holder)?));
+        let holdings: Vec<_> = holders.into_iter().filter_map(holdings).collect();
         // An odd entry may be in the way of any other.
-        let mut steps = self.strays();
-        for need in desired.newest_first() {
-            for holder in need.holders(zones) {
-                let element = need.element();
-                if desired.belongs(&element, &holder, zones) {
-                    steps.extend(self.steps_to_add(&holder, &element));
-                }
-            }
-        }
-        for (holder, holding) in &self.holders {
+        let strays = holdings.iter().flat_map(|(holder, holding)| {
+            holding.strays.iter().map(|text| Step::RemoveStray((*holder).clone(), text.clone()))
+        });
+        let mut steps: Vec<Step> = strays.collect();
+        steps.extend(needed.flat_map(|(holder, element)| self.steps_to_add(&holder, &element)));
+        for (holder, holding) in holdings {
             let needless = holding.elements.keys();
             let needless = needless.filter(|element| !desired.belongs(element, holder, zones));
             steps.extend(needless.filter_map(|element| self.step(holder, element, false)));
@@ -232,15 +287,6 @@ impl Placed {
         let mut seen = HashSet::new();
         steps.retain(|step| seen.insert(step.clone()));
         steps
-    }
-
-    fn strays(&self) -> Vec<Step> {
-        let stray =
-            |(holder, text): (&Holder, &String)| Step::RemoveStray(holder.clone(), text.clone());
-        let all = self.holders.iter();
-        all.flat_map(|(holder, holding)| holding.strays.iter().map(move |text| (holder, text)))
-            .map(stray)
-            .collect()
     }
 
     /// What a set holds, or may, that overlaps the element: firewalld would refuse it.
@@ -259,7 +305,7 @@ impl Placed {
 impl Holding {
     /// Ours among what was listed.
     fn of(holder: &Holder, listed: &[String]) -> Self {
-        let mut holding = Self::default();
+        let mut holding = Self { seen: true, ..Self::default() };
         for text in listed {
             let element = match holder {
                 Holder::Zone(_) => match Rule::marked(text) {

@@ -98,6 +98,11 @@ impl Page {
 }
 
 impl Operations {
+    /// Those that took a hundredth of a second and more: name, calls, seconds.
+    pub(crate) fn spent(&self) -> impl Iterator<Item = &(String, f64, f64)> {
+        self.0.iter().filter(|(_, _, seconds)| *seconds > 0.01)
+    }
+
     /// How many calls of a name came since, and how many seconds they took together.
     pub(crate) fn since(&self, before: &Self, name: &str) -> (f64, f64) {
         let of = |all: &Self| {

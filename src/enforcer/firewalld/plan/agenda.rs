@@ -10,8 +10,11 @@ use std::collections::VecDeque;
 use crate::enforcer::firewalld::reconcile::Step;
 
 /// How many calls of a look there are to one of a new ban. Looking takes firewalld a quarter of the
-/// time that adding does, and what is lost is only found at the end of it.
+/// time that adding does.
 const LOOKS: u8 = 4;
+
+/// How many steps there are to a call of a look that has found something to put right.
+const STEPS: u8 = 4;
 
 /// Steps that wait.
 #[derive(Debug, Default)]
@@ -19,8 +22,8 @@ pub(super) struct Agenda {
     urgent: VecDeque<Step>,
     releases: VecDeque<Step>,
     repairs: VecDeque<Step>,
-    /// Calls of a look since the last turn of a new ban.
-    looked: u8,
+    /// Turns since a look and the others began to share them.
+    turns: u8,
     /// The kind whose turn was last, by its place in [`Self::take`].
     last: usize,
 }
@@ -40,6 +43,11 @@ impl Agenda {
         self.urgent.extend(steps);
     }
 
+    /// The steps of new bans, the newest first.
+    pub(super) fn newest(&self) -> impl ExactSizeIterator<Item = &Step> {
+        self.urgent.iter().rev()
+    }
+
     /// Adds the steps that somebody waits for to be done with a ban.
     pub(super) fn release(&mut self, steps: impl IntoIterator<Item = Step>) {
         self.releases.extend(steps);
@@ -52,18 +60,22 @@ impl Agenda {
         self.repairs = repairs.into();
     }
 
-    /// Whose turn it is; `None`: the look's. While there is one it goes on between new bans, so that
+    /// Adds what a look has found amiss, and goes on.
+    pub(super) fn mend(&mut self, steps: Vec<Step>) {
+        self.repairs.extend(steps);
+    }
+
+    /// Whose turn it is; `None`: the look's. While there is one it goes on between the others, so that
     /// neither waits for the other's end.
     pub(super) fn turn(&mut self, looking: bool) -> Option<Turn> {
         if !looking {
             return Some(Turn::Any);
         }
-        if self.looked < LOOKS {
-            self.looked += 1;
-            return None;
-        }
-        self.looked = 0;
-        Some(Turn::Urgent)
+        let (looks, steps, turn) =
+            if self.repairs.is_empty() { (LOOKS, 1, Turn::Urgent) } else { (1, STEPS, Turn::Any) };
+        let now = self.turns % (looks + steps);
+        self.turns = now + 1;
+        (now >= looks).then_some(turn)
     }
 
     /// Takes the next step.

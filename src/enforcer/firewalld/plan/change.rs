@@ -1,16 +1,19 @@
 //! Bans that begin and end, and the steps that follow.
 
 use super::Plan;
+use super::gathering::CROWD;
 use crate::enforcer::firewalld::element::{Element, Holder, Need};
 use crate::enforcer::firewalld::reconcile::{Hold, Step};
 use crate::enforcer::order::{Block, Report};
+use crate::enforcer::shard::SetName;
 use crate::jail::ban::BanKey;
-use crate::moment::Moment;
+use crate::moment::{Boot, Moment};
 
 impl Plan {
     pub(super) fn enforce(&mut self, key: &BanKey, block: Block, now: Moment) {
         self.releases.forget(key);
         self.announced.remove(key);
+        self.restored.remove(key);
         let room = self.room();
         match self.desired.enforce(key, block, &mut self.means, room) {
             Ok(shift) => {
@@ -57,7 +60,7 @@ impl Plan {
 
     /// Reports the ban to be in force, if it is and nobody was told.
     pub(super) fn announce(&mut self, key: &BanKey, now: Moment) {
-        let sure = self.is_ready() && !self.in_doubt;
+        let sure = self.is_ready() && !self.is_in_doubt(key);
         if sure && self.is_in_force(key) && self.announced.insert(key.clone()) {
             self.reports.push(Report::Enforced { key: key.clone(), at: now });
         }
@@ -80,6 +83,13 @@ impl Plan {
         };
         let needs = self.desired.needs_of(key).unwrap_or_default();
         !needs.is_empty() && needs.iter().all(met)
+    }
+
+    /// Whether something that the ban needs may have gone since it was seen.
+    fn is_in_doubt(&self, key: &BanKey) -> bool {
+        let needs = self.desired.needs_of(key).unwrap_or_default();
+        let mut holders = needs.iter().flat_map(|need| need.holders(&self.zones));
+        holders.any(|holder| self.placed.doubts(&holder))
     }
 
     /// Works out anew what each ban needs; refuses the oldest if there is no room for all.
@@ -139,31 +149,64 @@ impl Plan {
 
     /// Whether a step is still to be taken.
     pub(super) fn is_needed(&self, step: &Step) -> bool {
-        if self.settling.holds_back(&step.holder()) {
-            return false; // Once it has settled what is needed is asked for again.
+        let holder = step.holder();
+        // Once it has settled, or is listed, what is needed is asked for again.
+        if self.settling.holds_back(&holder) || self.placed.doubts(&holder) {
+            return false;
         }
         match step {
             Step::Add(holder, element) | Step::Remove(holder, element) => {
                 let wanted = self.desired.belongs(element, holder, &self.zones);
                 self.placed.step(holder, element, wanted).as_ref() == Some(step)
             }
-            Step::RemoveStray(..) | Step::Fill(..) => true,
+            Step::RemoveStray(..) | Step::Fill(..) | Step::Empty(_) => true,
         }
     }
 
-    /// What to do instead of adding to a set that is empty while much is to be added: one call.
+    /// Notes that a ban has come, perhaps with a crowd.
+    pub(super) fn gather(&mut self, now: Boot) {
+        let mut gathering = self.gathering;
+        let newest = self.agenda.newest();
+        gathering.joined(newest.len(), || self.mostly_for_empty_sets(), now);
+        self.gathering = gathering;
+    }
+
+    /// Whether most of the newest steps add to sets that are empty, or may be, and could be filled.
+    fn mostly_for_empty_sets(&self) -> bool {
+        let empty = |set: &Holder| self.placed.is_empty(set) || self.placed.doubts(set);
+        let for_empty =
+            |step: &&Step| matches!(step, Step::Add(set @ Holder::Set(_), _) if empty(set));
+        2 * self.agenda.newest().take(CROWD).filter(for_empty).count() >= CROWD
+    }
+
+    /// What to do instead: one call for all that is to be added to an empty set, or removed from a
+    /// set of which nothing is needed.
     pub(super) fn widened(&self, step: Step) -> Step {
-        let Step::Add(holder @ Holder::Set(set), _) = &step else { return step };
-        let many = self.desired.entries(set) >= super::WORTH_FILLING;
-        if !many || !self.placed.is_empty(holder) || self.one_by_one.contains(set) {
-            return step;
+        let wide = match &step {
+            Step::Add(Holder::Set(set), _) if !self.one_by_one.contains(set) => self.fill(set),
+            Step::Remove(Holder::Set(set), _) => self.empty(set),
+            _ => None,
+        };
+        wide.unwrap_or(step)
+    }
+
+    fn fill(&self, set: &SetName) -> Option<Step> {
+        let holder = Holder::Set(set.clone());
+        let worth = self.desired.entries(set) >= super::WORTH_FILLING;
+        if !worth || !self.placed.is_empty(&holder) {
+            return None;
         }
-        let entries = self.desired.belonging(holder, &self.zones);
+        let entries = self.desired.belonging(&holder, &self.zones);
         let nets = entries.filter_map(|element| match element {
             Element::Entry(net) => Some(net),
             Element::Rule(_) => None,
         });
-        Step::Fill(set.clone(), nets.collect())
+        Some(Step::Fill(set.clone(), nets.collect()))
+    }
+
+    fn empty(&self, set: &SetName) -> Option<Step> {
+        let worth = self.placed.elements(&Holder::Set(set.clone())).count() >= super::WORTH_FILLING;
+        (worth && self.desired.entries(set) == 0).then(|| Step::Empty(set.clone()))
     }
 
     /// Puts what the step is about in doubt until its call is back.
@@ -185,8 +228,19 @@ impl Plan {
                     self.denounce(&key);
                 }
             }
+            Step::Empty(set) => {
+                let holder = Holder::Set(set.clone());
+                for element in self.elements_of(&holder) {
+                    self.placed.note(&holder, element, Some(Hold::Doubtful));
+                }
+            }
             Step::RemoveStray(..) => {}
         }
+    }
+
+    /// What a holder holds, or may.
+    pub(super) fn elements_of(&self, holder: &Holder) -> Vec<Element> {
+        self.placed.elements(holder).map(|(element, _)| element).collect()
     }
 
     fn begin_adding(&mut self, holder: &Holder, element: Element) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Found, LIMIT, PERIOD, Plan};
 use crate::config::checked::Mode;
 use crate::enforcer::firewalld::reconcile::{Drift, Step};
-use crate::enforcer::order::{Condition, Coverage, Report};
+use crate::enforcer::order::{Coverage, Report};
 use crate::enforcer::shard::MOST_ENTRIES;
 use crate::jail::ban::{BanKey, JailName};
 use crate::moment::{Boot, Moment};
@@ -13,9 +13,7 @@ use crate::moment::{Boot, Moment};
 impl Plan {
     /// Says what is in force and what is not, and queues what it takes.
     pub(super) fn compare(&mut self, now: Moment) {
-        self.set_condition(Condition::Ready);
         self.reports.extend(self.leftovers.looked());
-        self.report_coverage();
         let announced: Vec<BanKey> = self.announced.iter().cloned().collect();
         for key in &announced {
             self.denounce(key);

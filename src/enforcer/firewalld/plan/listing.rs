@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Plan;
 use super::look::Stage;
-use crate::enforcer::firewalld::element::Holder;
+use crate::enforcer::firewalld::element::{Element, Holder};
 use crate::enforcer::firewalld::provided::Provided;
+use crate::enforcer::order::Condition;
 use crate::enforcer::shard::SetName;
 use crate::moment::Moment;
 
@@ -32,8 +33,21 @@ impl Plan {
         if self.means.learn(provided) | moved {
             self.rework();
         }
-        let unlisted = exist.into_iter().filter(|holder| self.is_to_be_listed(holder)).collect();
-        self.advance(Stage::List, |look| look.unlisted = unlisted);
+        let mut unlisted: Vec<Holder> =
+            exist.into_iter().filter(|holder| self.is_to_be_listed(holder)).collect();
+        unlisted.sort_by_key(|holder| !self.is_needed_to_hold(holder));
+        self.advance(Stage::List, |look| look.unlisted = unlisted.into());
+        // It works. What it holds is in doubt, holder by holder, until that is listed.
+        self.set_condition(Condition::Ready);
+        self.report_coverage();
+    }
+
+    /// Whether bans need it: those are listed first, and the zones before the sets.
+    fn is_needed_to_hold(&self, holder: &Holder) -> bool {
+        match holder {
+            Holder::Zone(zone) => self.zones.contains(zone),
+            Holder::Set(set) => self.desired.entries(set) > 0,
+        }
     }
 
     /// All at first, since an earlier run may have left something anywhere, and after a reload.
@@ -70,7 +84,11 @@ impl Plan {
     }
 
     pub(super) fn listed(&mut self, holder: &Holder, texts: &[String], now: Moment) {
-        let expected = !self.adopted;
+        let expected = |element: &Element| {
+            let need = element.need(holder).filter(|_| !self.adopted);
+            let mut bans = need.iter().flat_map(|need| self.desired.bans_needing(need));
+            bans.any(|key| self.restored.contains(&key))
+        };
         let before: Vec<_> = if self.leftovers.is_fresh() {
             self.placed.elements(holder).collect()
         } else {
@@ -87,7 +105,36 @@ impl Plan {
                 self.leftovers.found(holder, element, before.get(&element).copied());
             }
         }
+        if self.look.as_ref().is_some_and(|look| look.outdated) {
+            self.placed.doubt_one(holder); // It may have been listed just before.
+        } else {
+            self.mend(holder, now);
+        }
         self.listing_done(now);
+    }
+
+    /// Says what is in force of that which was just listed, and queues what is to be put right. The
+    /// zones in use are one, since a ban needs its rules in all of them.
+    fn mend(&mut self, holder: &Holder, now: Moment) {
+        let steps = match holder {
+            Holder::Set(set) => self.placed.steps_of_set(set, &self.desired),
+            Holder::Zone(_) if self.is_last_zone_in_use() => {
+                self.placed.steps_of_zones(&self.desired, &self.zones)
+            }
+            Holder::Zone(_) => return,
+        };
+        self.agenda.mend(steps);
+        let needs = self.desired.belonging(holder, &self.zones).filter_map(|e| e.need(holder));
+        for key in needs.flat_map(|need| self.desired.bans_of(&need)).collect::<Vec<_>>() {
+            self.denounce(&key);
+            self.announce(&key, now);
+        }
+    }
+
+    /// Whether what is being listed is the last zone in use.
+    fn is_last_zone_in_use(&self) -> bool {
+        let in_use = |holder: &&Holder| matches!(holder, Holder::Zone(z) if self.zones.contains(z));
+        self.look.iter().flat_map(|look| &look.unlisted).filter(in_use).count() == 1
     }
 
     /// Goes on to the next, or to what is to be done.
@@ -95,9 +142,9 @@ impl Plan {
         let Some(look) = &mut self.look else { return };
         look.unlisted.pop_front();
         if look.unlisted.is_empty() {
-            self.in_doubt &= look.outdated;
             self.look = None;
             self.adopted = true;
+            self.restored.clear();
             self.compare(now);
         }
     }

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::{PERIOD, Plan};
+use super::{DEBOUNCE, PERIOD, Plan};
 use crate::enforcer::firewalld::call::Answer;
 use crate::enforcer::firewalld::element::{Element, Holder};
 use crate::enforcer::firewalld::fault::Fault;
@@ -22,9 +22,14 @@ reload fails, too)";
 impl Plan {
     /// Takes what came of a step.
     pub(super) fn changed(&mut self, step: Step, result: Result<Answer, Fault>, now: Moment) {
-        if let Step::Fill(set, nets) = &step {
-            // However it ended, firewalld may be at it.
-            self.settling.filled(set, nets.len(), now.boot);
+        // However it ended, firewalld may be at it.
+        match &step {
+            Step::Fill(set, nets) => self.settling.filled(set, nets.len(), now.boot),
+            Step::Empty(set) => {
+                let entries = self.elements_of(&step.holder()).len();
+                self.settling.filled(set, entries, now.boot);
+            }
+            Step::Add(..) | Step::Remove(..) | Step::RemoveStray(..) => {}
         }
         match (step, result) {
             (step, Ok(_) | Err(Fault::AlreadySo)) => self.confirmed(step, now),
@@ -34,13 +39,22 @@ impl Plan {
             (Step::Fill(set, nets), Err(Fault::Invalid(_) | Fault::Overlap(_))) => {
                 self.fill_singly(set, &nets);
             }
-            (Step::Remove(holder, element), Err(Fault::Missing(_))) => {
-                self.placed.forget(&holder);
-                self.report_released(&element);
-            }
-            (Step::RemoveStray(holder, _), Err(Fault::Missing(_))) => self.placed.forget(&holder),
+            (
+                step @ (Step::Remove(..) | Step::RemoveStray(..) | Step::Empty(_)),
+                Err(Fault::Missing(_)),
+            ) => self.holder_gone(&step.holder(), now.boot),
             (step, Err(fault)) => self.failed(step, &fault, now),
         }
+    }
+
+    /// There is no such zone or set, so nothing of ours is in it; which there are must be looked up.
+    fn holder_gone(&mut self, holder: &Holder, now: Boot) {
+        let elements = self.elements_of(holder);
+        self.placed.forget(holder);
+        for element in elements {
+            self.report_released(&element);
+        }
+        self.look_at(now.after(DEBOUNCE), "missing");
     }
 
     /// Notes that something failed, and looks again: soon at first, then less and less so.
@@ -58,6 +72,7 @@ impl Plan {
 
     /// The same, where what firewalld holds refuses nobody.
     pub(super) fn break_down_bare(&mut self, why: &str, now: Boot) {
+        self.placed.doubt();
         self.lose_bans();
         self.break_down(why.to_owned(), now);
     }
@@ -87,17 +102,26 @@ impl Plan {
                     self.added(&holder, Element::Entry(net), now);
                 }
             }
-            Step::Remove(holder, element) => {
-                self.placed.note(&holder, element, None);
-                self.ask_around(&holder, &element);
-                self.report_released(&element);
+            Step::Remove(holder, element) => self.removed(&holder, &element),
+            Step::Empty(set) => {
+                let holder = Holder::Set(set);
+                for element in self.elements_of(&holder) {
+                    self.removed(&holder, &element);
+                }
             }
             Step::RemoveStray(holder, text) => self.placed.forget_stray(&holder, &text),
         }
     }
 
+    fn removed(&mut self, holder: &Holder, element: &Element) {
+        self.placed.note(holder, *element, None);
+        self.ask_around(holder, element);
+        self.report_released(element);
+    }
+
     fn added(&mut self, holder: &Holder, element: Element, now: Moment) {
         self.placed.note(holder, element, Some(Hold::Held));
+        self.leftovers.adding(holder, element); // Since a reload that was heard meanwhile, perhaps.
         let Some(need) = element.need(holder) else { return };
         for key in self.desired.bans_of(&need) {
             self.announce(&key, now);
@@ -118,7 +142,13 @@ impl Plan {
             Step::Remove(holder, element) if is_undone(fault) => {
                 self.placed.note(&holder, element, Some(Hold::Held));
             }
-            Step::Remove(..) | Step::RemoveStray(..) => {}
+            Step::Empty(set) if is_undone(fault) => {
+                let holder = Holder::Set(set);
+                for element in self.elements_of(&holder) {
+                    self.placed.note(&holder, element, Some(Hold::Held));
+                }
+            }
+            Step::Remove(..) | Step::RemoveStray(..) | Step::Empty(_) => {}
         }
         self.suffer(fault, now.boot);
     }

@@ -40,6 +40,11 @@ impl Releases {
         self.by_element.contains_key(element)
     }
 
+    /// The bans that wait for it to go.
+    pub(super) fn waiting_for(&self, element: &Element) -> Vec<BanKey> {
+        self.by_element.get(element).into_iter().flatten().cloned().collect()
+    }
+
     /// All that is waited for.
     pub(super) fn elements(&self) -> Vec<Element> {
         self.by_element.keys().copied().collect()

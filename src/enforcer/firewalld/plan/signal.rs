@@ -15,7 +15,6 @@ impl Plan {
             Signal::Reloaded => {
                 self.doubt();
                 self.leftovers.reloaded();
-                self.settling.forget();
                 self.look_at(now.boot, "reloaded");
             }
             Signal::PanicOff => self.look_at(now.boot, "panic_off"),

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use self::event::{Event, any_event, ban_key};
+use self::event::{Bad, Event, any_event, ban_key};
 use self::world::World;
 use crate::config::checked::Mode;
 use crate::enforcer::firewalld::fault::Fault;
@@ -78,16 +78,83 @@ fn an_order_during_the_opposite_call_is_carried_out_right_after_it() {
 }
 
 #[test]
-fn a_reload_during_a_look_makes_it_worthless() {
+fn what_a_look_finds_is_put_right_before_it_ends() {
+    for mode in [Mode::RichRule, Mode::Ipset] {
+        let bans = (1..4).map(|n| (ban_key(n), net_block(n - 1))).collect();
+        let mut world = World::new(mode, Some(4), bans, &[]);
+        world.settle();
+        world.happen(&Event::Reload);
+        world.run_until(|world| world.told.len() < 3);
+        (1..4).for_each(|ban| world.run_until_told(ban, true));
+        assert!(world.plan.look.is_some(), "{mode:?}: the look has ended");
+        world.settle();
+        world.check();
+    }
+}
+
+#[test]
+fn what_a_look_has_seen_counts_until_the_next_reload() {
     let bans = vec![(ban_key(1), block(1, &[1]))];
     let mut world = World::new(Mode::RichRule, None, bans, &[1]);
     world.happen(&Event::Run(10)); // All but the last zone are listed.
-    assert_eq!(world.told, BTreeMap::new());
+    assert_eq!(world.told.get(&ban_key(1)), Some(&true));
     world.happen(&Event::Reload);
-    world.happen(&Event::Run(1));
-    assert_eq!(world.told, BTreeMap::new());
+    world.run_until(|world| world.told.is_empty());
     world.settle();
     world.check();
+}
+
+#[test]
+fn what_was_listed_just_before_a_reload_is_not_relied_on() {
+    let nets = [8, 13, 16].map(|n| (ban_key(n), net_block(n - 6)));
+    let mut world = World::new(Mode::Auto, None, nets.into(), &[]);
+    world.happen(&Event::Provision(Some(2), false));
+    world.happen(&Event::Run(35));
+    world.happen(&Event::Begin(true));
+    world.happen(&Event::Provision(None, false));
+    world.happen(&Event::Run(1));
+    world.happen(&Event::Net(13));
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn a_set_that_was_being_filled_is_left_alone_after_a_reload_too() {
+    let mut world = World::new(Mode::Auto, Some(2), Vec::new(), &[]).late();
+    for event in [
+        Event::Run(33),
+        Event::Crowd(34),
+        Event::Fail(Bad::Unknown, false),
+        Event::Run(12),
+        Event::Crowd(18),
+        Event::Fail(Bad::Unknown, true),
+        Event::Provision(Some(1), true),
+        Event::Run(1),
+    ] {
+        world.happen(&event);
+    }
+    world.settle();
+    world.check();
+}
+
+#[test]
+fn a_set_of_which_nothing_is_needed_is_emptied_at_once() {
+    let mut world = World::new(Mode::Ipset, Some(1), Vec::new(), &[]);
+    world.happen(&Event::Crowd(20));
+    world.settle();
+    let before = world.firewall.calls;
+    world.happen(&Event::Disperse(20));
+    world.settle();
+    world.check();
+    assert_eq!(world.firewall.calls - before, 1);
+}
+
+#[test]
+fn a_ban_that_is_decided_while_it_starts_is_no_drift() {
+    let mut world = World::new(Mode::RichRule, None, vec![(ban_key(1), block(1, &[1]))], &[]);
+    world.happen(&Event::Enforce(0, vec![1]));
+    world.settle();
+    assert_eq!(world.drift, 1, "only that of the earlier run was missing");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn drift_is_what_nobody_ordered() {
     let wanted = desired(&[(1, 22), (2, 22)]);
     let zones = [zone("public")];
     let mut see = |rules: &[(u8, u16)], expected| {
-        placed.see(&public(), &listed(rules), &wanted, &zones, expected)
+        placed.see(&public(), &listed(rules), &wanted, &zones, |_| expected)
     };
     assert_eq!(see(&[(1, 22), (9, 22)], true), Drift { missing: 1, unexpected: 1 });
     // Known since, and to be removed: no news.
@@ -70,7 +70,7 @@ fn an_element_in_doubt_is_left_until_it_is_seen() {
     placed.note(&public(), it, Some(Hold::Doubtful));
     assert_eq!(placed.step(&public(), &it, true), None);
     assert_eq!(placed.step(&public(), &it, false), None);
-    let drift = placed.see(&public(), &[], &desired(&[(1, 22)]), &[zone("public")], false);
+    let drift = placed.see(&public(), &[], &desired(&[(1, 22)]), &[zone("public")], |_| false);
     assert_eq!(drift, Drift::default());
     assert_eq!(placed.step(&public(), &it, true), Some(Step::Add(public(), it)));
 }
@@ -115,7 +115,7 @@ proptest! {
         let mut firewall: HashSet<(Holder, Element)> = HashSet::new();
         for (name, rules) in names.iter().zip(&held) {
             let holder = Holder::Zone(name.clone());
-            placed.see(&holder, &listed(rules), &wanted, &zones, false);
+            placed.see(&holder, &listed(rules), &wanted, &zones, |_| false);
             firewall.extend(rules.iter().map(|&(h, p)| (holder.clone(), element(h, p))));
         }
         for step in placed.steps(&wanted, &zones) {

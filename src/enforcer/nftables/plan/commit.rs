@@ -13,6 +13,7 @@ use crate::enforcer::nftables::ruleset::{Amiss, order};
 use crate::enforcer::nftables::span::{Elements, End, Span};
 use crate::enforcer::nftables::statement::{BASE, Statement, add_group, edit};
 use crate::enforcer::order::{Condition, Report};
+use crate::jail::ban::BanKey;
 use crate::moment::{Boot, Moment};
 
 /// About how many elements a transaction changes at most: while the kernel works on one, new bans
@@ -46,6 +47,13 @@ struct Edit {
 }
 
 impl Plan {
+    /// The bans that the transaction under way is made for, or for whose end.
+    #[must_use]
+    pub fn bans_under_way(&self) -> Vec<BanKey> {
+        let tasks = self.flight.iter().flat_map(|flight| &flight.tasks);
+        tasks.map(|task| task.key.clone()).collect()
+    }
+
     /// The next transaction, if there is something to change. What needs no change is answered.
     pub(super) fn next_commit(&mut self, now: Moment) -> Option<Work> {
         let mut flight = Flight { replaces: self.amiss.replace, ..Flight::default() };

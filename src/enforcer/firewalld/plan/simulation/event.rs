@@ -22,6 +22,8 @@ pub(super) enum Event {
     /// The same of a dozen at once.
     Crowd(u8),
     Release(u8),
+    /// The end of as many, from this on.
+    Disperse(u8),
     Reload,
     /// Rules and entries vanish and nobody says so.
     Wipe,
@@ -81,6 +83,7 @@ pub(super) fn any_event() -> impl Strategy<Value = Event> {
         2 => (18u8..48).prop_map(Event::Crowd),
         3 => (0u8..6).prop_map(Event::Release),
         3 => (6u8..60).prop_map(Event::Release),
+        2 => (18u8..48).prop_map(Event::Disperse),
         3 => (bad, any::<bool>()).prop_map(|(bad, done)| Event::Fail(bad, done)),
         1 => Just(Event::Reload),
         1 => Just(Event::Wipe),

@@ -190,6 +190,15 @@ impl Firewall {
                 }
                 true
             }
+            Step::Empty(set) => {
+                let held = self.held(&holder)?;
+                let changed = !held.is_empty();
+                held.clear();
+                if let Some(filling) = &mut self.filling {
+                    filling.insert(set.to_string(), now.after(SignedDuration::from_secs(1)));
+                }
+                changed
+            }
         };
         changed.then_some(Answer::Done).ok_or(Fault::AlreadySo)
     }

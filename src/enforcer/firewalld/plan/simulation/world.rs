@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) awaited: BTreeMap<BanKey, BTreeSet<String>>,
     pub(super) told: BTreeMap<BanKey, bool>,
     pub(super) reconciled: bool,
+    /// What was found missing, in all.
+    pub(super) drift: u64,
     now: Boot,
 }
 
@@ -65,6 +67,7 @@ impl World {
             bans,
             told: BTreeMap::new(),
             reconciled: false,
+            drift: 0,
             now: Boot::default(),
         };
         world.plan.owner_gained(world.moment());
@@ -95,6 +98,7 @@ impl World {
                 (*first..first + 12).for_each(|ban| self.enforce(ban, block(ban, &[])));
             }
             Event::Release(ban) => self.release(*ban),
+            Event::Disperse(first) => (*first..first + 12).for_each(|ban| self.release(ban)),
             Event::Reload => {
                 self.firewall.reload();
                 self.say(&Signal::Reloaded);
@@ -146,13 +150,17 @@ impl World {
     }
 
     pub(super) fn run_until_told(&mut self, ban: u8, on: bool) {
+        self.run_until(|world| world.told.get(&ban_key(ban)) == Some(&on));
+    }
+
+    pub(super) fn run_until(&mut self, so: impl Fn(&Self) -> bool) {
         for _ in 0..100 {
-            if self.told.get(&ban_key(ban)) == Some(&on) {
+            if so(self) {
                 return;
             }
             self.call(None);
         }
-        panic!("{ban}: {:?}", self.told);
+        panic!("{:?}", self.told);
     }
 
     fn enforce(&mut self, ban: u8, block: Block) {
@@ -232,11 +240,17 @@ impl World {
                     self.awaited.remove(&key);
                     self.told.insert(key, false);
                 }
-                Report::Reconciled { .. } => self.reconciled = true,
+                Report::Reconciled { missing, .. } => {
+                    self.reconciled = true;
+                    self.drift += missing;
+                }
                 Report::Lost { key } => {
                     assert_eq!(self.told.remove(&key), Some(true), "{key:?} was not in force");
                 }
                 Report::Failed { gives_up, .. } => assert!(!gives_up),
+                Report::MadePermanent { .. } => {
+                    assert!(self.firewall.meddled, "nobody made anything permanent");
+                }
                 _ => {}
             }
         }
