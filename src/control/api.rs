@@ -106,7 +106,7 @@ pub enum Answer {
 }
 
 /// How everything is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// gaoler's version.
     pub version: String,
@@ -119,7 +119,7 @@ pub struct Status {
 }
 
 /// How enforcement is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnforcementStatus {
     /// `firewalld` or `none`.
     pub backend: String,
@@ -158,6 +158,9 @@ pub struct SourceStatus {
     pub up: bool,
     /// Whether all there was has been read.
     pub caught_up: bool,
+    /// The newest record's own time, once there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_record: Option<Timestamp>,
     /// What is wrong, if something is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

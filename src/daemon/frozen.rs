@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::checked::{Config, Enforcement, Otlp};
+use crate::config::checked::{Config, Enforcement, Otlp, Web};
 
 /// The settings a running daemon goes by until it ends.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub(super) struct Frozen {
     socket: PathBuf,
     listen: Option<SocketAddr>,
     otlp: Option<Otlp>,
+    web: Web,
 }
 
 impl Frozen {
@@ -24,6 +25,7 @@ impl Frozen {
             socket: config.socket.clone(),
             listen: config.listen,
             otlp: config.otlp.clone(),
+            web: config.web.clone(),
         }
     }
 
@@ -40,6 +42,7 @@ impl Frozen {
             (self.socket != config.socket, "control.socket"),
             (self.listen != config.listen, "telemetry.listen"),
             (self.otlp != config.otlp, "telemetry.otlp"),
+            (self.web != config.web, "telemetry.web"),
         ]
         .into_iter()
         .filter(|(differs, _)| *differs)

@@ -1,6 +1,7 @@
 //! What the enforcer and the store report.
 
 use super::Daemon;
+use super::bans::traced;
 use super::standing::State;
 use super::telling::Operation;
 use crate::enforcer::order::{Condition, Coverage, Order, Report};
@@ -58,7 +59,10 @@ impl Daemon {
         let decided = self.standings.enforced(key);
         self.show_bans(key);
         if let (Some(decided), Some(index)) = (decided, self.index(&key.jail)) {
-            self.jails[index].metrics.enforced_after(at.boot.since(decided.boot));
+            let running = &self.jails[index];
+            let ban = running.jail.ledger().get(&key.address);
+            let traced = ban.and_then(|ban| traced(ban.trace, at));
+            running.metrics.enforced_after(at.boot.since(decided.boot), traced);
         }
         self.telling.end(key, &End::InForce, at);
         self.cut(key);
