@@ -10,9 +10,7 @@ use crate::store::change::{Ended, Totals};
 use crate::telemetry::lines;
 use crate::telemetry::metrics::jail::PerFamily;
 use crate::telemetry::metrics::reason::{Unbanned, Withheld};
-use crate::telemetry::metrics::traced::Traced;
 use crate::telemetry::verdicts::Word;
-use crate::trace::TraceId;
 
 impl Daemon {
     /// A jail has banned, or an operator did; `cause` is what led the jail to it.
@@ -31,7 +29,7 @@ impl Daemon {
         // Banned by hand once more: the ban has another end, and is none the more.
         let is_new = self.standings.state(&ban.key).is_none();
         if is_new {
-            running.metrics.banned(ban.origin, traced(ban.trace, now));
+            running.metrics.banned(ban.origin, self.telling.traced(ban.trace, now));
             running.totals.banned += 1;
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
@@ -115,11 +113,4 @@ impl Daemon {
         let families = |[ipv4, ipv6]: [u32; 2]| PerFamily { ipv4, ipv6 };
         self.jails[index].metrics.set_bans(families(counts.desired), families(counts.enforced));
     }
-}
-
-/// What metrics name as the trace of something that was now. Log lines and `gaoler explain` bear the
-/// name of every one, so each leads somewhere.
-#[expect(clippy::unnecessary_wraps, reason = "a sampler leaves some out")]
-pub(super) fn traced(trace: TraceId, now: Moment) -> Option<Traced> {
-    Some(Traced { trace, at: now.wall })
 }

@@ -1,7 +1,6 @@
 //! What the enforcer and the store report.
 
 use super::Daemon;
-use super::bans::traced;
 use super::standing::State;
 use super::telling::Operation;
 use crate::enforcer::order::{Condition, Coverage, Order, Report};
@@ -61,7 +60,7 @@ impl Daemon {
         if let (Some(decided), Some(index)) = (decided, self.index(&key.jail)) {
             let running = &self.jails[index];
             let ban = running.jail.ledger().get(&key.address);
-            let traced = ban.and_then(|ban| traced(ban.trace, at));
+            let traced = ban.and_then(|ban| self.telling.traced(ban.trace, at));
             running.metrics.enforced_after(at.boot.since(decided.boot), traced);
         }
         self.telling.end(key, &End::InForce, at);

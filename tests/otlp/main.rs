@@ -278,6 +278,54 @@ async fn tls_trusts_the_authority_it_is_given_and_no_other() {
 }
 
 #[tokio::test]
+async fn tls_over_http_and_a_certificate_of_our_own_where_one_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let made = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (theirs, ours) = (made(), made());
+    let ca = file("ca.pem", &theirs.cert.pem());
+    let pair =
+        (file("me.pem", &ours.cert.pem()), file("me.key", &ours.signing_key.serialize_pem()));
+    let key = theirs.signing_key.serialize_pem();
+    let mut receiver = Receiver::https(&theirs.cert.pem(), &key, &ours.cert.pem()).await;
+    let target = Target {
+        certificate: Some(ca),
+        ..target(OtlpProtocol::Http, &format!("{}/v1/traces", receiver.url))
+    };
+    let metrics = book();
+    let exporters = Exporters::start(&settings(target.clone()), &metrics, clock).unwrap();
+    exporters.trace(vec![span("of nobody")]);
+    let errors = || counter(&metrics, "gaoler_otlp_exports_total", &["traces", "error"]);
+    until("it is refused", || errors() >= 1.0).await;
+    exporters.close(Duration::from_millis(100)).await;
+
+    let known = Target { client: Some(pair), ..target };
+    let exporters = Exporters::start(&settings(known), &book(), clock).unwrap();
+    exporters.trace(vec![span("of one who is known")]);
+    assert_eq!(names(&receiver.next().await), ["of one who is known"]);
+    exporters.close(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn what_came_while_nobody_listened_arrives_once_somebody_does() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let metrics = book();
+    let target = target(OtlpProtocol::Http, &format!("http://127.0.0.1:{port}/v1/traces"));
+    let exporters = Exporters::start(&settings(target), &metrics, clock).unwrap();
+    exporters.trace(vec![span("early")]);
+    let errors = || counter(&metrics, "gaoler_otlp_exports_total", &["traces", "error"]);
+    until("it was tried", || errors() >= 1.0).await;
+    let mut receiver = Receiver::http_at(port).await;
+    assert_eq!(names(&receiver.next().await), ["early"]);
+    assert!(counter(&metrics, "gaoler_otlp_dropped_total", &["traces"]) < 0.5);
+    exporters.close(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
 async fn a_target_that_cannot_be_tried_says_what_is_wrong() {
     let why = |target: Target| {
         Exporters::start(&settings(target), &book(), clock).unwrap_err().to_string()

@@ -29,8 +29,14 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_rustls::TlsAcceptor;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
@@ -93,23 +99,44 @@ impl Receiver {
 
     /// Over HTTP.
     pub async fn http() -> Self {
-        let (listener, receiver, desk) = Self::listen("http").await;
+        Self::http_at(0).await
+    }
+
+    /// Over HTTP, at that port; 0: any.
+    pub async fn http_at(port: u16) -> Self {
+        let (listener, receiver, desk) = Self::listen_at("http", port).await;
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let desk = desk.clone();
-                let serve = service_fn(move |request| {
-                    let desk = desk.clone();
-                    async move { Ok::<_, Infallible>(desk.post(request).await) }
-                });
-                let connection = hyper::server::conn::http1::Builder::new();
-                tokio::spawn(connection.serve_connection(TokioIo::new(stream), serve));
+                tokio::spawn(desk.clone().serve(stream));
             }
         });
         receiver
     }
 
+    /// Over HTTP with TLS, for whoever has a certificate that `client` signed.
+    pub async fn https(certificate: &str, key: &str, client: &str) -> Self {
+        let (listener, receiver, desk) = Self::listen("https").await;
+        let acceptor = TlsAcceptor::from(Arc::new(server(certificate, key, client)));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, desk) = (acceptor.clone(), desk.clone());
+                tokio::spawn(async move {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        desk.serve(stream).await;
+                    }
+                });
+            }
+        });
+        let url = receiver.url.replace("127.0.0.1", "localhost");
+        Self { url, ..receiver }
+    }
+
     async fn listen(scheme: &str) -> (TcpListener, Self, Desk) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listen_at(scheme, 0).await
+    }
+
+    async fn listen_at(scheme: &str, port: u16) -> (TcpListener, Self, Desk) {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let url = format!("{scheme}://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let (sender, came) = unbounded_channel();
         let answers = Arc::new(Mutex::new(VecDeque::new()));
@@ -129,7 +156,31 @@ impl Receiver {
     }
 }
 
+fn server(certificate: &str, key: &str, client: &str) -> ServerConfig {
+    let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(der(client)).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![der(certificate)], key)
+        .unwrap()
+}
+
 impl Desk {
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let serve = service_fn(move |request| {
+            let desk = self.clone();
+            async move { Ok::<_, Infallible>(desk.post(request).await) }
+        });
+        let connection = hyper::server::conn::http1::Builder::new();
+        let _ = connection.serve_connection(TokioIo::new(stream), serve).await;
+    }
+
     async fn take<T>(&self, came: Came, taken: impl FnOnce(i64) -> T) -> Result<T, Answer> {
         let answer = self.answers.lock().unwrap().pop_front().unwrap_or(Answer::Take(0));
         self.came.send(came).unwrap();

@@ -1,5 +1,5 @@
-//! A headless Chromium, told what to do by chromedriver: W3C WebDriver, and the DevTools commands
-//! that chromedriver passes on.
+//! A headless Chromium, told what to do by chromedriver: W3C `WebDriver`, and the commands of the
+//! `DevTools` protocol that chromedriver passes on.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -87,7 +87,7 @@ impl Browser {
         Some(answer["value"].take())
     }
 
-    /// A command of the DevTools protocol.
+    /// A command of the `DevTools` protocol.
     pub async fn tell(&self, command: &str, parameters: Value) -> Value {
         let path = format!("/session/{}/goog/cdp/execute", self.session);
         let body = json!({"cmd": command, "params": parameters});

@@ -7,7 +7,6 @@ use std::fs;
 use std::path::Path;
 
 use gaoler::config::checked::{Addresses, Web};
-use gaoler::telemetry::overview::Overview;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -178,9 +177,8 @@ async fn the_page_reads_well_on_every_screen() {
     assert_eq!(browser.evaluate("document.title").await, "off", "scripts are switched off");
 
     let server = Served::guarded(Web { addresses: Addresses::Always, ..Web::default() });
-    let days: [(&str, fn() -> Overview); 2] = [("well", overview), ("unwell", troubled)];
-    for (day, overview) in days {
-        server.overview.send_replace(overview());
+    for (day, overview) in [("well", overview()), ("unwell", troubled())] {
+        server.overview.send_replace(overview);
         for screen in &SCREENS {
             check(&browser, &server, screen, day).await;
         }

@@ -131,6 +131,9 @@ async fn a_trace_that_is_not_sampled_is_not_told_nor_is_its_end() {
     let (events, spans) = told(&mut stage);
     assert_eq!(events.len(), 4, "events are not sampled: {events:#?}");
     assert_eq!(spans, []);
+    let page = stage.openmetrics();
+    assert!(page.contains("gaoler_bans_total{jail=\"sshd\",origin=\"detected\"} 1\n"), "{page}");
+    assert!(!page.contains("trace_id"), "an exemplar that leads nowhere: {page}");
 }
 
 #[tokio::test]

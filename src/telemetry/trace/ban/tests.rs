@@ -153,6 +153,14 @@ fn a_firewall_asked_without_end_fills_no_memory() {
     assert_eq!(links[0].trace, TraceId::new(99), "the latest come first");
 }
 
+#[test]
+fn no_span_ends_before_it_begins_whatever_is_reported() {
+    let mut progress = Progress::new(story());
+    progress.ordered(Kept::Durable, at(-10));
+    let spans = progress.spans(&End::InForce, at(-5000));
+    assert!(spans.iter().all(|span| span.start <= span.end), "{spans:#?}");
+}
+
 proptest! {
     /// Whatever the clocks did: no span ends before it begins, and the root holds all that is ours.
     #[test]
