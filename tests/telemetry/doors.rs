@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use crate::golden::check;
 use crate::host::{overview, troubled};
 use crate::http::{Answer, Served, ask, ask_over};
+use crate::scraped::Prometheus;
 
 /// `Aladdin:open sesame` and `prometheus:right`, as curl sends them.
 const ALADDIN: &str = "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
@@ -264,6 +265,36 @@ async fn tls_as_the_web_configuration_has_it() {
     assert!(authority.get(&server, "/", Some("stranger")).await.is_none());
     let page = authority.get(&server, "/", Some("prometheus")).await.unwrap();
     assert!(page.status == 200 && names_somebody(&page), "{}", page.text());
+}
+
+/// As docs/status-page.md has it: a real Prometheus, in TLS, with a password.
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_comes_in_with_its_password() {
+    let authority = Authority::new();
+    authority.sign("localhost");
+    let tls = "tls_server_config: {cert_file: localhost.crt, key_file: localhost.key}\n";
+    let web = authority.web(&format!("{tls}{}", users(&[("prometheus", "right")])));
+    let server = served(web);
+    let ca = authority.directory.path().join("ca.crt");
+    let job = |name: &str, password: &str| {
+        format!(
+            "- job_name: {name}\n  scheme: https\n  scrape_interval: 2s\n  scrape_timeout: 2s\n  \
+             tls_config: {{ca_file: '{}', server_name: localhost}}\n  \
+             basic_auth: {{username: prometheus, password: {password}}}\n  \
+             static_configs: [{{targets: ['{}']}}]\n",
+            ca.display(),
+            server.address
+        )
+    };
+    let jobs = [job("let-in", "right"), job("kept-out", "wrong")].concat();
+    let directory = tempfile::tempdir().unwrap();
+    let prometheus = Prometheus::start(directory.path(), &jobs);
+    // The first scrapes may wait for each other's passwords too long.
+    for query in ["up{job='let-in'} == 1", "up{job='kept-out'} == 0"] {
+        assert_eq!(prometheus.samples(query, 1).await.len(), 1, "{query}");
+    }
+    let builds = prometheus.samples("gaoler_build_info", 1).await;
+    assert_eq!(builds, [("let-in".to_owned(), "1".to_owned())]);
 }
 
 #[test]
