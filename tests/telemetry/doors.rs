@@ -2,22 +2,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gaoler::config::checked::{Addresses, Web};
 use gaoler::telemetry::door::{Door, DoorError};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
+use crate::authority::Authority;
 use crate::golden::check;
 use crate::host::{overview, troubled};
-use crate::http::{Answer, Served, ask, ask_over};
+use crate::http::{Answer, Served, ask};
 use crate::scraped::Prometheus;
 
 /// `Aladdin:open sesame` and `prometheus:right`, as curl sends them.
@@ -42,7 +36,8 @@ fn users(users: &[(&str, &str)]) -> String {
     format!("basic_auth_users:\n{}", lines.concat())
 }
 
-fn web(file: &Path, yaml: &str) -> Web {
+/// A web configuration in a file, with all else as it is by default.
+pub fn web(file: &Path, yaml: &str) -> Web {
     fs::write(file, yaml).unwrap();
     Web { config_file: Some(file.to_owned()), addresses: Addresses::Authenticated }
 }
@@ -182,63 +177,6 @@ async fn a_wrong_file_never_opens_the_door() {
     web(&file, "{}\n");
     door.look();
     assert!(door.rules().passwords.admit(None).await);
-}
-
-/// A certificate authority, and what it has signed, as files.
-struct Authority {
-    directory: tempfile::TempDir,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("ca.crt"), issuer.pem()).unwrap();
-        Self { directory, issuer }
-    }
-
-    /// Signs a certificate for the name, into `NAME.crt` and `NAME.key`.
-    fn sign(&self, name: &str) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let path = |ending: &str| self.directory.path().join(format!("{name}.{ending}"));
-        fs::write(path("crt"), certificate.pem()).unwrap();
-        fs::write(path("key"), key.serialize_pem()).unwrap();
-    }
-
-    fn web(&self, yaml: &str) -> Web {
-        web(&self.directory.path().join("web.yml"), yaml)
-    }
-
-    /// A GET in TLS, with the client's certificate if one is named.
-    async fn get(&self, server: &Served, path: &str, client: Option<&str>) -> Option<Answer> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match client {
-            None => builder.with_no_client_auth(),
-            Some(name) => {
-                let read = |ending: &str| {
-                    fs::read(self.directory.path().join(format!("{name}.{ending}"))).unwrap()
-                };
-                let chain = vec![CertificateDer::from_pem_slice(&read("crt")).unwrap()];
-                let key = PrivateKeyDer::from_pem_slice(&read("key")).unwrap();
-                builder.with_client_auth_cert(chain, key).unwrap()
-            }
-        };
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
-        ask_over(tls, path).await
-    }
 }
 
 #[tokio::test]
