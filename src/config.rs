@@ -23,6 +23,7 @@ mod tree;
 mod values;
 mod view;
 mod walk;
+pub mod web;
 
 use load::read;
 pub use load::{Surroundings, load, load_in};

@@ -4,10 +4,12 @@
 //! ([`overview::Overview`]); nothing here decides anything, and nothing here makes the daemon wait.
 //! No address is ever a label.
 
+pub mod api;
+pub mod asking;
 pub mod catalog;
+pub mod door;
 pub mod event;
 pub mod exposition;
-pub mod landing;
 pub mod lines;
 pub mod log;
 pub mod metrics;
@@ -17,5 +19,7 @@ pub mod otlp;
 pub mod overview;
 pub mod pages;
 pub mod server;
+pub mod shown;
+pub mod status_page;
 pub mod trace;
 pub mod verdicts;

@@ -37,6 +37,31 @@ fn the_first_jail_of_the_readme_is_accepted() {
     }
 }
 
+/// The web configuration is accepted by us and by promtool, with a certificate in place.
+#[test]
+fn the_web_configuration_shown_is_accepted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(path("gaoler.crt"), signed.cert.pem()).unwrap();
+    std::fs::write(path("gaoler.key"), signed.signing_key.serialize_pem()).unwrap();
+    let here = format!("{}/", directory.path().display());
+    let [settings, web]: [String; 2] = blocks("docs/status-page.md", "yaml").try_into().unwrap();
+    let web = web.replace("/etc/pki/tls/certs/", &here).replace("/etc/pki/tls/private/", &here);
+    std::fs::write(path("web.yml"), web).unwrap();
+    let settings = settings.replace("/etc/gaoler/web.yml", &format!("{here}web.yml"));
+    std::fs::write(path("gaoler.yaml"), format!("{settings}\njails: {{sshd: {{}}}}\n")).unwrap();
+    for (program, arguments, file) in [
+        (env!("CARGO_BIN_EXE_gaoler"), ["check", "--config"], "gaoler.yaml"),
+        ("promtool", ["check", "web-config"], "web.yml"),
+    ] {
+        let check = Command::new(program).args(arguments).arg(path(file)).output().unwrap();
+        let said = String::from_utf8_lossy(&[check.stdout, check.stderr].concat()).into_owned();
+        assert!(check.status.success(), "{program}: {said}");
+        assert!(!said.contains("asks for a password"), "{said}");
+    }
+}
+
 #[test]
 fn the_policies_shown_are_accepted_and_come_to_what_is_said() {
     let mut said = String::new();

@@ -15,17 +15,19 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Uses within a layer that are meant: (who, whom).
-const BESIDE: [(&str, &str); 9] = [
+const BESIDE: [(&str, &str); 10] = [
     ("filter", "record"),
     ("jail", "failure"),
     ("jail", "moment"),
     ("jail", "trace"),
     // Settings, and the words in which sources and the enforcer report.
     ("enforcer", "config"),
-    ("telemetry", "config"),
     ("store", "source"),
     ("telemetry", "source"),
     ("telemetry", "enforcer"),
+    // The pages speak as the control socket does, and let in whom the configuration says.
+    ("telemetry", "control"),
+    ("telemetry", "config"),
 ];
 
 /// What a pure module must not name.

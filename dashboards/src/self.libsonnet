@@ -150,6 +150,12 @@ local cost = g.row('What does it cost?', [
     [g.query('scrape_samples_scraped{$hosts}', '{{instance}}')],
     w=8,
   ),
+  g.bars(
+    'Series not shown',
+    'Series of jails and sources that a reload brought and that are left out, since there would be too many.',
+    [g.query('sum by (instance) (increase(gaoler_series_dropped_total{$hosts}[$__interval]))', '{{instance}}')],
+    w=8,
+  ),
 ]);
 
 local told = g.row('Does it tell?', [

@@ -14,6 +14,7 @@ use crate::config::checked::{Config, Enforcement, JailSettings};
 use crate::config::duration;
 use crate::jail::scope::Scope;
 use crate::record::origin::Origin;
+use crate::telemetry::door::Door;
 
 /// How many bans of an address are shown, where each is longer than the one before.
 const SHOWN_BANS: u32 = 8;
@@ -28,6 +29,7 @@ pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let host = Path::new("/");
     config.warnings.extend(behind::notes(&config, host));
     config.warnings.extend(capability::note(&config, host));
+    Door::open(config.web.clone())?;
     let pushing = pushing::pushing(&config, &|name| std::env::var(name).ok())?;
     config.warnings.extend(pushing.notes.iter().cloned());
     let samples = samples(&config);

@@ -128,6 +128,7 @@ mod tests {
                 name: "/var/log/httpd/access_log".into(),
                 up: true,
                 caught_up: true,
+                last_record: None,
                 trouble: None,
             }],
             jails: vec![access, sshd()],

@@ -37,6 +37,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// Where metrics and pages are served.
     pub listen: Option<SocketAddr>,
+    /// Who may read them.
+    pub web: Web,
     /// Where telemetry is pushed to; `None` if the file says nothing of it.
     pub otlp: Option<Otlp>,
     /// What a careful reader should know, though it stops nothing.
@@ -138,6 +140,27 @@ pub enum OtlpProtocol {
     Grpc,
     /// OTLP/HTTP, binary protobuf.
     Http,
+}
+
+/// Who may read the pages, and what of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Web {
+    /// The web configuration, with TLS and passwords; `None`: plain HTTP, to whoever reaches it.
+    pub config_file: Option<PathBuf>,
+    /// Who sees addresses.
+    pub addresses: Addresses,
+}
+
+/// Who sees addresses on the pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Addresses {
+    /// Whoever has shown a password or a certificate.
+    #[default]
+    Authenticated,
+    /// Whoever reaches the pages.
+    Always,
+    /// Nobody.
+    Never,
 }
 
 /// How bans are enforced.

@@ -9,6 +9,7 @@ pub(super) mod foreign;
 pub(super) mod gaoler;
 mod otlp;
 mod policy;
+pub(super) mod web;
 
 /// One key.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(super) enum Kind {
     Named(&'static Text, Keys),
     /// A list of sections.
     Sections(Keys),
+    /// Texts of the second form, by names of the first.
+    Pairs(&'static Text, &'static Text),
 }
 
 /// The keys of a section, in groups, since two sections may share some.
@@ -85,7 +88,7 @@ impl Key {
 
 impl Text {
     /// A form of one text, that no number stands for.
-    const fn new(
+    pub(super) const fn new(
         what: &'static str,
         example: &'static str,
         check: fn(&str) -> Result<(), String>,

@@ -157,7 +157,7 @@ fn drop_ins(directory: &Path, warnings: &mut Vec<String>) -> Result<Vec<PathBuf>
     Ok(files)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
     let problem = match error.kind() {
         io::ErrorKind::NotFound => Problem::NoFile,
         _ => Problem::Unreadable(error.to_string()),

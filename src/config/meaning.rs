@@ -14,10 +14,11 @@ mod scope;
 mod widen;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use super::checked::{
-    Action, Config, Enforcement, Firewalld, JailSettings, Mode, Nftables, OnStop,
+    Action, Addresses, Config, Enforcement, Firewalld, JailSettings, Mode, Nftables, OnStop, Web,
 };
 use super::error::{ConfigError, Place, Problem};
 use super::filters::Filters;
@@ -25,7 +26,8 @@ use super::keys::gaoler::FILE;
 use super::ports::Services;
 use super::tree::Node;
 use super::values;
-use super::view::View;
+use super::view::{Item, View};
+use super::web;
 
 /// What is gathered on the way.
 pub(super) struct Meaning<'a> {
@@ -49,20 +51,51 @@ impl Meaning<'_> {
         let removes = section.text("on_stop").is_some_and(|item| item.text == "remove");
         let on_stop = if removes { OnStop::Remove } else { OnStop::Keep };
         let enforcement = self.enforcement(&section);
-        let listen = file.section("telemetry").text("listen");
+        let telemetry = file.section("telemetry");
+        let listen = telemetry.text("listen");
         let listen = listen.and_then(|item| values::listen(&item.text).ok().flatten());
-        if let Some(address) = listen.filter(|address| !address.ip().is_loopback()) {
-            self.warnings.push(format!(
-                "telemetry.listen: `{address}` shows metrics and status, addresses included, to \
-                 whoever can reach it; there is no password"
-            ));
-        }
-        let otlp = self.otlp(&file.section("telemetry").section("otlp"));
+        let web = self.web(&telemetry.section("web"), listen);
+        let otlp = self.otlp(&telemetry.section("otlp"));
         let max_new_bans = guards::rate(&file.section("enforcement"));
         self.advise_of_floors(guards::floors(tree));
         let jails = self.jails(tree);
         let warnings = Vec::new();
-        Config { jails, enforcement, max_new_bans, on_stop, state, socket, listen, otlp, warnings }
+        Config {
+            jails,
+            enforcement,
+            max_new_bans,
+            on_stop,
+            state,
+            socket,
+            listen,
+            web,
+            otlp,
+            warnings,
+        }
+    }
+
+    fn web(&mut self, section: &View, listen: Option<SocketAddr>) -> Web {
+        let file = section.text("config_file");
+        let addresses = match section.text("addresses").as_ref().map(|item| item.text.as_str()) {
+            Some("always") => Addresses::Always,
+            Some("never") => Addresses::Never,
+            _ => Addresses::Authenticated,
+        };
+        if let Some(address) = listen.filter(|address| !address.ip().is_loopback())
+            && file.is_none()
+        {
+            let shown = if addresses == Addresses::Always { ", addresses included," } else { "" };
+            self.warnings.push(format!(
+                "telemetry.listen: `{address}` shows metrics and status{shown} to whoever can reach \
+                 it; `telemetry.web.config_file` asks for a password"
+            ));
+        }
+        if let Some(Item { text, .. }) = &file
+            && let Err(errors) = web::load(Path::new(text))
+        {
+            self.errors.extend(errors);
+        }
+        Web { config_file: file.map(|item| item.text.into()), addresses }
     }
 
     fn enforcement(&mut self, section: &View) -> Enforcement {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{self, Key, Keys, Kind, filter, foreign, gaoler};
+use super::keys::{self, Key, Keys, Kind, filter, foreign, gaoler, web};
 
 const HEAD: &str = "\
 # Configuration
@@ -28,6 +28,15 @@ A filter is a file `NAME.yaml` in `filters/` beside `gaoler.yaml`; it comes befo
 of that name. Patterns are best written in single quotes, in which YAML changes nothing.
 ";
 
+const WEB_HEAD: &str = "
+# The web configuration
+
+The file that `telemetry.web.config_file` names has the form that Prometheus' exporters share
+(exporter-toolkit's `web-config.yml`), and `promtool check web-config` reads it. It may be changed while
+gaoler runs: the next connection goes by it. If the new one is wrong, the old one stays and the log says so.
+Relative paths in it begin at its own directory.
+";
+
 const FOREIGN_HEAD: &str = "
 # Keys that only fail2ban has
 
@@ -45,6 +54,8 @@ pub fn reference() -> String {
     sections(&mut page, gaoler::FILE, "gaoler.yaml", "");
     page.push_str(FILTER_HEAD);
     sections(&mut page, filter::FILE, "NAME.yaml", "");
+    page.push_str(WEB_HEAD);
+    sections(&mut page, web::FILE, "web.yml", "");
     page.push_str(FOREIGN_HEAD);
     for (key, remedy) in foreign::FAIL2BAN {
         let _ = writeln!(page, "| `{key}` | {remedy} |");
@@ -101,5 +112,6 @@ fn value(kind: &Kind) -> String {
         Kind::Section(_) => "a section".to_owned(),
         Kind::Named(..) => "sections by name".to_owned(),
         Kind::Sections(_) => "a list of sections".to_owned(),
+        Kind::Pairs(name, form) => format!("{} each for {}", form.what, name.what),
     }
 }

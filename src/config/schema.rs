@@ -68,6 +68,9 @@ fn kind(kind: &Kind) -> Value {
             json!({"type": ["object", "null"], "additionalProperties": section(keys)})
         }
         Kind::Sections(keys) => json!({"type": "array", "items": section(keys)}),
+        Kind::Pairs(_, form) => {
+            json!({"type": ["object", "null"], "additionalProperties": text(form)})
+        }
     }
 }
 

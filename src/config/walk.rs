@@ -82,6 +82,7 @@ impl Walk {
             Kind::Named(name, keys) => self.named(node, name, keys, path),
             Kind::Sections(keys) => self.sections(node, keys, path),
             Kind::Texts(text) => self.texts(node, text, path),
+            Kind::Pairs(name, text) => self.pairs(node, name, text, path),
             kind => self.check(node, path, scalar(node, kind)),
         }
     }
@@ -93,6 +94,22 @@ impl Walk {
                 self.error(&entry.place, &path, Problem::Value(format!("the name {why}")));
             }
             self.section(&entry.node, keys, &path);
+        }
+    }
+
+    fn pairs(&mut self, node: &Node, name: &Text, text: &Text, path: &str) {
+        for entry in self.entries(node, path).unwrap_or_default() {
+            let path = join(path, &entry.key);
+            if let Err(why) = (name.check)(&entry.key) {
+                self.error(&entry.place, &path, Problem::Value(format!("the name {why}")));
+            }
+            // It may be a secret in the wrong place: it is not shown.
+            let refused = |why: String| Problem::Value(format!("the value {why}"));
+            let result = match entry.node.scalar() {
+                Some(value) => (text.check)(&value).map_err(refused),
+                None => in_text(&entry.node, text),
+            };
+            self.check(&entry.node, &path, result);
         }
     }
 
@@ -130,7 +147,11 @@ fn scalar(node: &Node, kind: &Kind) -> Result<(), Problem> {
         Kind::Duration { permanent } => length(node, *permanent),
         Kind::Choice(words) => choice(node, words),
         Kind::Text(text) => in_text(node, text),
-        Kind::Texts(_) | Kind::Section(_) | Kind::Named(..) | Kind::Sections(_) => Ok(()),
+        Kind::Texts(_)
+        | Kind::Section(_)
+        | Kind::Named(..)
+        | Kind::Sections(_)
+        | Kind::Pairs(..) => Ok(()),
     }
 }
 

@@ -97,7 +97,7 @@ pub enum Answer {
 }
 
 /// How everything is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// gaoler's version.
     pub version: String,
@@ -110,7 +110,7 @@ pub struct Status {
 }
 
 /// How enforcement is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnforcementStatus {
     /// `firewalld` or `none`.
     pub backend: String,
@@ -149,6 +149,9 @@ pub struct SourceStatus {
     pub up: bool,
     /// Whether all there was has been read.
     pub caught_up: bool,
+    /// The newest record's own time, once there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_record: Option<Timestamp>,
     /// What is wrong, if something is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

@@ -29,7 +29,7 @@ impl Daemon {
         // Banned by hand once more: the ban has another end, and is none the more.
         let is_new = self.standings.state(&ban.key).is_none();
         if is_new {
-            running.metrics.banned(ban.origin);
+            running.metrics.banned(ban.origin, self.telling.traced(ban.trace, now));
             running.totals.banned += 1;
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }

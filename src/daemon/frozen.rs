@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::checked::{Config, Enforcement, Otlp};
+use crate::config::checked::{Config, Enforcement, Otlp, Web};
 
 /// The settings a running daemon goes by until it ends.
 #[derive(Debug)]
@@ -12,6 +12,7 @@ pub(super) struct Frozen {
     state: PathBuf,
     socket: PathBuf,
     listen: Option<SocketAddr>,
+    web: Web,
     otlp: Option<Otlp>,
 }
 
@@ -23,6 +24,7 @@ impl Frozen {
             state: config.state.clone(),
             socket: config.socket.clone(),
             listen: config.listen,
+            web: config.web.clone(),
             otlp: config.otlp.clone(),
         }
     }
@@ -39,6 +41,7 @@ impl Frozen {
             (self.state != config.state, "state.path"),
             (self.socket != config.socket, "control.socket"),
             (self.listen != config.listen, "telemetry.listen"),
+            (self.web != config.web, "telemetry.web"),
             (self.otlp != config.otlp, "telemetry.otlp"),
         ]
         .into_iter()

@@ -40,6 +40,7 @@ impl Daemon {
         if let Some(running) = self.sources.get_mut(source) {
             running.metrics.observe_batch(&batch);
             running.caught_up = batch.caught_up;
+            running.last_record = batch.tally.last_record.or(running.last_record);
         }
         let sentences = self.judge(source, &batch, now);
         for Sentence { ban, cause } in sentences {

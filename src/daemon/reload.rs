@@ -217,8 +217,14 @@ impl Daemon {
         match source::spawn(origin, listeners, start, super::clock::now, messages) {
             Ok(source) => {
                 let metrics = self.metrics.source_appears(&name);
-                let running =
-                    RunningSource { source, metrics, up: false, caught_up: false, trouble: None };
+                let running = RunningSource {
+                    source,
+                    metrics,
+                    up: false,
+                    caught_up: false,
+                    last_record: None,
+                    trouble: None,
+                };
                 self.sources.insert(name, running);
             }
             Err(error) => {

@@ -58,7 +58,10 @@ impl Daemon {
         let decided = self.standings.enforced(key);
         self.show_bans(key);
         if let (Some(decided), Some(index)) = (decided, self.index(&key.jail)) {
-            self.jails[index].metrics.enforced_after(at.boot.since(decided.boot));
+            let running = &self.jails[index];
+            let ban = running.jail.ledger().get(&key.address);
+            let traced = ban.and_then(|ban| self.telling.traced(ban.trace, at));
+            running.metrics.enforced_after(at.boot.since(decided.boot), traced);
         }
         self.telling.end(key, &End::InForce, at);
         self.cut(key);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::breaking::Said;
 use crate::config::checked::JailSettings;
 use crate::enforcer::order::{Block, Demand};
@@ -119,6 +121,8 @@ pub(super) struct RunningSource {
     pub(super) up: bool,
     /// Whether it had read all there was.
     pub(super) caught_up: bool,
+    /// The newest record's own time.
+    pub(super) last_record: Option<Timestamp>,
     /// What is wrong while it cannot be read.
     pub(super) trouble: Option<Trouble>,
 }

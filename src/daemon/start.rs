@@ -15,10 +15,13 @@ use crate::moment::Moment;
 use crate::store::change::Saved;
 use crate::store::{Ack, Store, StoreError};
 use crate::telemetry;
+use crate::telemetry::asking::Asking;
+use crate::telemetry::door::{Door, DoorError};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::otlp::settings::Settings;
 use crate::telemetry::overview::Overview;
+use crate::telemetry::server::Site;
 
 /// How a daemon is started.
 #[derive(Debug)]
@@ -43,6 +46,9 @@ pub enum StartError {
     /// The metrics' address.
     #[error(transparent)]
     Listen(#[from] telemetry::server::BindError),
+    /// The web configuration.
+    #[error(transparent)]
+    Web(#[from] DoorError),
     /// The host's addresses and gateways: without them it might ban itself.
     #[error("cannot list the host's own addresses and gateways, which are never banned: {0}")]
     Addresses(std::io::Error),
@@ -68,6 +74,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let (store, saved) = open_store(&config, &options, senders.acks)?;
     let socket = server::bind(&config.socket).await?;
     let pages = config.listen.map(telemetry::server::bind).transpose()?;
+    let door = Door::open(config.web.clone())?;
     let access = Access::of_this_process().map_err(StartError::Groups)?;
     let enforcement = if options.dry_run { Enforcement::None } else { config.enforcement.clone() };
     let (version, revision) = (env!("CARGO_PKG_VERSION"), options.revision);
@@ -98,10 +105,13 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     });
     let restored = daemon.take_up(&config, saved, now);
     let enforcer = enforcer::spawn(&enforcement, restored, clock::now, ordered, senders.reports);
-    tokio::spawn(server::serve(socket, access, senders.calls));
+    tokio::spawn(server::serve(socket, access, senders.calls.clone()));
     if let Some(pages) = pages {
-        telemetry::server::serve(pages, metrics, shown, std::future::pending())
-            .map_err(StartError::Serve)?;
+        let asking = Asking::new(senders.calls);
+        let (host, clock) = (host_name(), clock::now);
+        let site = Site { metrics, overview: shown, asking, door, host, clock };
+        let stop = std::future::pending();
+        telemetry::server::serve(pages, site, stop).map_err(StartError::Serve)?;
     }
     guards::watch(senders.events);
     daemon.begin(&config, now);
@@ -136,6 +146,15 @@ fn exporters(config: &Config, metrics: &Arc<Metrics>) -> Exporters {
         tracing::error!("nothing is pushed to a collector: {error}");
         Exporters::default()
     })
+}
+
+/// What the host calls itself.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "this host".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// The store and what an earlier run left in it; a dry run has none.

@@ -19,6 +19,7 @@ use crate::record::exhibit::Exhibit;
 use crate::source::batch::Finding;
 use crate::telemetry::event;
 use crate::telemetry::lines::Printable;
+use crate::telemetry::metrics::traced::Traced;
 use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::trace::ban::{End, Kept, Story};
 use crate::telemetry::trace::book::{Book, CAP};
@@ -64,6 +65,13 @@ impl Telling {
     /// Whether bans are told as traces.
     pub(super) fn wants_traces(&self) -> bool {
         self.exporters.wants_traces()
+    }
+
+    /// What metrics name as the trace of something that was now. Where traces go to a collector only
+    /// those do that it gets; else the log and `gaoler explain` know every name.
+    pub(super) fn traced(&self, trace: TraceId, now: Moment) -> Option<Traced> {
+        let leads_somewhere = !self.wants_traces() || self.exporters.samples(trace);
+        leads_somewhere.then_some(Traced { trace, at: now.wall })
     }
 
     /// When the failure was that is the first of those that a finding counts with. Asked before the

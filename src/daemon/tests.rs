@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 mod explain;
 mod policy;
+mod series;
 mod telling;
 
 use super::frozen::Frozen;
@@ -184,7 +185,8 @@ impl Stage {
 
     /// The sum of the samples of a metric that have a label of this value.
     fn sample(&self, name: &str, value: &str) -> u64 {
-        let page = exposition::render(&self.daemon.metrics.families(), Format::Text004);
+        let families = self.daemon.metrics.families();
+        let page = String::from_utf8(exposition::render(&families, Format::Text004)).unwrap();
         let (name, value) = (format!("{name}{{"), format!("\"{value}\""));
         let samples = page.lines().filter(|line| line.starts_with(&name) && line.contains(&value));
         let numbers = samples.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());

@@ -11,12 +11,18 @@ use crate::jail::ban::{BanKey, show};
 use crate::jail::breaker::Open;
 use crate::moment::Moment;
 use crate::record::origin::Origin;
-use crate::telemetry::overview::{JailNumbers, Overview, SourceState, words};
+use crate::telemetry::overview::{Overview, words};
 
 impl Daemon {
     /// For `gaoler status`.
     pub(super) fn status(&mut self, now: Moment) -> Status {
         self.sweep(now);
+        let jails = self.jails.iter().map(|running| self.jail_status(running, now)).collect();
+        Status { jails, ..self.standing() }
+    }
+
+    /// How everything is, but for addresses: what the pages may always show.
+    fn standing(&self) -> Status {
         Status {
             version: self.metrics.version().to_owned(),
             enforcement: EnforcementStatus {
@@ -32,10 +38,11 @@ impl Daemon {
                     name: name.to_string(),
                     up: running.up,
                     caught_up: running.caught_up,
+                    last_record: running.last_record,
                     trouble: running.trouble.as_ref().map(|trouble| trouble.detail.clone()),
                 })
                 .collect(),
-            jails: self.jails.iter().map(|running| self.jail_status(running, now)).collect(),
+            jails: self.jails.iter().map(|running| self.numbers(running)).collect(),
         }
     }
 
@@ -53,17 +60,11 @@ impl Daemon {
     pub(super) fn publish(&mut self, now: Moment) {
         self.overview_due = None;
         self.sweep(now);
-        let sources = self.sources.iter().map(|(name, running)| SourceState {
-            name: name.to_string(),
-            up: running.up,
-            caught_up: running.caught_up,
-        });
         self.overview.send_replace(Overview {
             started: !self.stopping,
-            sources: sources.collect(),
             firewall: self.enforces().then(|| self.condition.clone()),
             state_ok: self.store_up,
-            jails: self.jails.iter().map(|running| self.numbers(running)).collect(),
+            status: self.standing(),
             verdicts: self.recent.newest_first().cloned().collect(),
         });
     }
@@ -92,39 +93,17 @@ impl Daemon {
         }
     }
 
-    fn numbers(&self, running: &RunningJail) -> JailNumbers {
-        let counts = self.standings.counts(running.name());
-        JailNumbers {
-            name: running.name().to_string(),
-            currently_failed: running.jail.windows().len() as u64,
-            total_failed: running.totals.failed,
-            currently_banned: if running.settings.dry_run {
-                0
-            } else {
-                running.jail.ledger().len() as u64
-            },
-            total_banned: running.totals.banned,
-            enforced: counts.enforced.iter().map(|&enforced| u64::from(enforced)).sum(),
-            watches: if running.jail.breaker().open().is_some() {
-                Some("breaker open")
-            } else {
-                running.settings.dry_run.then_some("dry run")
-            },
-        }
-    }
-
-    fn jail_status(&self, running: &RunningJail, now: Moment) -> JailStatus {
-        let numbers = self.numbers(running);
-        let (banned, enforced) = (numbers.currently_banned, numbers.enforced);
-        let bans = running.jail.ledger().list(now.boot);
-        let listed: Vec<String> = bans.iter().map(|(ban, _)| show(&ban.key.address)).collect();
+    /// A jail without the lists of its addresses.
+    fn numbers(&self, running: &RunningJail) -> JailStatus {
         let dry_run = running.settings.dry_run;
-        let (would_ban, banned_now) = if dry_run { (listed, vec![]) } else { (vec![], listed) };
+        let counts = self.standings.counts(running.name());
+        let enforced = counts.enforced.iter().map(|&enforced| u64::from(enforced)).sum();
+        let banned = if dry_run { 0 } else { running.jail.ledger().len() as u64 };
         JailStatus {
-            name: numbers.name,
+            name: running.name().to_string(),
             filter: FilterStatus {
-                currently_failed: numbers.currently_failed,
-                total_failed: numbers.total_failed,
+                currently_failed: running.jail.windows().len() as u64,
+                total_failed: running.totals.failed,
                 origin: match &running.settings.origin {
                     Origin::Journal(journal) => {
                         OriginStatus::JournalMatches(journal.matches.to_string())
@@ -135,11 +114,11 @@ impl Daemon {
             },
             actions: ActionsStatus {
                 currently_banned: banned,
-                total_banned: numbers.total_banned,
+                total_banned: running.totals.banned,
                 enforced,
                 pending: if self.enforces() { banned.saturating_sub(enforced) } else { 0 },
-                banned: banned_now,
-                would_ban,
+                banned: Vec::new(),
+                would_ban: Vec::new(),
             },
             dry_run,
             breaker: running
@@ -148,6 +127,18 @@ impl Daemon {
                 .open()
                 .map(|Open { since, withheld }| BreakerStatus { since, withheld }),
         }
+    }
+
+    fn jail_status(&self, running: &RunningJail, now: Moment) -> JailStatus {
+        let mut status = self.numbers(running);
+        let bans = running.jail.ledger().list(now.boot);
+        let listed = bans.iter().map(|(ban, _)| show(&ban.key.address)).collect();
+        if status.dry_run {
+            status.actions.would_ban = listed;
+        } else {
+            status.actions.banned = listed;
+        }
+        status
     }
 
     fn bans_of(&self, running: &RunningJail, now: Moment) -> Vec<BanStatus> {

@@ -1,24 +1,29 @@
-//! Writes the metrics as text: Prometheus' 0.0.4 and OpenMetrics 1.0.
+//! Writes the metrics: as Prometheus' text 0.0.4, as OpenMetrics 1.0 with exemplars, and as
+//! Prometheus' protobuf with exemplars and native histograms.
 //!
-//! Both are written from the same samples, so they cannot disagree; families come by name and
+//! All are written from the same samples, so they cannot disagree; families come by name and
 //! series by label, so two pages can be compared. prometheus-client's own text is neither sorted
 //! nor are its HELP lines escaped.
 //!
-//! Source: the Prometheus exposition formats; the OpenMetrics 1.0 specification.
+//! Source: the Prometheus exposition formats; the OpenMetrics 1.0 specification; metrics.proto of
+//! Prometheus' client model.
 
 use std::fmt::{self, Write};
 
 use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model as model;
+use prost::Message as _;
 
 use super::metrics::MetricFamily;
 
-/// A text format.
+/// A format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Prometheus text 0.0.4: what every scraper reads.
     Text004,
     /// OpenMetrics 1.0, or 0.0.1, which differs in nothing we write.
     OpenMetrics(OpenMetricsVersion),
+    /// Prometheus' protobuf, each family behind its length: the one with native histograms.
+    Protobuf,
 }
 
 /// Which OpenMetrics was asked for.
@@ -42,23 +47,37 @@ impl Format {
             Self::OpenMetrics(OpenMetricsVersion::V100) => {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8"
             }
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                 encoding=delimited"
+            }
         }
     }
 }
 
 /// The whole page.
 #[must_use]
-pub fn render(families: &[MetricFamily], format: Format) -> String {
-    let mut page = Page { text: String::with_capacity(16 * 1024), format };
+pub fn render(families: &[MetricFamily], format: Format) -> Vec<u8> {
+    match format {
+        Format::Text004 => text(families, false).into_bytes(),
+        Format::OpenMetrics(_) => text(families, true).into_bytes(),
+        Format::Protobuf => {
+            families.iter().flat_map(MetricFamily::encode_length_delimited_to_vec).collect()
+        }
+    }
+}
+
+fn text(families: &[MetricFamily], openmetrics: bool) -> String {
+    let mut page = Page { text: String::with_capacity(16 * 1024), openmetrics };
     // A String takes any text: there is no error to tell of.
     _ = page.families(families);
     page.text
 }
 
-/// A page being written.
+/// A page of text being written.
 struct Page {
     text: String,
-    format: Format,
+    openmetrics: bool,
 }
 
 impl Page {
@@ -66,15 +85,11 @@ impl Page {
         for family in families {
             self.family(family)?;
         }
-        if self.is_openmetrics() { self.text.write_str("# EOF\n") } else { Ok(()) }
-    }
-
-    fn is_openmetrics(&self) -> bool {
-        matches!(self.format, Format::OpenMetrics(_))
+        if self.openmetrics { self.text.write_str("# EOF\n") } else { Ok(()) }
     }
 
     fn family(&mut self, family: &MetricFamily) -> fmt::Result {
-        let (name, kind) = if self.is_openmetrics() {
+        let (name, kind) = if self.openmetrics {
             openmetrics_head(family)
         } else {
             (family.name.as_str(), kind(family))
@@ -82,10 +97,10 @@ impl Page {
         writeln!(
             self.text,
             "# HELP {name} {}",
-            Escaped { text: &family.help, quote: self.is_openmetrics() }
+            Escaped { text: &family.help, quote: self.openmetrics }
         )?;
         writeln!(self.text, "# TYPE {name} {kind}")?;
-        if self.is_openmetrics() && !family.unit.is_empty() {
+        if self.openmetrics && !family.unit.is_empty() {
             writeln!(self.text, "# UNIT {name} {}", family.unit)?;
         }
         for metric in &family.metric {
@@ -95,59 +110,89 @@ impl Page {
     }
 
     fn metric(&mut self, name: &str, metric: &model::Metric) -> fmt::Result {
+        let line = Line { name, suffix: "", labels: &metric.label, bound: None, exemplar: None };
         if let Some(counter) = &metric.counter {
-            self.sample(name, "", &metric.label, None, counter.value)?;
+            let exemplar = counter.exemplar.as_ref();
+            self.sample(&Line { exemplar, ..line }, counter.value)?;
         }
         if let Some(gauge) = &metric.gauge {
-            self.sample(name, "", &metric.label, None, gauge.value)?;
+            self.sample(&line, gauge.value)?;
         }
         if let Some(histogram) = &metric.histogram {
-            self.histogram(name, &metric.label, histogram)?;
+            self.histogram(&line, histogram)?;
         }
         Ok(())
     }
 
-    fn histogram(
-        &mut self,
-        name: &str,
-        labels: &[model::LabelPair],
-        histogram: &model::Histogram,
-    ) -> fmt::Result {
-        let finite = histogram.bucket.iter().filter(|bucket| bucket.upper_bound.is_finite());
-        let finite = finite.map(|bucket| (bucket.upper_bound, bucket.cumulative_count));
-        for (bound, count) in finite.chain([(f64::INFINITY, histogram.sample_count)]) {
-            self.sample(name, "_bucket", labels, Some(bound), count)?;
+    /// Its classic buckets: text has no others.
+    fn histogram(&mut self, line: &Line, histogram: &model::Histogram) -> fmt::Result {
+        let (last, finite): (Vec<_>, Vec<_>) =
+            histogram.bucket.iter().partition(|bucket| bucket.upper_bound.is_infinite());
+        for bucket in finite {
+            let (bound, exemplar) = (Some(bucket.upper_bound), bucket.exemplar.as_ref());
+            let line = Line { suffix: "_bucket", bound, exemplar, ..*line };
+            self.sample(&line, bucket.cumulative_count)?;
         }
-        self.sample(name, "_sum", labels, None, histogram.sample_sum)?;
-        self.sample(name, "_count", labels, None, histogram.sample_count)
+        let exemplar = last.first().and_then(|bucket| bucket.exemplar.as_ref());
+        let line = Line { suffix: "_bucket", bound: Some(f64::INFINITY), exemplar, ..*line };
+        self.sample(&line, histogram.sample_count)?;
+        let line = Line { bound: None, exemplar: None, ..line };
+        self.sample(&Line { suffix: "_sum", ..line }, histogram.sample_sum)?;
+        self.sample(&Line { suffix: "_count", ..line }, histogram.sample_count)
     }
 
     /// One line.
-    fn sample(
+    fn sample(&mut self, line: &Line, value: impl Into<Value>) -> fmt::Result {
+        write!(self.text, "{}{}", line.name, line.suffix)?;
+        let open = self.labels("{", line.labels)?;
+        if let Some(bound) = line.bound {
+            // OpenMetrics wants `1.0` where Prometheus' own text has `1`.
+            let point = if self.openmetrics && bound.fract() == 0.0 { ".0" } else { "" };
+            write!(self.text, "{open}le=\"{}{point}\"}}", Value::Float(bound))?;
+        } else if open == "," {
+            self.text.write_char('}')?;
+        }
+        write!(self.text, " {}", value.into())?;
+        // Prometheus' own text knows none, and takes one for a broken line.
+        if let Some(exemplar) = line.exemplar.filter(|_| self.openmetrics) {
+            self.exemplar(exemplar)?;
+        }
+        self.text.write_char('\n')
+    }
+
+    /// Writes labels; the answer is what comes before the next one.
+    fn labels(
         &mut self,
-        name: &str,
-        suffix: &str,
+        mut open: &'static str,
         labels: &[model::LabelPair],
-        bound: Option<f64>,
-        value: impl Into<Value>,
-    ) -> fmt::Result {
-        write!(self.text, "{name}{suffix}")?;
-        let mut open = "{";
+    ) -> Result<&'static str, fmt::Error> {
         for model::LabelPair { name, value } in labels {
             write!(self.text, "{open}{name}=\"{}\"", Escaped { text: value, quote: true })?;
             open = ",";
         }
-        if let Some(bound) = bound {
-            // OpenMetrics wants `1.0` where Prometheus' own text has `1`.
-            let point = if self.is_openmetrics() && bound.fract() == 0.0 { ".0" } else { "" };
-            write!(self.text, "{open}le=\"{}{point}\"", Value::Float(bound))?;
-            open = ",";
-        }
-        if open == "," {
-            self.text.write_char('}')?;
-        }
-        writeln!(self.text, " {}", value.into())
+        Ok(open)
     }
+
+    fn exemplar(&mut self, exemplar: &model::Exemplar) -> fmt::Result {
+        self.text.write_str(" # {")?;
+        self.labels("", &exemplar.label)?;
+        write!(self.text, "}} {}", Value::Float(exemplar.value))?;
+        match &exemplar.timestamp {
+            Some(at) => write!(self.text, " {}.{:03}", at.seconds, at.nanos / 1_000_000),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A sample, but for its value.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    name: &'a str,
+    suffix: &'static str,
+    labels: &'a [model::LabelPair],
+    /// The upper bound of a bucket.
+    bound: Option<f64>,
+    exemplar: Option<&'a model::Exemplar>,
 }
 
 /// A family's name and type as OpenMetrics has them: a counter's name is without its `_total`, an
@@ -224,8 +269,11 @@ impl fmt::Display for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use prometheus_client::encoding::prometheus_protobuf::encode;
     use prometheus_client::metrics::counter::Counter;
+    use prometheus_client::metrics::exemplar::CounterWithExemplar;
     use prometheus_client::metrics::family::Family;
     use prometheus_client::metrics::gauge::Gauge;
     use prometheus_client::metrics::histogram::Histogram;
@@ -250,7 +298,8 @@ mod tests {
             Some(unit) => registry.register_with_unit(name, help, unit, metric),
             None => registry.register(name, help, metric),
         }
-        assert_eq!(render(&encode(&registry).unwrap(), format), expected);
+        let page = render(&encode(&registry).unwrap(), format);
+        assert_eq!(String::from_utf8(page).unwrap(), expected);
     }
 
     fn waits() -> Histogram {
@@ -285,6 +334,37 @@ mod tests {
         check("x", "X", None, waits(), Format::Text004, text);
         let open = text.replace("\"1\"", "\"1.0\"") + "# EOF\n";
         check("x", "X", None, waits(), OPEN, &open);
+    }
+
+    #[test]
+    fn an_exemplar_stands_behind_its_sample_in_openmetrics_only() {
+        let bans = || CounterWithExemplar::<[(&str, &str); 1]>::default();
+        let traced = || {
+            let bans = bans();
+            let at = UNIX_EPOCH + Duration::from_millis(1_795_343_400_012);
+            bans.inc_by(1, Some([("trace_id", "ab\"")]), Some(at));
+            bans
+        };
+        let text = "# HELP x_total X.\n# TYPE x_total counter\nx_total 1\n";
+        check("x", "X", None, traced(), Format::Text004, text);
+        let open = "# HELP x X.\n# TYPE x counter\nx_total 1 \
+                    # {trace_id=\"ab\\\"\"} 1 1795343400.012\n# EOF\n";
+        check("x", "X", None, traced(), OPEN, open);
+        let none = "# HELP x X.\n# TYPE x counter\nx_total 0\n# EOF\n";
+        check("x", "X", None, bans(), OPEN, none);
+    }
+
+    #[test]
+    fn protobuf_is_each_family_behind_its_length() {
+        let mut registry = Registry::default();
+        registry.register("x", "X", waits());
+        registry.register("y", "Y", Counter::<u64>::default());
+        let families = encode(&registry).unwrap();
+        let page = render(&families, Format::Protobuf);
+        let mut rest = page.as_slice();
+        let read = |rest: &mut &[u8]| MetricFamily::decode_length_delimited(rest).unwrap();
+        assert_eq!([read(&mut rest), read(&mut rest)].as_slice(), families);
+        assert_eq!(rest, b"");
     }
 
     #[test]

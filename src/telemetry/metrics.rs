@@ -13,9 +13,11 @@ mod label;
 pub mod otlp;
 pub mod process;
 pub mod reason;
+pub mod room;
 mod scale;
 pub mod source;
 pub mod state;
+pub mod traced;
 
 use std::path::PathBuf;
 
@@ -29,6 +31,7 @@ use self::jail::{JailFamilies, JailMetrics, Settings};
 use self::label::PerWord;
 use self::otlp::{OtlpFamilies, SignalMetrics};
 use self::process::Process;
+use self::room::{Kind, Room};
 use self::source::{SourceFamilies, SourceMetrics};
 use self::state::{ReloadMetrics, StateMetrics};
 use crate::enforcer::cut::Reason;
@@ -48,6 +51,7 @@ pub struct Metrics {
     enforcement: EnforcementFamilies,
     otlp: OtlpFamilies,
     cut_errors: PerWord,
+    room: Room,
     /// How the configuration fares.
     pub reload: ReloadMetrics,
     /// How the state database fares.
@@ -71,6 +75,7 @@ impl Metrics {
             enforcement: EnforcementFamilies::register(ours),
             otlp: OtlpFamilies::register(ours),
             cut_errors: cut_errors(ours),
+            room: Room::register(ours, room::SERIES),
             reload: ReloadMetrics::register(ours),
             state: StateMetrics::register(ours),
             version: version.to_owned(),
@@ -86,26 +91,38 @@ impl Metrics {
         &self.version
     }
 
-    /// A jail is there, or has new settings: its series begin at 0, or go on where they were.
+    /// A jail is there, or has new settings: its series begin at 0, or go on where they were. Where
+    /// there are [`room::SERIES`] already, what it counts is not shown.
     #[must_use]
     pub fn jail_appears(&self, jail: &JailName, settings: &Settings) -> JailMetrics {
-        self.jails.appear(jail, settings)
+        if self.room.take(Kind::Jail, jail.as_str(), JailFamilies::series(settings)) {
+            return self.jails.appear(jail, settings);
+        }
+        let unseen = JailFamilies::register(&mut Registry::default()).appear(jail, settings);
+        // What an earlier configuration showed of it.
+        self.jails.forget(&unseen);
+        unseen
     }
 
     /// A jail is gone, and with it its series. What its handle counts afterwards, nobody sees.
     pub fn jail_leaves(&self, jail: &JailMetrics) {
         self.jails.forget(jail);
+        self.room.leave(Kind::Jail, jail.name());
     }
 
-    /// A source is there: its series begin at 0, or go on where they were.
+    /// A source is there, likewise.
     #[must_use]
     pub fn source_appears(&self, source: &str) -> SourceMetrics {
-        self.sources.appear(source)
+        if self.room.take(Kind::Source, source, SourceFamilies::SERIES) {
+            return self.sources.appear(source);
+        }
+        SourceFamilies::register(&mut Registry::default()).appear(source)
     }
 
     /// A source is gone, and with it its series. What its handle counts afterwards, nobody sees.
     pub fn source_leaves(&self, source: &SourceMetrics) {
         self.sources.forget(source);
+        self.room.leave(Kind::Source, source.name());
     }
 
     /// A backend is in use; `operations` are the words its
@@ -135,6 +152,7 @@ impl Metrics {
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
         let mut families = encode(&self.registry).expect("classic metrics encode");
+        self.jails.attach(&mut families);
         families.sort_by(|a, b| a.name.cmp(&b.name));
         for family in &mut families {
             family.metric.sort_by(|a, b| labels(a).cmp(labels(b)));

@@ -72,6 +72,11 @@ fn thousandths(weight: &str) -> u16 {
 /// The format an element asks for, if we have it.
 fn offered(element: &Element) -> Option<Format> {
     match (element.name.to_ascii_lowercase().as_str(), element.parameter("version")) {
+        ("application/vnd.google.protobuf", None) => {
+            let is = |name, value| element.parameter(name) == Some(value);
+            let ours = is("proto", "io.prometheus.client.MetricFamily");
+            (ours && is("encoding", "delimited")).then_some(Format::Protobuf)
+        }
         ("application/openmetrics-text", Some("1.0.0")) => {
             Some(Format::OpenMetrics(OpenMetricsVersion::V100))
         }
@@ -95,14 +100,15 @@ mod tests {
         assert_eq!(format(accept), expected, "{accept}");
     }
 
+    /// As Prometheus 2.42 asks when it wants native histograms, and 3 when it does not.
     #[test]
-    fn what_prometheus_sends_gets_openmetrics() {
+    fn what_prometheus_sends_gets_the_best_it_reads() {
         check(
             "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
              encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,\
              application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,\
              */*;q=0.1",
-            V100,
+            Format::Protobuf,
         );
         check(
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
@@ -110,6 +116,19 @@ mod tests {
              text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2",
             V100,
         );
+    }
+
+    #[test]
+    fn no_other_protobuf_is_taken_for_ours() {
+        for parameters in [
+            "",
+            ";proto=io.prometheus.client.MetricFamily",
+            ";encoding=delimited",
+            ";proto=io.prometheus.client.MetricFamily;encoding=text",
+            ";proto=x;encoding=delimited",
+        ] {
+            check(&format!("application/vnd.google.protobuf{parameters}"), Format::Text004);
+        }
     }
 
     #[test]

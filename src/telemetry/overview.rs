@@ -3,6 +3,7 @@
 //! [`Metrics`]: super::metrics::Metrics
 
 use super::verdicts::RecentVerdict;
+use crate::control::api::Status;
 use crate::enforcer::order::Condition;
 
 /// How things stand. The default is a start: nothing works yet.
@@ -10,46 +11,14 @@ use crate::enforcer::order::Condition;
 pub struct Overview {
     /// Whether the configuration has been applied: sources and jails are known.
     pub started: bool,
-    /// The sources.
-    pub sources: Vec<SourceState>,
     /// The firewall's state; `None`: there is none to wait for, gaoler only watches.
     pub firewall: Option<Condition>,
     /// Whether the state database takes what it is given.
     pub state_ok: bool,
-    /// The jails, in the configuration's order.
-    pub jails: Vec<JailNumbers>,
+    /// The rest, as `gaoler status` tells it, but without an address.
+    pub status: Status,
     /// The last verdicts, the newest first. Addresses are among them.
     pub verdicts: Vec<RecentVerdict>,
-}
-
-/// One source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceState {
-    /// Its name.
-    pub name: String,
-    /// Whether it can be read.
-    pub up: bool,
-    /// Whether all there is has been read.
-    pub caught_up: bool,
-}
-
-/// One jail's numbers, in the words of `fail2ban-client status JAIL`. No address is among them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JailNumbers {
-    /// Its name.
-    pub name: String,
-    /// Addresses with failures in the window.
-    pub currently_failed: u64,
-    /// Failures since the store was made.
-    pub total_failed: u64,
-    /// Bans that should be in force.
-    pub currently_banned: u64,
-    /// Bans since the store was made.
-    pub total_banned: u64,
-    /// Bans that the firewall has been seen to have.
-    pub enforced: u64,
-    /// Why it bans nobody new, in a word or two, if it does not.
-    pub watches: Option<&'static str>,
 }
 
 impl Overview {
@@ -68,7 +37,7 @@ impl Overview {
         {
             reasons.push(format!("the firewall is not ready: {}", words(condition)));
         }
-        let down = self.sources.iter().filter(|source| !source.up);
+        let down = self.status.sources.iter().filter(|source| !source.up);
         reasons.extend(down.map(|source| format!("source {} cannot be read", source.name)));
         reasons
     }
@@ -89,17 +58,24 @@ pub fn words(condition: &Condition) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::api::SourceStatus;
 
     #[test]
     fn a_start_is_not_ready_and_a_whole_one_is() {
         assert!(!Overview::default().reasons().is_empty());
-        let source = |up| SourceState { name: "/var/log/x".into(), up, caught_up: false };
+        let source = |up| SourceStatus {
+            name: "/var/log/x".into(),
+            up,
+            caught_up: false,
+            last_record: None,
+            trouble: None,
+        };
+        let following = |up| Status { sources: vec![source(up)], ..Status::default() };
         let whole = Overview {
             started: true,
-            sources: vec![source(true)],
             firewall: Some(Condition::Ready),
             state_ok: true,
-            jails: Vec::new(),
+            status: following(true),
             verdicts: Vec::new(),
         };
         assert_eq!(whole.reasons(), [""; 0]);
@@ -110,7 +86,7 @@ mod tests {
         let expected = "the firewall is not ready: polkit refuses us";
         check(Overview { firewall: Some(broken), ..whole.clone() }, expected);
         let expected = "source /var/log/x cannot be read";
-        check(Overview { sources: vec![source(false)], ..whole.clone() }, expected);
+        check(Overview { status: following(false), ..whole.clone() }, expected);
         check(Overview { state_ok: false, ..whole }, "the state database takes no writes");
     }
 }

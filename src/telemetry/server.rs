@@ -1,4 +1,4 @@
-//! Serves the pages over HTTP/1.1, to whoever the socket lets in; it asks for no credentials.
+//! Serves the pages over HTTP/1.1, plain or in TLS, to whoever the [`Door`] lets in.
 //!
 //! One request a connection, at most [`CONNECTIONS`] at a time, each over within [`LIFETIME`]: who
 //! sends slowly, reads slowly or only connects holds a place for that long and no more.
@@ -10,19 +10,27 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
-use hyper::body::Incoming;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::AUTHORIZATION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use super::asking::Asking;
+use super::door::{Door, Rules};
 use super::metrics::Metrics;
 use super::overview::Overview;
-use super::pages::{Shown, answer};
+use super::pages::{Shown, answer, refusal, shows_bans};
+use super::shown::Bans;
+use super::status_page::Facts;
+use crate::moment::Clock;
 
 /// Connections served at a time; more wait in the kernel's queue.
 pub const CONNECTIONS: usize = 64;
@@ -82,6 +90,23 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
+/// What is served, and to whom.
+#[derive(Debug)]
+pub struct Site {
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// How things stand.
+    pub overview: watch::Receiver<Overview>,
+    /// Who knows who is banned.
+    pub asking: Asking,
+    /// Who may come in.
+    pub door: Door,
+    /// The host's name.
+    pub host: String,
+    /// What time it is.
+    pub clock: Clock,
+}
+
 /// Serves until `stop` is ready, in tasks of its own; what is being served then is finished.
 ///
 /// # Errors
@@ -93,16 +118,16 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
 /// Outside a tokio runtime.
 pub fn serve(
     listener: TcpListener,
-    metrics: Arc<Metrics>,
-    overview: watch::Receiver<Overview>,
+    site: Site,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
+    let site = Arc::new(site);
     Ok(tokio::spawn(async move {
         let mut connections = JoinSet::new();
         tokio::select! {
             () = stop => {}
-            () = accept(&listener, &mut connections, &metrics, &overview) => {}
+            () = accept(&listener, &mut connections, &site) => {}
         }
         drop(listener);
         // What is not done in time is dropped with the set.
@@ -114,8 +139,7 @@ pub fn serve(
 async fn accept(
     listener: &tokio::net::TcpListener,
     connections: &mut JoinSet<()>,
-    metrics: &Arc<Metrics>,
-    overview: &watch::Receiver<Overview>,
+    site: &Arc<Site>,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -123,15 +147,17 @@ async fn accept(
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (metrics, overview) = (Arc::clone(metrics), overview.clone());
+                let site = Arc::clone(site);
                 connections.spawn(async move {
-                    converse(stream, &metrics, &overview).await;
+                    if timeout(LIFETIME, converse(stream, &site)).await.is_err() {
+                        tracing::debug!("a client of the pages took too long");
+                    }
                     drop(place);
                 });
             }
             Err(error) => {
                 // Out of descriptors, mostly: trying again at once would only burn the processor.
-                tracing::warn!(%error, "cannot accept a connection to the metrics");
+                tracing::warn!(%error, "cannot accept a connection to the pages");
                 sleep(Duration::from_secs(1)).await;
             }
         }
@@ -139,23 +165,44 @@ async fn accept(
 }
 
 /// Serves one connection. How it goes wrong is its client's business.
-async fn converse(stream: TcpStream, metrics: &Metrics, overview: &watch::Receiver<Overview>) {
-    let service = service_fn(|request: Request<Incoming>| {
-        // A copy: who holds the borrow keeps the daemon from saying what is new.
-        let overview = overview.borrow().clone();
-        let shown = Shown { metrics, overview: &overview };
-        let page = answer(request.method(), request.uri().path(), request.headers(), shown);
-        async move { Ok::<_, Infallible>(page) }
+async fn converse(stream: TcpStream, site: &Site) {
+    let rules = site.door.rules();
+    let Some(tls) = &rules.tls else { return speak(stream, site, &rules).await };
+    match tls.accept(stream).await {
+        Ok(stream) => speak(stream, site, &rules).await,
+        Err(error) => tracing::debug!(%error, "a client of the pages speaks no TLS that we do"),
+    }
+}
+
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, site: &Site, rules: &Rules) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        Ok::<_, Infallible>(respond(&request, site, rules).await)
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
-    match timeout(LIFETIME, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a client of the metrics went wrong"),
-        Err(_) => tracing::debug!("a client of the metrics took too long"),
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a client of the pages went wrong");
     }
+}
+
+async fn respond(request: &Request<Incoming>, site: &Site, rules: &Rules) -> Response<Full<Bytes>> {
+    let headers = request.headers();
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if !rules.passwords.admit(authorization).await {
+        return refusal(headers);
+    }
+    let bans = match site.door.sees_addresses(rules) {
+        Err(why) => Bans::Hidden(why),
+        Ok(()) if shows_bans(request.uri().path()) => site.asking.bans().await,
+        Ok(()) => Bans::Unavailable,
+    };
+    // A copy: who holds the borrow keeps the daemon from saying what is new.
+    let overview = site.overview.borrow().clone();
+    let now = (site.clock)().wall;
+    let facts = Facts { host: &site.host, overview: &overview, bans: &bans, now };
+    answer(request.method(), request.uri(), headers, Shown { metrics: &site.metrics, facts })
 }
 
 #[cfg(test)]

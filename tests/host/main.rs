@@ -33,6 +33,8 @@ mod rotation;
 mod seed;
 mod trouble;
 mod unit;
+mod watch;
+mod watched;
 
 use std::process::ExitCode;
 
@@ -95,6 +97,12 @@ const TESTS: &[Test] = &[
     ("seed::ban_of_60_s_ends_by_itself", seed::ban_of_60_s_ends),
     ("journal::is_rotated_vacuumed_and_restarted", journal::is_rotated_vacuumed_and_restarted),
     ("journal::of_a_namespace_is_read", journal::of_a_namespace_is_read),
+    ("watched::an_attack_is_told", watched::an_attack_is_told),
+    (
+        "watched::a_stopped_firewalld_is_told_and_over",
+        watched::a_stopped_firewalld_is_told_and_over,
+    ),
+    ("watched::a_silenced_source_is_told_and_over", watched::a_silenced_source_is_told_and_over),
     ("metrics::promtool_accepts_the_page", metrics::promtool_accepts_the_page),
     ("metrics::formats_and_pages", metrics::formats_and_pages),
     ("unit::stops_cleanly_and_complained_of_nothing", unit::stops_cleanly),

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use gaoler::jail::ban::JailName;
 use gaoler::telemetry::exposition::{Format, OpenMetricsVersion, render};
 use gaoler::telemetry::metrics::Metrics;
+use gaoler::telemetry::metrics::room::SERIES;
 
 use crate::script::{played, sshd_settings, started};
 
@@ -35,12 +36,13 @@ pub fn check(file: &str, actual: &str) {
 
 /// The page as text 0.0.4.
 pub fn text(metrics: &Metrics) -> String {
-    render(&metrics.families(), Format::Text004)
+    String::from_utf8(render(&metrics.families(), Format::Text004)).unwrap()
 }
 
 /// The page as OpenMetrics 1.0.
 pub fn openmetrics(metrics: &Metrics) -> String {
-    render(&metrics.families(), Format::OpenMetrics(OpenMetricsVersion::V100))
+    let format = Format::OpenMetrics(OpenMetricsVersion::V100);
+    String::from_utf8(render(&metrics.families(), format)).unwrap()
 }
 
 /// The names and labels of all series.
@@ -108,6 +110,29 @@ fn what_leaves_takes_its_series_along() {
     host.metrics.jail_leaves(&jail);
     host.metrics.source_leaves(&source);
     assert_eq!(text(&host.metrics), before);
+}
+
+/// Jails beyond what a scrape bears are counted and not shown; each is shown whole or not at all.
+#[test]
+fn there_are_only_so_many_series() {
+    let host = started();
+    let lines = |page: &str| page.lines().filter(|line| !line.starts_with('#')).count();
+    let before = lines(&text(&host.metrics));
+    let name = |nth: usize| JailName::new(&format!("jail{nth}"));
+    let first = host.metrics.jail_appears(&name(0), &sshd_settings(3));
+    let each = lines(&text(&host.metrics)) - before;
+    let _others: Vec<_> =
+        (1..1_000).map(|nth| host.metrics.jail_appears(&name(nth), &sshd_settings(3))).collect();
+    let page = text(&host.metrics);
+    let shown = (lines(&page) - before) / each;
+    assert_eq!(lines(&page), before + shown * each);
+    assert!(lines(&page) <= SERIES + before && SERIES < lines(&page) + each, "{shown} of {each}");
+    let dropped = format!("gaoler_series_dropped_total {}\n", (1_000 - shown) * each);
+    assert!(page.contains(&dropped), "{dropped}");
+
+    host.metrics.jail_leaves(&first);
+    let _late = host.metrics.jail_appears(&name(1_000), &sshd_settings(3));
+    assert!(text(&host.metrics).contains("gaoler_failures_total{jail=\"jail1000\"} 0\n"));
 }
 
 #[test]

@@ -7,17 +7,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
+use gaoler::config::checked::Web;
+use gaoler::control::Call;
+use gaoler::control::api::{Answer as Told, Banned, Request};
 use gaoler::enforcer::order::Condition;
-use gaoler::telemetry::overview::{JailNumbers, Overview, SourceState};
-use gaoler::telemetry::server::{CONNECTIONS, bind, serve};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use gaoler::telemetry::asking::Asking;
+use gaoler::telemetry::door::Door;
+use gaoler::telemetry::metrics::MetricFamily;
+use gaoler::telemetry::overview::Overview;
+use gaoler::telemetry::server::{CONNECTIONS, Site, bind, serve};
+use prost::Message as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::golden::{openmetrics, text};
-use crate::script::played;
+use crate::host;
+use crate::script::{at, played};
 
 /// A server of the scripted hour.
 pub struct Served {
@@ -29,58 +37,81 @@ pub struct Served {
 
 impl Served {
     pub fn start() -> Self {
+        Self::guarded(Web::default())
+    }
+
+    /// A server to which not everybody has access.
+    pub fn guarded(web: Web) -> Self {
         let (overview, watched) = watch::channel(Overview::default());
         let (stop, stopped) = oneshot::channel();
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let metrics = Arc::new(played().metrics);
-        let ended = serve(listener, metrics, watched, async { _ = stopped.await }).unwrap();
+        let (calls, called) = mpsc::channel(1);
+        tokio::spawn(answer_calls(called));
+        let site = Site {
+            metrics: Arc::new(played().metrics),
+            overview: watched,
+            asking: Asking::new(calls),
+            door: Door::open(web).unwrap(),
+            host: "web1".into(),
+            clock: || at(3_600_000),
+        };
+        let ended = serve(listener, site, async { _ = stopped.await }).unwrap();
         Self { address, overview, stop, ended }
     }
 }
 
-struct Answer {
-    status: u16,
+/// The daemon's part: says who is banned.
+async fn answer_calls(mut calls: mpsc::Receiver<Call>) {
+    while let Some(call) = calls.recv().await {
+        assert_eq!(call.request, Request::Banned { jail: None });
+        _ = call.reply.send(Ok(Told::Banned(Banned { bans: host::bans() })));
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
 /// One request with these headers (each line ended by `\r\n`); the answer until the server closes.
-async fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    let stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{method} {path} HTTP/1.1\r\nHost: gaoler\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    exchange(stream, &request).await.expect("an answer")
+}
+
+/// A plain GET over a connection that is there; `None` if that is closed instead.
+pub async fn ask_over(stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> Option<Answer> {
+    exchange(stream, &format!("GET {path} HTTP/1.1\r\nHost: gaoler\r\n\r\n")).await
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &str,
+) -> Option<Answer> {
+    stream.write_all(request.as_bytes()).await.ok()?;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
-    let blank = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    stream.read_to_end(&mut bytes).await.ok()?;
+    let blank = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let body = bytes.split_off(blank + 4);
     let head = String::from_utf8(bytes).unwrap();
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Answer { status, headers, body }
-}
-
-fn ready() -> Overview {
-    Overview {
-        started: true,
-        sources: vec![SourceState { name: "/var/log/a_log".into(), up: true, caught_up: true }],
-        firewall: Some(Condition::Ready),
-        state_ok: true,
-        jails: vec![JailNumbers { name: "sshd".into(), ..JailNumbers::default() }],
-        verdicts: Vec::new(),
-    }
+    Some(Answer { status, headers, body })
 }
 
 #[tokio::test]
@@ -102,6 +133,34 @@ async fn metrics_come_as_asked() {
 }
 
 #[tokio::test]
+async fn protobuf_has_native_histograms_and_the_rest() {
+    let server = Served::start();
+    let accept = "Accept: application/vnd.google.protobuf;\
+                  proto=io.prometheus.client.MetricFamily;encoding=delimited\r\n";
+    let answer = ask(server.address, "GET", "/metrics", accept).await;
+    let content_type = "application/vnd.google.protobuf; \
+                        proto=io.prometheus.client.MetricFamily; encoding=delimited";
+    assert_eq!((answer.status, answer.header("content-type")), (200, content_type));
+    let mut rest = answer.body.as_slice();
+    let mut families = Vec::new();
+    while !rest.is_empty() {
+        families.push(MetricFamily::decode_length_delimited(&mut rest).unwrap());
+    }
+    let names = |families: &[MetricFamily]| {
+        families.iter().map(|family| family.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&families), names(&played().metrics.families()));
+    let histograms = families.iter().flat_map(|family| &family.metric);
+    let histograms: Vec<_> = histograms.filter_map(|metric| metric.histogram.as_ref()).collect();
+    assert!(!histograms.is_empty());
+    // An empty one is told from a classic one by its zero bucket or a span.
+    for histogram in histograms {
+        let native = histogram.zero_threshold > 0.0 || !histogram.positive_span.is_empty();
+        assert!(native && !histogram.bucket.is_empty(), "{histogram:?}");
+    }
+}
+
+#[tokio::test]
 async fn gzip_for_who_takes_it() {
     let server = Served::start();
     let packed = ask(server.address, "GET", "/metrics", "Accept-Encoding: gzip\r\n").await;
@@ -115,7 +174,9 @@ async fn gzip_for_who_takes_it() {
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let server = Served::start();
-    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/nowhere"] {
+    for path in
+        ["/", "/metrics", "/style.css", "/api/v1/status", "/-/healthy", "/-/ready", "/nowhere"]
+    {
         let get = ask(server.address, "GET", path, "").await;
         let mut head = ask(server.address, "HEAD", path, "").await;
         assert_eq!(head.body, b"", "{path}");
@@ -147,12 +208,12 @@ async fn ready_says_what_is_missing() {
     assert!(early.text().contains("the configuration is not applied yet"), "{}", early.text());
     assert_eq!(ask(server.address, "GET", "/-/healthy", "").await.status, 200);
 
-    server.overview.send_replace(ready());
+    server.overview.send_replace(host::overview());
     let on = ask(server.address, "GET", "/-/ready", "").await;
     assert_eq!((on.status, on.text()), (200, "gaoler is ready\n"));
     let page = ask(server.address, "GET", "/", "").await;
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
-    assert!(page.text().contains("<tr><td>sshd</td>"), "{}", page.text());
+    assert!(page.text().contains("gaoler on web1") && page.text().contains(">sshd<"));
 
     server.overview.send_modify(|now| now.firewall = Some(Condition::Absent));
     let off = ask(server.address, "GET", "/-/ready", "").await;

@@ -7,8 +7,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(unreachable_pub, reason = "a test has no outside")]
 
+mod browser;
 mod documented;
+mod doors;
 mod golden;
+mod host;
 mod http;
+mod page;
 mod scraped;
 mod script;

@@ -1,4 +1,4 @@
-//! A real Prometheus scrapes both formats, and answers queries about them.
+//! A real Prometheus scrapes every format, and answers queries about them.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -29,7 +29,7 @@ impl Drop for Prometheus {
 }
 
 impl Prometheus {
-    fn start(directory: &Path, targets: [(&str, SocketAddr); 2]) -> Self {
+    fn start(directory: &Path, targets: [(&str, SocketAddr); 3]) -> Self {
         let address = free_address();
         let job = |(name, target)| {
             format!("- job_name: {name}\n  static_configs: [{{targets: ['{target}']}}]\n")
@@ -43,6 +43,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", directory.join("data").display()))
             .arg(format!("--web.listen-address={address}"))
+            .arg("--enable-feature=exemplar-storage,native-histograms")
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -50,39 +51,63 @@ impl Prometheus {
         Self { child, address }
     }
 
-    /// The samples of an instant query, as job, labels and value; `None` while there is no answer.
-    async fn query(&self, query: &str) -> Option<Vec<Value>> {
+    /// What a GET of the API answers, in `data`; `None` while there is no answer.
+    async fn get(&self, path: &str, query: &str) -> Option<Value> {
         let stream = TcpStream::connect(self.address).await.ok()?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
         tokio::spawn(connection);
         let query: Vec<_> = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let request = hyper::Request::get(format!("/api/v1/query?query={}", query.concat()))
+        let request = hyper::Request::get(format!("/api/v1/{path}query={}", query.concat()))
             .header("Host", self.address.to_string())
             .body(Empty::<Bytes>::new())
             .unwrap();
         let body = sender.send_request(request).await.ok()?.collect().await.ok()?.to_bytes();
-        let answer: Value = serde_json::from_slice(&body).ok()?;
-        answer["data"]["result"].as_array().cloned()
+        let mut answer: Value = serde_json::from_slice(&body).ok()?;
+        Some(answer["data"].take())
     }
 
-    /// Asks until there is a sample for each of the two jobs.
-    async fn both(&self, query: &str) -> Vec<(String, String)> {
+    /// Asks until the answer is a list that long.
+    async fn list(&self, path: &str, within: &str, query: &str, length: usize) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
-            let samples = self.query(query).await.unwrap_or_default();
-            let told = |sample: &Value| {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                (text(&sample["metric"]["job"]), text(&sample["value"][1]))
-            };
-            let mut told: Vec<_> = samples.iter().map(told).collect();
-            told.sort();
-            if told.len() == 2 {
-                return told;
+            let data = self.get(path, query).await.unwrap_or_default();
+            let data = data.pointer(within).and_then(Value::as_array).cloned().unwrap_or_default();
+            if data.len() == length {
+                return data;
             }
-            assert!(Instant::now() < deadline, "no two answers to {query}: {told:?}");
+            assert!(Instant::now() < deadline, "no {length} answers to {query}: {data:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// A sample each of so many jobs: job and value.
+    async fn samples(&self, query: &str, jobs: usize) -> Vec<(String, String)> {
+        let samples = self.list("query?", "/result", query, jobs).await;
+        let told = |sample: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            (text(&sample["metric"]["job"]), text(&sample["value"][1]))
+        };
+        let mut told: Vec<_> = samples.iter().map(told).collect();
+        told.sort();
+        told
+    }
+
+    /// The exemplars of a series, of so many jobs: job, trace and value.
+    async fn exemplars(&self, query: &str, jobs: usize) -> Vec<(String, String, String)> {
+        let day = "query_exemplars?start=2026-11-22T00:00:00Z&end=2026-11-23T00:00:00Z&";
+        let series = self.list(day, "", query, jobs).await;
+        let told = |series: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let exemplar = &series["exemplars"][0];
+            let labels = &exemplar["labels"];
+            assert_eq!(labels["span_id"], labels["trace_id"].as_str().unwrap()[16..]);
+            let job = text(&series["seriesLabels"]["job"]);
+            (job, text(&labels["trace_id"]), text(&exemplar["value"]))
+        };
+        let mut told: Vec<_> = series.iter().map(told).collect();
+        told.sort();
+        told
     }
 }
 
@@ -90,8 +115,8 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Passes each scrape on without its `Accept`: this Prometheus asks for OpenMetrics always.
-async fn without_accept(server: SocketAddr) -> SocketAddr {
+/// Passes each scrape on with another `Accept`: this Prometheus asks for protobuf always.
+async fn asking(server: SocketAddr, accept: &'static str) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -100,7 +125,9 @@ async fn without_accept(server: SocketAddr) -> SocketAddr {
             let _head = scraper.read(&mut request).await;
             let mut page = Vec::new();
             let mut stream = TcpStream::connect(server).await.unwrap();
-            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: gaoler\r\n\r\n").await.unwrap();
+            let request =
+                format!("GET /metrics HTTP/1.1\r\nHost: gaoler\r\nAccept: {accept}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
             stream.read_to_end(&mut page).await.unwrap();
             _ = scraper.write_all(&page).await;
         }
@@ -108,28 +135,47 @@ async fn without_accept(server: SocketAddr) -> SocketAddr {
     address
 }
 
+const JOBS: [&str; 3] = ["openmetrics", "protobuf", "text"];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn prometheus_reads_both_formats() {
+async fn prometheus_reads_every_format() {
     let server = Served::start();
     let directory = tempfile::tempdir().unwrap();
-    let text = without_accept(server.address).await;
-    let targets = [("openmetrics", server.address), ("text", text)];
+    let open = asking(server.address, "application/openmetrics-text;version=1.0.0").await;
+    let text = asking(server.address, "text/plain;version=0.0.4").await;
+    let targets = [(JOBS[0], open), (JOBS[1], server.address), (JOBS[2], text)];
     let prometheus = Prometheus::start(directory.path(), targets);
-    let same = |value: &str| {
-        ["openmetrics", "text"].map(|job| (job.to_owned(), value.to_owned())).to_vec()
+    let check = async |query: &str, jobs: &[&str], value: &str| {
+        let expected: Vec<_> =
+            jobs.iter().map(|job| ((*job).to_owned(), value.to_owned())).collect();
+        assert_eq!(prometheus.samples(query, jobs.len()).await, expected, "{query}");
     };
-    let check = async |query: &str, value: &str| {
-        assert_eq!(prometheus.both(query).await, same(value), "{query}");
-    };
-    check("gaoler_bans_total{jail='sshd',origin='manual'}", "1").await;
-    check("up", "1").await;
-    check("gaoler_build_info{version='0.1.0'}", "1").await;
-    check("gaoler_jail_bantime_seconds{jail='http-get-dos'}", "+Inf").await;
-    check("gaoler_ban_enforcement_duration_seconds_count{jail='sshd'}", "1").await;
-    check("process_cpu_seconds_total", "3").await;
-    // A backslash and a quote in a label come through both.
+    check("gaoler_bans_total{jail='sshd',origin='manual'}", &JOBS, "1").await;
+    check("up", &JOBS, "1").await;
+    check("gaoler_build_info{version='0.1.0'}", &JOBS, "1").await;
+    check("gaoler_jail_bantime_seconds{jail='http-get-dos'}", &JOBS, "+Inf").await;
+    check("process_cpu_seconds_total", &JOBS, "3").await;
+    // A backslash and a quote in a label come through all.
     let source = r#"gaoler_source_records_total{source="/var/log/httpd/\"a\\c\"*_log"}"#;
-    check(source, "10").await;
-    let counts = prometheus.both("scrape_samples_scraped").await;
-    assert_eq!(counts[0].1, counts[1].1, "{counts:?}");
+    check(source, &JOBS, "10").await;
+
+    // Classic buckets come in text alone; where there are native ones, Prometheus takes those.
+    let took = "gaoler_ban_enforcement_duration_seconds";
+    check(&format!("{took}_count{{jail='sshd'}}"), &["openmetrics", "text"], "1").await;
+    check(&format!("histogram_count({took}{{jail='sshd'}})"), &["protobuf"], "1").await;
+    // The one ban took 12 ms; native buckets near that are less than a millisecond wide.
+    let median = format!("histogram_quantile(0.5, {took}{{jail='sshd'}})");
+    let answers = prometheus.samples(&median, 1).await;
+    let seconds: f64 = answers[0].1.parse().unwrap();
+    assert!((0.011..0.013).contains(&seconds), "{answers:?}");
+
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let expected = |jobs: &[&str], value: &str| -> Vec<_> {
+        jobs.iter().map(|job| ((*job).into(), trace.into(), value.into())).collect()
+    };
+    let bans = "gaoler_bans_total{origin='detected'}";
+    assert_eq!(prometheus.exemplars(bans, 2).await, expected(&JOBS[..2], "1"));
+    let classic = format!("{took}_bucket");
+    assert_eq!(prometheus.exemplars(&classic, 1).await, expected(&JOBS[..1], "0.012"));
+    assert_eq!(prometheus.exemplars(took, 1).await, expected(&JOBS[1..2], "0.012"));
 }

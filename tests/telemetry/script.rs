@@ -13,7 +13,9 @@ use gaoler::telemetry::metrics::enforcement::BackendMetrics;
 use gaoler::telemetry::metrics::jail::{JailMetrics, PerFamily, Settings};
 use gaoler::telemetry::metrics::reason::{Ignored, Unbanned, Withheld};
 use gaoler::telemetry::metrics::source::SourceMetrics;
+use gaoler::telemetry::metrics::traced::Traced;
 use gaoler::telemetry::otlp::settings::Signal;
+use gaoler::trace::TraceId;
 use jiff::{SignedDuration, Timestamp};
 
 /// The calls of the backend in the script.
@@ -38,6 +40,12 @@ pub fn at(milliseconds: i64) -> Moment {
 
 fn milliseconds(count: i64) -> SignedDuration {
     SignedDuration::from_millis(count)
+}
+
+/// The trace of the script's one detected ban, so many milliseconds after ten.
+fn traced(after: i64) -> Traced {
+    let trace = TraceId::new(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
+    Traced { trace, at: at(after).wall }
 }
 
 /// A stand-in for `/proc/self`.
@@ -126,12 +134,12 @@ impl Host {
         jail.found(&finding(9, 250), false);
         jail.ignored(Ignored::Ignoreip);
         jail.tracking(1);
-        jail.banned(BanOrigin::Detected);
-        jail.banned(BanOrigin::Manual);
+        jail.banned(BanOrigin::Detected, Some(traced(2_000)));
+        jail.banned(BanOrigin::Manual, None);
         jail.restored();
         jail.withheld(Withheld::Capacity);
         jail.set_bans(PerFamily { ipv4: 2, ipv6: 1 }, PerFamily { ipv4: 1, ipv6: 1 });
-        jail.enforced_after(milliseconds(12));
+        jail.enforced_after(milliseconds(12), Some(traced(2_012)));
         jail.unbanned(Unbanned::Expired);
         self.get_dos.ignored(Ignored::Ignoreself);
         self.get_dos.dropped(false, 3, 180);

@@ -152,16 +152,33 @@ const TELEMETRY: Keys = &[&[
         "listen",
         Kind::Text(&LISTEN),
         "Address and port of `/metrics`, `/-/healthy`, `/-/ready` and the status page, or `off`. \
-         There is no password: whoever reaches it can read it.",
+         Whoever reaches it can read it, unless `web` asks for a password.",
     )
     .or("127.0.0.1:9642"),
-    Key::new("web", Kind::Section(&[]), "TLS and basic authentication for these pages.").later(),
+    Key::new("web", Kind::Section(WEB), "Who may read these pages, and what of them."),
     Key::new(
         "otlp",
         Kind::Section(OTLP),
         "Where traces, events and metrics are pushed to, in OpenTelemetry's protocol. `OTEL_*` \
          variables go before it. See [otlp.md](otlp.md).",
     ),
+]];
+
+const WEB: Keys = &[&[
+    Key::new(
+        "config_file",
+        Kind::Text(&PATH),
+        "A file with TLS and passwords, in the form that Prometheus' exporters share \
+         (`web-config.yml`). Not given: plain HTTP and no password.",
+    ),
+    Key::new(
+        "addresses",
+        Kind::Choice(&["authenticated", "always", "never"]),
+        "Who sees banned addresses and those in verdicts on the status page and in its JSON. \
+         `authenticated`: whoever has shown a password or a client's certificate. Metrics never hold \
+         one.",
+    )
+    .or("authenticated"),
 ]];
 
 const FAIL2BAN: Keys =

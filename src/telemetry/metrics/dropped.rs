@@ -41,8 +41,13 @@ impl DroppedFamilies {
         }
     }
 
+    /// How many series a jail has.
+    pub(super) fn series(backend: &str) -> usize {
+        2 * counted(backend).len()
+    }
+
     pub(super) fn appear(&self, jail: &str, backend: &str) -> Dropped {
-        let words: &[&str] = if backend == "nftables" { &FAMILIES } else { &[] };
+        let words = counted(backend);
         let of = |family| per_word(family, ("jail", jail), "family", words);
         Dropped { packets: of(&self.packets), bytes: of(&self.bytes) }
     }
@@ -52,4 +57,9 @@ impl DroppedFamilies {
             forget_words(family, ("jail", jail), "family", &FAMILIES);
         }
     }
+}
+
+/// The address families of which the backend counts packets.
+fn counted(backend: &str) -> &'static [&'static str] {
+    if backend == "nftables" { &FAMILIES } else { &[] }
 }

@@ -7,10 +7,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::MetricFamily;
 use super::dropped::{Dropped, DroppedFamilies};
 use super::label::{Labels, PerWord, family, family_of, forget_words, label as pair, per_word};
 use super::reason::{Ignored, Unbanned, Withheld};
-use super::scale::{FloatGauge, durations, seconds};
+use super::scale::{BOUNDS, FloatGauge, durations, seconds};
+use super::traced::{Traced, TracedCounter, TracedHistogram};
 use crate::jail::ban::{BanOrigin, JailName};
 use crate::source::batch::{Finding, Tally};
 
@@ -38,6 +40,13 @@ pub struct PerFamily {
     pub ipv6: u32,
 }
 
+/// The families whose samples have exemplars, by their whole names.
+const BANS: &str = "gaoler_bans_total";
+const ENFORCEMENT: &str = "gaoler_ban_enforcement_duration_seconds";
+
+/// Families that have one series a jail.
+const ALONE: usize = 10;
+
 const ORIGINS: [&str; 2] = ["detected", "manual"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
 const CUT: [&str; 2] = ["socket", "flow"];
@@ -51,7 +60,7 @@ pub(super) struct JailFamilies {
     ignored: Family<Labels<2>, Counter>,
     stale: Family<Labels<1>, Counter>,
     tracked: Family<Labels<1>, Gauge>,
-    bans: Family<Labels<2>, Counter>,
+    bans: Family<Labels<2>, TracedCounter>,
     restored: Family<Labels<1>, Counter>,
     breaker: Family<Labels<1>, Gauge>,
     withheld: Family<Labels<2>, Counter>,
@@ -62,7 +71,7 @@ pub(super) struct JailFamilies {
     unprovisioned: Family<Labels<1>, Gauge>,
     dropped: DroppedFamilies,
     detection: Family<Labels<1>, Histogram>,
-    enforcement: Family<Labels<2>, Histogram>,
+    enforcement: Family<Labels<2>, TracedHistogram>,
     findtime: Family<Labels<1>, FloatGauge>,
     maxretry: Family<Labels<1>, Gauge>,
     bantime: Family<Labels<1>, FloatGauge>,
@@ -79,7 +88,7 @@ pub struct JailMetrics {
     ignored: PerWord,
     stale: Counter,
     tracked: Gauge,
-    bans: PerWord,
+    bans: PerWord<TracedCounter>,
     restored: Counter,
     breaker: Gauge,
     withheld: PerWord,
@@ -90,10 +99,15 @@ pub struct JailMetrics {
     unprovisioned: Gauge,
     dropped: Dropped,
     detection: Histogram,
-    enforcement: Histogram,
+    enforcement: TracedHistogram,
 }
 
 impl JailMetrics {
+    /// The jail's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A batch came; `listener` is the jail's index in it.
     pub fn observe_tally(&self, tally: &Tally, listener: usize) {
         let of = |counts: &[u64]| counts.get(listener).copied().unwrap_or_default();
@@ -133,8 +147,10 @@ impl JailMetrics {
     }
 
     /// A ban began.
-    pub fn banned(&self, origin: BanOrigin) {
-        self.bans.add(origin.as_str(), 1);
+    pub fn banned(&self, origin: BanOrigin, traced: Option<Traced>) {
+        if let Some(bans) = self.bans.get(origin.as_str()) {
+            bans.inc(traced);
+        }
     }
 
     /// A ban of an earlier run goes on.
@@ -186,8 +202,8 @@ impl JailMetrics {
     }
 
     /// A ban is in force, so long after the record that decided it was read.
-    pub fn enforced_after(&self, took: SignedDuration) {
-        self.enforcement.observe(seconds(took));
+    pub fn enforced_after(&self, took: SignedDuration, traced: Option<Traced>) {
+        self.enforcement.observe(seconds(took), traced);
     }
 }
 
@@ -247,7 +263,7 @@ impl JailFamilies {
                 "ban_enforcement_duration",
                 Unit::Seconds,
                 "From the reading of the record that decided a ban to the ban seen in force",
-                durations,
+                TracedHistogram::of_durations,
             ),
             findtime: family_of(
                 to,
@@ -265,6 +281,19 @@ impl JailFamilies {
                 FloatGauge::default,
             ),
         }
+    }
+
+    /// How many series a jail has: lines of text, that is.
+    pub(super) fn series(settings: &Settings) -> usize {
+        let words = [Ignored::WORDS, Withheld::WORDS, Unbanned::WORDS].map(<[_]>::len);
+        let pairs = ORIGINS.len() + CUT.len() + 2 * FAMILIES.len();
+        let histogram = BOUNDS.len() + 3;
+        ALONE
+            + words.iter().sum::<usize>()
+            + pairs
+            + DroppedFamilies::series(&settings.backend)
+            + 2 * histogram
+            + usize::from(settings.patterns)
     }
 
     pub(super) fn appear(&self, name: &JailName, settings: &Settings) -> JailMetrics {
@@ -314,6 +343,29 @@ impl JailFamilies {
             }
         }
         (0..count).map(|pattern| self.matches.get_or_create_owned(&labels(pattern))).collect()
+    }
+
+    /// Writes exemplars into the samples of those families that have them.
+    pub(super) fn attach(&self, families: &mut [MetricFamily]) {
+        for family in families {
+            for sample in &mut family.metric {
+                match (family.name.as_str(), sample.label.as_slice()) {
+                    (BANS, [jail, origin]) => {
+                        let labels = [pair("jail", &jail.value), pair("origin", &origin.value)];
+                        if let Some(bans) = self.bans.get(&labels) {
+                            bans.attach(sample);
+                        }
+                    }
+                    (ENFORCEMENT, [jail, backend]) => {
+                        let labels = [pair("jail", &jail.value), pair("backend", &backend.value)];
+                        if let Some(enforcement) = self.enforcement.get(&labels) {
+                            enforcement.attach(sample);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
     pub(super) fn forget(&self, jail: &JailMetrics) {

@@ -64,6 +64,11 @@ pub struct SourceMetrics {
 }
 
 impl SourceMetrics {
+    /// The source's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Records were read. What the jails make of the findings is
     /// [`JailMetrics`](super::jail::JailMetrics)' business.
     pub fn observe_batch(&self, batch: &Batch) {
@@ -102,6 +107,9 @@ impl SourceMetrics {
 }
 
 impl SourceFamilies {
+    /// How many series a source has.
+    pub(super) const SERIES: usize = 7 + REASONS.len() + ROTATIONS.len() + RESTARTS.len();
+
     pub(super) fn register(to: &mut Registry) -> Self {
         Self {
             records: family(to, "source_records", "Records read: log lines, or journal entries"),
