@@ -4,6 +4,7 @@ mod address;
 mod ask;
 mod check;
 mod daemon;
+mod explain;
 mod provision;
 pub mod test;
 mod tree;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::control::api::Bantime;
+use crate::telemetry::log;
 
 /// Where the configuration is, unless `--config` says otherwise.
 const CONFIG: &str = "/etc/gaoler/gaoler.yaml";
@@ -28,11 +30,20 @@ Examples:
   gaoler check                        is the configuration right, and what would a start do?
   gaoler status sshd                  the jail's numbers, and who is banned
   gaoler ban sshd 192.0.2.7 --for 1d  ban by hand; returns when the firewall has it
+  gaoler explain 192.0.2.7            why it is banned, or is not: what the log said of it
   gaoler unban 192.0.2.7              release from every jail
   gaoler test --filter sshd /var/log/secure
                                       what the filter makes of a log
 
 Exit status: 0 done, 1 refused or found wrong, 2 usage.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  gaoler explain 192.0.2.7            a customer says that he cannot log in: is it us, and why?
+  gaoler explain 192.0.2.0/24         who of his network is banned, and by which jail?
+  gaoler explain 192.0.2.7 --format json | jq -r '.jails[].bans[].trace_id'
+                                      the trace to open, or to look for in the journal:
+  journalctl GAOLER_TRACE_ID=…        all that was logged of one ban";
 
 /// Bans attackers through firewalld, and shows all of it to Prometheus.
 ///
@@ -94,6 +105,21 @@ enum Verb {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Tell why an address is banned, or why it is not.
+    ///
+    /// Shows, of every jail that knows the address: its ban, until when, and whether the firewall has
+    /// it; how many failures count, and how many are too many; or why it is never banned. Below each,
+    /// the records of the log that led to it, the filter's line that matched them, the user they name,
+    /// and the trace that log lines and metrics' exemplars bear. Then its earlier bans and how they
+    /// ended, and the last verdicts. What attackers wrote is shown escaped.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain {
+        /// An address or a network, IPv4 or IPv6, such as 192.0.2.7 or 192.0.2.0/24.
+        #[arg(value_parser = value::network)]
+        address: IpNet,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
     /// Try a filter on a log: what matches, whom it yields, and what was missed.
     Test(test::TestArgs),
     /// Have a jail ban again whose breaker has opened: it banned too many, too fast.
@@ -130,6 +156,42 @@ struct RunArgs {
     /// How much to log: error, warn, info, debug, trace.
     #[arg(long, value_name = "LEVEL", env = "GAOLER_LOG", default_value = "info")]
     log_level: String,
+    /// What log lines look like.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "GAOLER_LOG_FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Auto
+    )]
+    log_format: LogFormat,
+}
+
+/// What log lines look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// To the journal under systemd, with jail, address and trace as fields; else as text.
+    Auto,
+    /// To standard error, for people; in colour on a terminal, unless `NO_COLOR` is set.
+    Text,
+    /// To standard output, one JSON object a line.
+    Json,
+    /// To standard output, as key=value pairs.
+    Logfmt,
+    /// To standard output, laid out as fail2ban.log; lines without a trace.
+    Fail2ban,
+}
+
+impl From<LogFormat> for log::Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Auto => Self::Auto,
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+            LogFormat::Logfmt => Self::Logfmt,
+            LogFormat::Fail2ban => Self::Fail2ban,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -181,8 +243,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
     };
     match cli.verb {
-        Verb::Run(RunArgs { config, dry_run, log_level }) => {
-            daemon::run(config, dry_run, &log_level)
+        Verb::Run(RunArgs { config, dry_run, log_level, log_format }) => {
+            daemon::run(config, dry_run, &log_level, log_format.into())
         }
         Verb::Check(CheckArgs { config, format }) => check::run(&config, format.format),
         Verb::Status { jail, ask } => ask::status(&ask.socket, jail.as_deref(), ask.format.format),
@@ -193,6 +255,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
             ask::unban(&ask.socket, jail.as_deref(), &addresses, all, ask.format.format)
         }
         Verb::Banned { jail, ask } => ask::banned(&ask.socket, jail.as_deref(), ask.format.format),
+        Verb::Explain { address, ask } => ask::explain(&ask.socket, &address, ask.format.format),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
         Verb::Provision(arguments) => provision::run(&arguments),

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod api;
 pub mod client;
+pub mod explanation;
 pub mod peer;
 pub mod server;
 

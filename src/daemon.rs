@@ -13,6 +13,7 @@ pub mod clock;
 mod cutting;
 mod event;
 mod evidence;
+mod explain;
 mod frozen;
 mod gateways;
 mod guards;

@@ -13,6 +13,7 @@ mod judge;
 pub mod ledger;
 pub mod offences;
 pub mod prefix;
+pub mod recent;
 pub mod scope;
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,7 @@ use self::offences::Book;
 use self::prefix::Prefixes;
 use self::widen::Widening;
 use self::window::Threshold;
-use self::windows::{Kept, Windows};
+use self::windows::{Count, Kept, Windows};
 use crate::moment::Moment;
 use crate::trace::TraceId;
 
@@ -328,6 +329,17 @@ impl Jail {
     #[must_use]
     pub fn ignores(&self, address: &IpNet) -> Option<IgnoreReason> {
         self.ignore.overlap(address)
+    }
+
+    /// The failures of an address, or of the network that it stands for, that count now.
+    #[must_use]
+    pub fn counting(&self, address: &IpNet) -> Option<Count> {
+        let findtime = self.policy.threshold.findtime();
+        let network = self.prefixes.of(address);
+        let of_network = self.networks.count(findtime, &network);
+        let of_host = self.windows.count(findtime, address);
+        let of_host = of_host.or_else(|| self.windows.count(findtime, &network));
+        of_network.or(of_host)
     }
 
     /// Its name.

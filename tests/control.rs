@@ -50,6 +50,28 @@ async fn a_request_reaches_the_daemon_as_it_was_meant() {
 }
 
 #[tokio::test]
+async fn an_explanation_is_asked_for_by_address_or_network() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = serve(directory.path(), |request| match request {
+        Request::Explain { address } => Err(Refused::Invalid(format!("of {address}"))),
+        other => Err(Refused::Invalid(format!("{other:?}"))),
+    })
+    .await;
+    for (query, expected) in [
+        ("?address=192.0.2.7", "of 192.0.2.7/32"),
+        ("?address=192.0.2.0/24", "of 192.0.2.0/24"),
+        ("?x&address=2001:db8::7", "of 2001:db8::7/128"),
+        ("?address=::ffff:192.0.2.7", "of 192.0.2.7/32"),
+        ("?address=nobody", "which address? ?address=192.0.2.7, or a network"),
+        ("", "which address? ?address=192.0.2.7, or a network"),
+    ] {
+        let path = format!("/api/v1/explain{query}");
+        let answer = client::ask::<Changed>(&socket, Method::GET, &path, Vec::new()).await;
+        assert_eq!(answer.unwrap_err().to_string(), expected, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_resume_names_its_jail_and_hears_whether_it_was_open() {
     let directory = tempfile::tempdir().unwrap();
     let socket = serve(directory.path(), |request| match request {

@@ -56,6 +56,7 @@ mod tests {
             until: None,
             failures: 5,
             state: "enforced".to_owned(),
+            trace_id: None,
         }
     }
 

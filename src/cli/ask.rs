@@ -8,12 +8,13 @@ use anyhow::bail;
 use hyper::Method;
 use ipnet::IpNet;
 
-use super::{Format, address, tree};
+use super::{Format, address, explain, tree};
 use crate::control::api::{
     BanRequest, BanStatus, Banned, Bantime, Changed, Reloaded, ResumeRequest, Resumed, Status,
     UnbanRequest,
 };
 use crate::control::client;
+use crate::control::explanation::Explanation;
 use crate::telemetry::lines;
 
 /// `gaoler status [JAIL|ADDRESS]`.
@@ -60,6 +61,21 @@ pub(super) fn banned(
         None => ask_banned(socket, jail)?,
     };
     show(format, &banned, || table(&banned.bans))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `gaoler explain ADDRESS`.
+///
+/// # Errors
+///
+/// Fails if the daemon does not answer.
+pub(super) fn explain(socket: &Path, address: &IpNet, format: Format) -> anyhow::Result<ExitCode> {
+    let path = format!("/api/v1/explain?address={address}");
+    let told: Explanation = ask(socket, Method::GET, &path, Vec::new())?;
+    show(format, &told, || explain::human(&told, &jiff::tz::TimeZone::system()))?;
+    if format == Format::Human {
+        warn(told.trouble.as_slice());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -198,7 +214,7 @@ fn show(
 ) -> anyhow::Result<()> {
     let text = match format {
         Format::Human => human(),
-        Format::Json => format!("{}\n", serde_json::to_string(value)?),
+        Format::Json => format!("{}\n", lines::harmless(&serde_json::to_string(value)?)),
     };
     print(&text)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config;
+use crate::daemon::clock;
 use crate::daemon::start::{self, Options};
 use crate::telemetry::log;
 
@@ -22,9 +23,16 @@ pub(super) fn run(
     config_path: PathBuf,
     dry_run: bool,
     log_level: &str,
+    log_format: log::Format,
 ) -> anyhow::Result<ExitCode> {
     let config = config::load(&config_path)?;
-    log::start(log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
+    log::start(log::Setting {
+        level: log_level,
+        format: log_format,
+        journal_stream: std::env::var("JOURNAL_STREAM").ok().as_deref(),
+        no_color: std::env::var_os("NO_COLOR").as_deref(),
+        clock: clock::now,
+    })?;
     // Two workers: one for the loop, one for what it talks to.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -111,7 +111,7 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let time = (args.logtype == LogType::Journal).then_some(now);
     let told = match args.format {
         Format::Human => {
-            let report = Human::new(out, &filter, shown(args), io::stdout().is_terminal());
+            let report = Human::new(out, &filter, shown(args), colours());
             read(input, &mut matcher, time, now, report)
         }
         Format::Json => read(input, &mut matcher, time, now, Json::new(out, zone)),
@@ -182,6 +182,11 @@ fn shown(args: &TestArgs) -> human::Shown {
 
 /// A long log's progress is shown on a terminal, on the side.
 const LONG: u64 = 16 << 20;
+
+/// Whether the report may be in colour (no-color.org).
+fn colours() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+}
 
 fn open(path: &Path) -> anyhow::Result<(Box<dyn Read>, ProgressBar)> {
     if path == Path::new("-") {

@@ -44,7 +44,7 @@ impl Access {
         let uid = peer.uid;
         let refusal = match request {
             _ if admin => return Ok(()),
-            Request::Status | Request::Banned { .. } => {
+            Request::Status | Request::Banned { .. } | Request::Explain { .. } => {
                 if uid == self.uid || peer.in_group(self.gid) {
                     return Ok(());
                 }
@@ -85,6 +85,8 @@ mod tests {
             (1000, &[1000, 10], false, false),
         ] {
             assert_eq!(may(uid, groups, &Request::Status), reads, "{uid} {groups:?}");
+            let address = "192.0.2.7/32".parse().unwrap();
+            assert_eq!(may(uid, groups, &Request::Explain { address }), reads);
             assert_eq!(may(uid, groups, &Request::Reload), changes, "{uid} {groups:?}");
         }
     }

@@ -4,7 +4,9 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::explanation::Explanation;
 use crate::jail::ban::BanOrigin;
+use crate::trace::TraceId;
 
 /// A request, once its sender may make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,11 @@ pub enum Request {
     Banned {
         /// Only by this jail.
         jail: Option<String>,
+    },
+    /// `GET /api/v1/explain?address=A`: why an address is banned, or is not.
+    Explain {
+        /// Which, or which network.
+        address: IpNet,
     },
     /// `POST /api/v1/ban`.
     Ban(BanRequest),
@@ -88,6 +95,8 @@ pub enum Answer {
     Status(Status),
     /// To [`Request::Banned`].
     Banned(Banned),
+    /// To [`Request::Explain`].
+    Explanation(Box<Explanation>),
     /// To [`Request::Ban`] and [`Request::Unban`].
     Changed(Changed),
     /// To [`Request::Resume`].
@@ -250,6 +259,9 @@ pub struct BanStatus {
     /// `enforced`, `pending`, `refused` (the firewall will not have it), `watched` (there is no
     /// firewall to have it), or `dry_run` (the jail bans nobody).
     pub state: String,
+    /// The trace that tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
 }
 
 /// What a change came to.

@@ -3,6 +3,7 @@
 //! It decides nothing but who may ask. A caller that stalls holds a connection and no more.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -144,7 +146,7 @@ async fn parse(request: hyper::Request<Incoming>) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let wanted = match path {
-        "/api/v1/status" | "/api/v1/banned" => Method::GET,
+        "/api/v1/status" | "/api/v1/banned" | "/api/v1/explain" => Method::GET,
         "/api/v1/ban" | "/api/v1/unban" | "/api/v1/resume" | "/api/v1/reload" => Method::POST,
         _ => return Err(message(StatusCode::NOT_FOUND, "no such path; see /api/v1/status")),
     };
@@ -157,7 +159,15 @@ async fn parse(request: hyper::Request<Incoming>) -> Result<Request, Response> {
     }
     let request = match path {
         "/api/v1/status" => Request::Status,
-        "/api/v1/banned" => Request::Banned { jail: jail_of(parts.uri.query()) },
+        "/api/v1/banned" => {
+            Request::Banned { jail: value_of("jail=", parts.uri.query()).map(str::to_owned) }
+        }
+        "/api/v1/explain" => {
+            let address = address_of(parts.uri.query()).ok_or_else(|| {
+                message(StatusCode::BAD_REQUEST, "which address? ?address=192.0.2.7, or a network")
+            })?;
+            Request::Explain { address }
+        }
         "/api/v1/ban" => Request::Ban(read(body).await?),
         "/api/v1/unban" => Request::Unban(read(body).await?),
         "/api/v1/resume" => Request::Resume(read(body).await?),
@@ -166,9 +176,16 @@ async fn parse(request: hyper::Request<Incoming>) -> Result<Request, Response> {
     Ok(request)
 }
 
-/// The jail in `?jail=J`. Names of jails need no escapes, so none is undone.
-fn jail_of(query: Option<&str>) -> Option<String> {
-    query?.split('&').find_map(|pair| pair.strip_prefix("jail=")).map(str::to_owned)
+/// The value in `?key=VALUE`. Names of jails and addresses need no escapes, so none is undone.
+fn value_of<'q>(key: &str, query: Option<&'q str>) -> Option<&'q str> {
+    query?.split('&').find_map(|pair| pair.strip_prefix(key))
+}
+
+/// The address or network in `?address=A`.
+fn address_of(query: Option<&str>) -> Option<IpNet> {
+    let text = value_of("address=", query)?;
+    let host = text.parse().map(|host: IpAddr| IpNet::from(host.to_canonical()));
+    host.or_else(|_| text.parse()).ok()
 }
 
 async fn read<T: serde::de::DeserializeOwned>(body: Incoming) -> Result<T, Response> {

@@ -39,6 +39,7 @@ impl Daemon {
         let answer = match request {
             Request::Status => Ok(Answer::Status(self.status(now))),
             Request::Banned { jail } => self.banned(jail.as_deref(), now).map(Answer::Banned),
+            Request::Explain { address } => return self.explain(&address, reply, now),
             Request::Ban(request) => {
                 tracing::info!(uid, jail = request.jail, addresses = ?request.addresses, "ban asked for by uid {uid}");
                 match self.ban(&request, now) {

@@ -1,5 +1,7 @@
 //! What the daemon shows of itself: to the commands, and to the pages.
 
+use jiff::SignedDuration;
+
 use super::Daemon;
 use super::running::RunningJail;
 use crate::control::api::{
@@ -7,7 +9,7 @@ use crate::control::api::{
     FilterStatus, JailStatus, OriginStatus, Refused, SourceStatus, Status,
 };
 use crate::enforcer::order::{Condition, Coverage};
-use crate::jail::ban::{BanKey, show};
+use crate::jail::ban::{Ban, BanKey, show};
 use crate::jail::breaker::Open;
 use crate::moment::Moment;
 use crate::record::origin::Origin;
@@ -143,7 +145,17 @@ impl Daemon {
 
     fn bans_of(&self, running: &RunningJail, now: Moment) -> Vec<BanStatus> {
         let bans = running.jail.ledger().list(now.boot).into_iter();
-        bans.map(|(ban, left)| BanStatus {
+        bans.map(|(ban, left)| self.ban_status(ban, left, now)).collect()
+    }
+
+    /// One ban that has this much time left; for ever when `None`.
+    pub(super) fn ban_status(
+        &self,
+        ban: &Ban,
+        left: Option<SignedDuration>,
+        now: Moment,
+    ) -> BanStatus {
+        BanStatus {
             address: show(&ban.key.address),
             jail: ban.key.jail.to_string(),
             origin: ban.origin,
@@ -151,8 +163,8 @@ impl Daemon {
             until: left.and_then(|left| now.wall.checked_add(left).ok()),
             failures: ban.failures,
             state: self.state_of(&ban.key).to_owned(),
-        })
-        .collect()
+            trace_id: Some(ban.trace),
+        }
     }
 }
 

@@ -73,6 +73,18 @@ impl Ledger {
         self.get(&network).or_else(|| wider.find_map(|wider| self.get(&wider)))
     }
 
+    /// The bans that hold all of this host or network, itself included; the narrowest first.
+    pub fn holding(&self, network: &IpNet) -> impl Iterator<Item = &Ban> {
+        let itself = self.get(network);
+        let wider = self.widths.wider(*network).rev();
+        itself.into_iter().chain(wider.filter_map(|wider| self.get(&wider)))
+    }
+
+    /// The bans of parts of this network, itself not included; in order of address.
+    pub fn parts<'l>(&'l self, network: &'l IpNet) -> impl Iterator<Item = &'l Ban> {
+        self.within(network).filter(move |ban| ban.key.address != *network)
+    }
+
     /// The bans of parts of this network, itself included; in order of address.
     pub fn within(&self, network: &IpNet) -> impl Iterator<Item = &Ban> {
         let network = *network;

@@ -13,6 +13,9 @@ use tracing::field::display;
 use crate::jail::ban::{Ban, JailName, show};
 use crate::trace::TraceId;
 
+/// Where these lines come from, as `tracing` tells it.
+pub const TARGET: &str = module_path!();
+
 /// A failure counted. `time` is the log's, shown in `zone`; `trace` is that of the failures it counts
 /// with.
 pub fn found(
@@ -99,6 +102,23 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
+/// JSON fit for a terminal: what would move its cursor or turn the direction of writing is escaped.
+/// Outside of strings JSON has no such characters, so its meaning stays; a line feed stays too, since
+/// strings have none.
+#[must_use]
+pub fn harmless(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && (c.is_control() || is_invisible(c)) {
+            // All of them are in the Basic Multilingual Plane. A String takes all.
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
 /// Characters that change how others look: line and paragraph separators, joiners and marks of
 /// direction (Unicode's bidirectional algorithm, UAX #9), the byte order mark.
 fn is_invisible(c: char) -> bool {
@@ -137,6 +157,21 @@ mod tests {
             let shown = Printable(&bytes).to_string();
             prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible(c)));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn json_on_a_terminal_is_harmless_and_means_the_same(text: String) {
+            let json = harmless(&serde_json::to_string(&text).unwrap());
+            prop_assert!(!json.chars().any(|c| c.is_control() || is_invisible(c)), "{:?}", json);
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_line_feed_and_no_escape() {
+        let json = "{\"user\":\"\u{9b}2J\u{202e}é\"}\n";
+        assert_eq!(harmless(json), "{\"user\":\"\\u009b2J\\u202eé\"}\n");
     }
 
     /// Keeps the fields of each event, as the journal gets them.

@@ -1,25 +1,33 @@
 //! Where gaoler's own log goes: to the journal with its fields under systemd, else to standard
-//! error as text.
+//! error as text; or, where it is asked for, to standard output as lines for programs.
 //!
 //! Source: systemd.exec(5) for `JOURNAL_STREAM`, the journal's native protocol for the fields.
 
+mod layout;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 
+use jiff::tz::TimeZone;
 use tracing::field::{Field, Visit};
-use tracing::{Level, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FormatFields, MakeWriter};
+use tracing_subscriber::fmt::{FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::lines::Printable;
+use self::layout::{Fail2ban, Logfmt, Stamp};
+use super::lines::{Printable, harmless};
+use crate::moment::Clock;
 
 /// Why the log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -40,32 +48,70 @@ pub enum LogError {
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Sets the log up for the process. `level` is one word, for gaoler itself (the libraries then
-/// only warn), or what `GAOLER_LOG` takes: `gaoler=debug,zbus=trace`. `journal_stream` is the
-/// environment's `JOURNAL_STREAM`.
+/// What log lines look like, and so where they go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The journal with its fields under systemd, else [`Format::Text`].
+    #[default]
+    Auto,
+    /// For people, on standard error.
+    Text,
+    /// One JSON object a line, on standard output.
+    Json,
+    /// `key=value` pairs, on standard output.
+    Logfmt,
+    /// Laid out as fail2ban's own log, on standard output.
+    Fail2ban,
+}
+
+/// How and where to log.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// One word, for gaoler itself (the libraries then only warn), or what `GAOLER_LOG` takes:
+    /// `gaoler=debug,zbus=trace`.
+    pub level: &'a str,
+    /// The lines' looks.
+    pub format: Format,
+    /// The environment's `JOURNAL_STREAM`.
+    pub journal_stream: Option<&'a str>,
+    /// The environment's `NO_COLOR` (no-color.org): no colours if it is not empty.
+    pub no_color: Option<&'a OsStr>,
+    /// What lines for programs are stamped by.
+    pub clock: Clock,
+}
+
+/// Sets the log up for the process.
 ///
 /// # Errors
 ///
 /// Names the level that is none.
-pub fn start(level: &str, journal_stream: Option<&str>) -> Result<(), LogError> {
-    let filter = filter(level)?;
-    let registry = tracing_subscriber::registry().with(filter);
+pub fn start(setting: Setting<'_>) -> Result<(), LogError> {
+    let Setting { journal_stream, clock, .. } = setting;
+    let registry = tracing_subscriber::registry().with(filter(setting.level)?);
+    let colours = io::stderr().is_terminal() && setting.no_color.is_none_or(OsStr::is_empty);
     let is_journal = journal_stream.is_some_and(|stream| is_stream(stream, io::stderr().as_fd()));
-    if !is_journal {
-        return Ok(registry.with(text(io::stderr)).try_init()?);
-    }
-    match tracing_journald::layer() {
-        Ok(journal) => Ok(registry.with(dressed(journal)).try_init()?),
-        Err(error) => {
-            registry.with(text(io::stderr)).try_init()?;
-            tracing::warn!(%error, "the journal takes no fields; the log is text");
-            Ok(())
+    match setting.format {
+        Format::Auto if is_journal => match tracing_journald::layer() {
+            Ok(journal) => registry.with(dressed(journal)).try_init()?,
+            Err(error) => {
+                registry.with(text(io::stderr, colours)).try_init()?;
+                tracing::warn!(%error, "the journal takes no fields; the log is text");
+            }
+        },
+        Format::Auto | Format::Text => registry.with(text(io::stderr, colours)).try_init()?,
+        Format::Json => registry.with(json(io::stdout, clock)).try_init()?,
+        Format::Logfmt => registry.with(laid_out(io::stdout, Logfmt(clock))).try_init()?,
+        Format::Fail2ban => {
+            let (zone, pid) = (TimeZone::system(), std::process::id());
+            let layout = Fail2ban { clock, zone, pid };
+            registry.with(laid_out(io::stdout, layout)).try_init()?;
         }
     }
+    Ok(())
 }
 
 /// The log as text, for people.
-fn text<S, W>(writer: W) -> impl Layer<S>
+fn text<S, W>(writer: W, colours: bool) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> MakeWriter<'writer> + 'static,
@@ -73,8 +119,37 @@ where
     tracing_subscriber::fmt::layer()
         .fmt_fields(Plain)
         .with_writer(writer)
-        .with_ansi(!cfg!(test) && io::stderr().is_terminal())
+        .with_ansi(colours)
         .with_target(false)
+}
+
+/// One JSON object a line: `timestamp`, `level`, `message`, the fields, and `target`.
+fn json<S, W>(writer: W, clock: Clock) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_timer(Stamp(clock))
+        .with_writer(Harmless(writer))
+}
+
+/// Lines of a layout of our own.
+fn laid_out<S, W, E>(writer: W, layout: E) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + 'static,
+    E: FormatEvent<S, Plain> + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .fmt_fields(Plain)
+        .event_format(layout)
+        .with_writer(writer)
+        .with_ansi(false)
 }
 
 /// One level alone is for gaoler: at `debug`, a D-Bus library tells of every byte.
@@ -120,6 +195,36 @@ struct Fields {
     others: Vec<(&'static str, String)>,
 }
 
+impl Fields {
+    fn of(event: &Event<'_>) -> Self {
+        let mut fields = Self::default();
+        event.record(&mut fields);
+        fields
+    }
+}
+
+/// Writes JSON fit for a terminal; a line comes at once.
+struct Harmless<W>(W);
+
+impl<'writer, W: MakeWriter<'writer>> MakeWriter<'writer> for Harmless<W> {
+    type Writer = Harmless<W::Writer>;
+
+    fn make_writer(&'writer self) -> Self::Writer {
+        Harmless(self.0.make_writer())
+    }
+}
+
+impl<W: io::Write> io::Write for Harmless<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(harmless(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 impl<'writer> FormatFields<'writer> for Plain {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, event: R) -> fmt::Result {
         let mut fields = Fields::default();
@@ -145,65 +250,5 @@ impl Visit for Fields {
         } else {
             self.others.push((field.name(), value.to_owned()));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    #[test]
-    fn one_level_is_gaolers_own() {
-        let told = |level| filter(level).unwrap().to_string();
-        assert_eq!(told("debug"), "gaoler=debug,warn");
-        assert_eq!(told("zbus=trace,info"), "zbus=trace,info");
-        let refusal = filter("gaoler=loud").unwrap_err().to_string();
-        assert!(refusal.contains("`gaoler=loud` is no log level"), "{refusal}");
-    }
-
-    #[test]
-    fn only_the_very_stream_is_the_journals() {
-        let file = tempfile::tempfile().unwrap();
-        let stat = rustix::fs::fstat(&file).unwrap();
-        let name = |device: u64, inode: u64| format!("{device}:{inode}");
-        assert!(is_stream(&name(stat.st_dev, stat.st_ino), &file));
-        assert!(!is_stream(&name(stat.st_dev, stat.st_ino + 1), &file));
-        assert!(!is_stream(&name(stat.st_dev + 1, stat.st_ino), &file));
-        assert!(!is_stream("", &file));
-        assert!(!is_stream("8", &file));
-    }
-
-    /// What one event becomes as text.
-    fn text(event: impl FnOnce()) -> String {
-        #[derive(Clone, Default)]
-        struct Kept(Arc<Mutex<Vec<u8>>>);
-        impl io::Write for Kept {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.lock().unwrap().write(bytes)
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let kept = Kept::default();
-        let writer = kept.clone();
-        let layer = super::text(move || writer.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), event);
-        let line = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
-        // The time is first.
-        line.split_once("Z ").map_or("no time", |(_, rest)| rest.trim_start()).to_owned()
-    }
-
-    #[test]
-    fn a_line_says_nothing_twice_and_nothing_raw() {
-        let ban =
-            text(|| tracing::info!(jail = "sshd", address = "192.0.2.1", "[sshd] Ban 192.0.2.1"));
-        assert_eq!(ban, "INFO [sshd] Ban 192.0.2.1\n");
-        let other = text(|| tracing::info!(jail = "sshd", address = "192.0.2.1", "in [sshd]"));
-        assert_eq!(other, "INFO in [sshd] address=192.0.2.1\n");
-        let hostile = text(|| tracing::warn!(path = "/a\u{1b}[2J\nb", "cannot read\u{7}"));
-        assert_eq!(hostile, "WARN cannot read\\u{7} path=/a\\u{1b}[2J\\nb\n");
     }
 }

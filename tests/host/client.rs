@@ -1,6 +1,8 @@
 //! Somebody at the other end of the wire: tries passwords, fetches pages, and tells how it went.
 
-use anyhow::{Result, bail};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 
 use crate::host::{Host, Side};
 
@@ -45,24 +47,35 @@ impl<'a> Client<'a> {
 
     /// One try to log in.
     pub(crate) fn ssh(&self, user: &str, password: &str) -> Result<Outcome> {
+        self.log_in(&["-F", "none", "-l", user], password)
+    }
+
+    /// One try to log in as a configuration of ssh's says.
+    pub(crate) fn ssh_by(&self, configuration: &Path, password: &str) -> Result<Outcome> {
+        let configuration = configuration.to_str().context("a path that is text")?;
+        self.log_in(&["-F", configuration], password)
+    }
+
+    fn log_in(&self, who: &[&str], password: &str) -> Result<Outcome> {
         let bind = format!("BindAddress={}", self.address);
         let patience = format!("ConnectTimeout={}", self.patience);
         let limit = (3 * self.patience).to_string();
         #[rustfmt::skip]
         let argv = [
-            "timeout", &limit, "sshpass", "-p", password, "ssh", "-n", "-F", "none", "-l", user, "-o", &bind,
+            "-n", "-o", &bind,
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "PreferredAuthentications=password", "-o", "PubkeyAuthentication=no",
             "-o", "NumberOfPasswordPrompts=1", "-o", &patience, "-o", "LogLevel=ERROR",
             self.target(), "true",
         ];
-        let ran = self.host.run(Side::Client, &argv)?;
+        let head = ["timeout", &limit, "sshpass", "-p", password, "ssh"];
+        let ran = self.host.run(Side::Client, &[&head[..], who, &argv[..]].concat())?;
         match ran.code {
             0 => Ok(Outcome::Served),
             _ if ran.stderr.contains("Connection refused") => Ok(Outcome::Refused),
             _ if ran.stderr.contains("Permission denied") => Ok(Outcome::Denied),
             _ if ran.stderr.contains("timed out") => Ok(Outcome::Silent),
-            code => bail!("ssh as {user:?} exits {code}: {}{}", ran.stdout, ran.stderr),
+            code => bail!("ssh {who:?} exits {code}: {}{}", ran.stdout, ran.stderr),
         }
     }
 

@@ -60,7 +60,7 @@ pub(crate) fn journal_entries_of_any_bytes(host: &Host) -> Result<()> {
 }
 
 /// Sends native journal entries (blank lines between) as a root process of sshd's unit would.
-const AS_SSHD: &str = "
+pub(crate) const AS_SSHD: &str = "
     echo $$ >/sys/fs/cgroup/system.slice/sshd.service/cgroup.procs
     exec python3 -c '
 import socket, sys, time

@@ -16,6 +16,7 @@ mod addresses;
 mod adopt;
 mod control;
 mod cut;
+mod explain;
 mod firewall;
 mod foreign;
 mod guards;
@@ -69,6 +70,8 @@ const TESTS: &[Test] = &[
     ("hostile::request_lines", hostile::request_lines),
     ("hostile::local_programs_named_sshd", hostile::local_programs_named_sshd),
     ("control::who_may_what", control::who_may_what),
+    ("explain::a_ban_and_its_end", explain::a_ban_and_its_end),
+    ("explain::a_log_in_fail2bans_layout", explain::a_log_in_fail2bans_layout),
     ("control::json_parses", control::json_parses),
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
     ("reload::keeps_bans_and_misses_no_line", reload::keeps_bans_and_misses_no_line),

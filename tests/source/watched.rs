@@ -135,6 +135,9 @@ impl Watched {
             Body::Batch(batch) => batch,
         };
         for finding in batch.findings {
+            let (text, address) = (batch.excerpts.get(finding.text), finding.failure.address);
+            let named = text.ends_with(address.to_string().as_bytes()) || finding.text.cut;
+            assert!(named, "{address}: {}", String::from_utf8_lossy(text));
             *self.failures.entry(finding.failure.address).or_default() += 1;
             self.times.push(finding.failure.time);
             self.jails.push(batch.listeners[usize::from(finding.listener)].to_string());

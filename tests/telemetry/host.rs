@@ -106,6 +106,7 @@ pub fn bans() -> Vec<BanStatus> {
             until: until.map(|minutes| before(-minutes)),
             failures,
             state: state.into(),
+            trace_id: None,
         };
     vec![
         ban("198.51.100.23", "http-get-dos", 2, Some(8), 200, "enforced"),

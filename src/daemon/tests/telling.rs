@@ -147,7 +147,7 @@ async fn without_a_collector_exemplars_lead_to_the_log() {
 fn page(stage: &Stage) -> String {
     let format = Format::OpenMetrics(exposition::OpenMetricsVersion::V100);
     let page = exposition::render(&stage.daemon.metrics.families(), format);
-    String::from_utf8(page.into()).unwrap()
+    String::from_utf8(page).unwrap()
 }
 
 #[tokio::test]

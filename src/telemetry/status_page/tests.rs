@@ -80,6 +80,7 @@ fn ban(address: &str, since: &str) -> BanStatus {
         until: None,
         failures: 5,
         state: "enforced".to_owned(),
+        trace_id: None,
     }
 }
 
