@@ -37,10 +37,10 @@ pub struct Config {
     pub socket: PathBuf,
     /// Where metrics and pages are served.
     pub listen: Option<SocketAddr>,
-    /// Who may read them.
-    pub web: Web,
     /// Where telemetry is pushed to; `None` if the file says nothing of it.
     pub otlp: Option<Otlp>,
+    /// Who may read them.
+    pub web: Web,
     /// What a careful reader should know, though it stops nothing.
     pub warnings: Vec<String>,
 }

@@ -68,8 +68,8 @@ impl Meaning<'_> {
             state,
             socket,
             listen,
-            web,
             otlp,
+            web,
             warnings,
         }
     }

@@ -12,8 +12,8 @@ pub(super) struct Frozen {
     state: PathBuf,
     socket: PathBuf,
     listen: Option<SocketAddr>,
-    web: Web,
     otlp: Option<Otlp>,
+    web: Web,
 }
 
 impl Frozen {
@@ -24,8 +24,8 @@ impl Frozen {
             state: config.state.clone(),
             socket: config.socket.clone(),
             listen: config.listen,
-            web: config.web.clone(),
             otlp: config.otlp.clone(),
+            web: config.web.clone(),
         }
     }
 
@@ -41,8 +41,8 @@ impl Frozen {
             (self.state != config.state, "state.path"),
             (self.socket != config.socket, "control.socket"),
             (self.listen != config.listen, "telemetry.listen"),
-            (self.web != config.web, "telemetry.web"),
             (self.otlp != config.otlp, "telemetry.otlp"),
+            (self.web != config.web, "telemetry.web"),
         ]
         .into_iter()
         .filter(|(differs, _)| *differs)

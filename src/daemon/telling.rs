@@ -67,11 +67,11 @@ impl Telling {
         self.exporters.wants_traces()
     }
 
-    /// What metrics name as the trace of something that was now. Where traces go to a collector only
-    /// those do that it gets; else the log and `gaoler explain` know every name.
+    /// What metrics name as the trace of something that was now: one that the collector gets too.
+    /// Where there is no collector, log lines and `gaoler explain` still bear the name of every one.
     pub(super) fn traced(&self, trace: TraceId, now: Moment) -> Option<Traced> {
-        let leads_somewhere = !self.wants_traces() || self.exporters.samples(trace);
-        leads_somewhere.then_some(Traced { trace, at: now.wall })
+        let found = !self.wants_traces() || self.exporters.samples(trace);
+        found.then_some(Traced { trace, at: now.wall })
     }
 
     /// When the failure was that is the first of those that a finding counts with. Asked before the

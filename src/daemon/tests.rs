@@ -193,6 +193,13 @@ impl Stage {
         numbers.reduce(|sum, number| sum + number).expect("there is such a sample")
     }
 
+    /// The page of metrics, with exemplars.
+    fn openmetrics(&self) -> String {
+        let format = Format::OpenMetrics(exposition::OpenMetricsVersion::V100);
+        let page = exposition::render(&self.daemon.metrics.families(), format);
+        String::from_utf8(page).unwrap()
+    }
+
     /// Rewrites the configuration, and has it read again.
     async fn reload(&mut self, yaml: &str) -> Result<Answer, Refused> {
         std::fs::write(self.directory.path().join("gaoler.yaml"), yaml).unwrap();

@@ -77,12 +77,13 @@ pub(crate) fn complained_of_nothing(host: &Host) -> Result<()> {
 }
 
 /// What tests provoke: a breaker that opens, a broken configuration, firewalld stopped, a namespace
-/// that comes later, a capability that is lacking.
-const PROVOKED: [&str; 6] = [
+/// that comes later, a capability that is lacking, a log that is taken away.
+const PROVOKED: [&str; 7] = [
     "breaker is open",
     "fintime",
     "firewalld: ",
     "nftables: ",
     "journal[guarded]",
     "cut_established: ",
+    "access_log: there is no such file",
 ];

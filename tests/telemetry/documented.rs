@@ -18,8 +18,9 @@ or Prometheus' protobuf; compressed by gzip for whom that suits. All are written
 | protobuf | yes | classic and native |
 
 **Exemplars** are the ids of traces: of the latest ban that each bucket of
-`gaoler_ban_enforcement_duration_seconds` and each series of `gaoler_bans_total` counted and whose trace
-is kept. Prometheus stores them with `--enable-feature=exemplar-storage`.
+`gaoler_ban_enforcement_duration_seconds` and each series of `gaoler_bans_total` counted. Where traces go to
+a collector, only those that `OTEL_TRACES_SAMPLER` sends there; log lines and `gaoler explain` bear all of
+their names. Prometheus stores them with `--enable-feature=exemplar-storage`.
 
 **Native histograms** come with Prometheus' `scrape_native_histograms: true` (before 3.8:
 `--enable-feature=native-histograms`). Prometheus then drops the classic buckets, which the dashboards and

@@ -106,7 +106,7 @@ pub fn bans() -> Vec<BanStatus> {
             until: until.map(|minutes| before(-minutes)),
             failures,
             state: state.into(),
-            trace_id: None,
+            trace_id: Some(TraceId::new(0x0a0b_0c0d_0e0f)),
         };
     vec![
         ban("198.51.100.23", "http-get-dos", 2, Some(8), 200, "enforced"),
