@@ -6,6 +6,8 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use gaoler::trace::TraceId;
@@ -21,7 +23,7 @@ struct Heard {
     resource: BTreeMap<String, String>,
     spans: Vec<Span>,
     events: Vec<LogRecord>,
-    metrics: Vec<String>,
+    metrics: Vec<Metric>,
     token: Option<String>,
 }
 
@@ -41,8 +43,7 @@ impl Heard {
             }
             Came::Metrics(request) => {
                 let scopes = request.resource_metrics.into_iter().flat_map(|of| of.scope_metrics);
-                let metrics = scopes.flat_map(|scope| scope.metrics);
-                self.metrics.extend(metrics.map(|metric| metric.name));
+                self.metrics.extend(scopes.flat_map(|scope| scope.metrics));
             }
         }
     }
@@ -62,6 +63,21 @@ impl Heard {
 
     fn has_span(&self, name: &str) -> bool {
         self.spans.iter().any(|span| span.name == name)
+    }
+
+    /// The traces that the samples of a metric name.
+    fn exemplars(&self, name: &str) -> Vec<Vec<u8>> {
+        let metrics = self.metrics.iter().filter(|metric| metric.name == name);
+        let exemplars = metrics.flat_map(|metric| match metric.data.as_ref().unwrap() {
+            Data::Sum(sum) => {
+                sum.data_points.iter().flat_map(|point| point.exemplars.clone()).collect()
+            }
+            Data::Histogram(histogram) => {
+                histogram.data_points.iter().flat_map(|point| point.exemplars.clone()).collect()
+            }
+            _ => Vec::new(),
+        });
+        exemplars.map(|exemplar| exemplar.trace_id).collect()
     }
 
     fn events(&self, name: &str) -> Vec<&LogRecord> {
@@ -146,8 +162,11 @@ async fn a_ban_its_failures_and_its_end_reach_the_collector() {
     assert_eq!(unban.links[0].trace_id, root.trace_id);
     let call = heard.span("firewalld.remove_rich_rule");
     assert_eq!(call.parent_span_id, unban.span_id);
-    let bans = |heard: &Heard| heard.metrics.iter().any(|name| name == "gaoler_bans");
-    heard.until(&mut receiver, bans).await;
+    heard
+        .until(&mut receiver, |heard| heard.exemplars("gaoler_bans").contains(&root.trace_id))
+        .await;
+    let took = "gaoler_ban_enforcement_duration";
+    heard.until(&mut receiver, |heard| heard.exemplars(took).contains(&root.trace_id)).await;
     assert!(!stage.said().contains("hunter2"), "{}", stage.said());
 }
 

@@ -137,6 +137,15 @@ async fn a_trace_that_is_not_sampled_is_not_told_nor_is_its_end() {
 }
 
 #[tokio::test]
+async fn without_a_collector_exemplars_lead_to_the_log() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.daemon.telling = Telling::new(Exporters::default(), "firewalld", 0);
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    stage.enforced("sshd", "203.0.113.7");
+    assert!(stage.openmetrics().contains("trace_id"));
+}
+
+#[tokio::test]
 async fn a_collector_that_takes_nothing_costs_a_counter() {
     let mut stage = Stage::new(JAILS, false);
     for host in 0..=255 {
