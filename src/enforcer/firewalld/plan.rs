@@ -207,8 +207,7 @@ impl Plan {
         }
         self.settle_sets(now);
         let now = now.boot;
-        let look_again = self.look.as_ref().is_none_or(|look| look.outdated);
-        if let Some(due) = self.due.filter(|due| due.at <= now && look_again) {
+        if let Some(due) = self.due.filter(|due| due.at <= now && self.look.is_none()) {
             self.begin_look(due.trigger);
         }
         if self.gathering.waits(now) {
@@ -283,12 +282,10 @@ impl Plan {
         }
     }
 
-    /// What was seen may be so no longer, a look under way included.
+    /// What was seen may be so no longer; a look under way is worthless, and another one must follow.
     fn doubt(&mut self) {
         self.placed.doubt();
-        if let Some(look) = &mut self.look {
-            look.outdated = true;
-        }
+        self.look = None;
     }
 
     /// Nothing that firewalld held can be relied on.

@@ -104,13 +104,6 @@ impl Placed {
         }
     }
 
-    /// Notes the same of one holder.
-    pub fn doubt_one(&mut self, holder: &Holder) {
-        if let Some(holding) = self.holders.get_mut(holder) {
-            holding.seen = false;
-        }
-    }
-
     /// Notes what became known of an element.
     pub fn note(&mut self, holder: &Holder, element: Element, hold: Option<Hold>) {
         if let Some(hold) = hold {

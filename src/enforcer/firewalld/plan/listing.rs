@@ -105,11 +105,7 @@ impl Plan {
                 self.leftovers.found(holder, element, before.get(&element).copied());
             }
         }
-        if self.look.as_ref().is_some_and(|look| look.outdated) {
-            self.placed.doubt_one(holder); // It may have been listed just before.
-        } else {
-            self.mend(holder, now);
-        }
+        self.mend(holder, now);
         self.listing_done(now);
     }
 

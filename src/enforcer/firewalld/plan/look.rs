@@ -34,8 +34,6 @@ pub(super) struct Look {
     pub(super) policies: Vec<Policy>,
     /// The zones and sets that are still to be listed.
     pub(super) unlisted: VecDeque<Holder>,
-    /// Whether something may have gone since it began.
-    pub(super) outdated: bool,
 }
 
 /// What to ask next.
@@ -65,7 +63,6 @@ impl Look {
             unread: VecDeque::new(),
             policies: Vec::new(),
             unlisted: VecDeque::new(),
-            outdated: false,
         }
     }
 

@@ -158,6 +158,27 @@ fn a_ban_that_is_decided_while_it_starts_is_no_drift() {
 }
 
 #[test]
+fn what_was_put_there_before_a_reload_was_heard_of_is_not_taken_for_permanent() {
+    let rules = [(ban_key(0), block(0, &[1])), (ban_key(2), block(2, &[1]))];
+    let mut world = World::new(Mode::RichRule, None, rules.into(), &[]);
+    for event in [
+        Event::Net(9),
+        Event::Enforce(4, vec![1]),
+        Event::Exists(false),
+        Event::Fail(Bad::Unknown, false),
+        Event::Net(6),
+        Event::Run(17),
+        Event::Run(18),
+        Event::Begin(true),
+        Event::Reload,
+    ] {
+        world.happen(&event);
+    }
+    world.settle();
+    world.check();
+}
+
+#[test]
 fn a_firewalld_without_its_default_zone_is_broken_until_it_has_it() {
     let bans = vec![(ban_key(1), block(1, &[1]))];
     let mut world = World::new(Mode::RichRule, None, bans, &[]);
