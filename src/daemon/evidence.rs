@@ -3,8 +3,10 @@
 //! Bounded, whoever attacks: in bytes in all, and in records a trace. Past the bound, the traces that
 //! heard of no record for the longest go first. What a ban rests on is also in the store.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::jail::ban::{Ban, show};
 use crate::moment::Boot;
@@ -15,13 +17,17 @@ use crate::trace::TraceId;
 const RECORDS: usize = 10;
 /// How many bytes all of them may take.
 const BYTES: usize = 8 << 20;
+/// What a trace takes beside its records: its places in the map and the queue.
+const CASE: usize = 160;
 
 /// The records of all traces.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    cases: HashMap<TraceId, Case>,
-    /// The traces in the order in which they last grew.
-    by_age: BTreeSet<(u64, TraceId)>,
+    // No keyed hash: the names are our own dice's, and attackers choose none.
+    cases: FxHashMap<TraceId, Case>,
+    /// The traces in the order in which they grew; a trace that grew again is in it again, and only
+    /// the last of its places counts.
+    by_age: VecDeque<(u64, TraceId)>,
     grown: u64,
     bytes: usize,
 }
@@ -40,10 +46,11 @@ impl Evidence {
     pub(super) fn note(&mut self, trace: TraceId, exhibit: Exhibit, until: Boot) {
         self.grown += 1;
         let grown = self.grown;
-        let new = || Case { exhibits: VecDeque::new(), grown, until: None };
-        let case = self.cases.entry(trace).or_insert_with(new);
-        self.by_age.remove(&(case.grown, trace));
-        self.by_age.insert((grown, trace));
+        let case = self.cases.entry(trace).or_insert_with(|| {
+            self.bytes += CASE;
+            Case { exhibits: VecDeque::new(), grown, until: None }
+        });
+        self.by_age.push_back((grown, trace));
         self.bytes += exhibit.size();
         case.grown = grown;
         case.until = Some(until);
@@ -52,10 +59,13 @@ impl Evidence {
             self.bytes -= case.exhibits.pop_front().map_or(0, |exhibit| exhibit.size());
         }
         while self.bytes > BYTES
-            && let Some(&(_, oldest)) = self.by_age.first()
+            && let Some((grown, oldest)) = self.by_age.pop_front()
         {
-            self.drop(oldest);
+            if self.cases.get(&oldest).is_some_and(|case| case.grown == grown) {
+                self.drop(oldest);
+            }
         }
+        self.tidy();
     }
 
     /// Keeps a trace's records until then, since they led to a ban; `None`: until it is dropped.
@@ -74,8 +84,18 @@ impl Evidence {
     /// Forgets a trace.
     pub(super) fn drop(&mut self, trace: TraceId) {
         let Some(case) = self.cases.remove(&trace) else { return };
-        self.by_age.remove(&(case.grown, trace));
-        self.bytes -= case.exhibits.iter().map(|exhibit| exhibit.size()).sum::<usize>();
+        self.bytes -= CASE + case.exhibits.iter().map(|exhibit| exhibit.size()).sum::<usize>();
+    }
+
+    /// Drops the places in the queue that do not count any more, once they are the most of it.
+    fn tidy(&mut self) {
+        if self.by_age.len() > 2 * self.cases.len() + 64 {
+            let cases = &self.cases;
+            let counts = |(grown, trace): &(u64, TraceId)| {
+                cases.get(trace).is_some_and(|case| case.grown == *grown)
+            };
+            self.by_age.retain(counts);
+        }
     }
 
     /// Forgets what was to be kept until now.
@@ -144,7 +164,7 @@ mod tests {
         evidence.sweep(at(1000));
         assert_eq!(texts(&evidence, 2).len(), 1);
         evidence.drop(TraceId::new(2));
-        assert_eq!((evidence.bytes, evidence.by_age.len(), evidence.cases.len()), (0, 0, 0));
+        assert_eq!((evidence.bytes, evidence.cases.len()), (0, 0));
     }
 
     #[test]
@@ -160,6 +180,6 @@ mod tests {
         }
         assert_eq!(texts(&evidence, 2).len(), 0);
         assert_eq!((texts(&evidence, 40_000).len(), texts(&evidence, 1).len()), (1, RECORDS));
-        assert_eq!(evidence.by_age.len(), evidence.cases.len());
+        assert!(evidence.by_age.len() <= 2 * evidence.cases.len() + 64);
     }
 }

@@ -13,6 +13,9 @@ pub const MOST_TEXT: usize = 512;
 /// How much of a user's name is kept, in bytes.
 pub const MOST_USER: usize = 64;
 
+/// What allocating an exhibit, its text and its user costs beside them.
+const ALLOCATED: usize = 64;
+
 /// One matched record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exhibit {
@@ -33,9 +36,13 @@ pub struct Exhibit {
 }
 
 impl Exhibit {
-    /// How much memory it takes, in bytes; what is shared counts for nothing.
+    /// About how much memory it takes, in bytes: with what the allocator adds, and without what is
+    /// shared.
     #[must_use]
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.text.len() + self.user.as_ref().map_or(0, |user| user.len())
+        size_of::<Self>()
+            + ALLOCATED
+            + self.text.len()
+            + self.user.as_ref().map_or(0, |user| user.len())
     }
 }

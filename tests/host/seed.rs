@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use crate::client::{Client, Outcome, RIGHT, WRONG};
-use crate::host::Host;
+use crate::host::{Host, SOON};
 use crate::observe::{Status, await_ban};
 
 /// It starts, as a unit, with the two jails and nothing banned.
@@ -14,10 +14,16 @@ pub(crate) fn starts(host: &Host) -> Result<()> {
     host.sh("systemctl start gaoler")?;
     assert_eq!(host.sh("systemctl is-active gaoler")?, "active\n");
 
-    let status = host.gaoler_ok(&["status"])?;
+    // What bans stop is known once firewalld has been asked.
+    let status = host.until("what bans stop is known", SOON, || {
+        let status = host.gaoler_ok(&["status"])?;
+        Ok(status.contains("Enforcement").then_some(status))
+    })?;
     assert_eq!(
         status.trim_end(),
-        "Status\n|- Number of jail:\t2\n`- Jail list:\thttp-get-dos, sshd"
+        "Status\n|- Number of jail:\t2\n|- Enforcement:\trich-rule: stops new connections; not \
+         forwarded packets, connections that are open already, published (DNAT) ports\n\
+         `- Jail list:\thttp-get-dos, sshd"
     );
     for (jail, source) in [
         ("sshd", "Journal matches:\t_SYSTEMD_UNIT=sshd.service + _COMM=sshd"),

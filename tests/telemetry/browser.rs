@@ -1,6 +1,7 @@
 //! A headless Chromium, told what to do by chromedriver: W3C `WebDriver`, and the commands of the
 //! `DevTools` protocol that chromedriver passes on.
 
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,9 +23,11 @@ pub struct Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // A kill would leave Chromium behind; told to stop, chromedriver takes it along.
-        let id = self.driver.id().to_string();
-        _ = Command::new("kill").args(["-TERM", &id]).status();
+        // A kill alone would leave Chromium behind: its window is closed first.
+        if let Err(error) = self.close() {
+            eprintln!("Chromium may still run: {error}");
+        }
+        _ = self.driver.kill();
         _ = self.driver.wait();
     }
 }
@@ -69,6 +72,18 @@ impl Browser {
             assert!(Instant::now() < deadline, "chromedriver opens no window: {answer:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Ends the session, and waits until the driver says that it has. Needs no runtime, so that it
+    /// works while a test panics.
+    fn close(&self) -> io::Result<()> {
+        let mut stream = std::net::TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+        let (session, host) = (&self.session, self.address);
+        write!(stream, "DELETE /session/{session} HTTP/1.1\r\nHost: {host}\r\n\r\n")?;
+        let mut status = String::new();
+        BufReader::new(stream).read_line(&mut status)?;
+        if status.contains(" 200 ") { Ok(()) } else { Err(io::Error::other(status)) }
     }
 
     /// What the driver answers, in `value`; `None` while it does not listen.

@@ -2,22 +2,17 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gaoler::config::checked::{Addresses, Web};
 use gaoler::telemetry::door::{Door, DoorError};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
+use crate::authority::Authority;
 use crate::golden::check;
 use crate::host::{overview, troubled};
-use crate::http::{Answer, Served, ask, ask_over};
+use crate::http::{Answer, Served, ask};
+use crate::scraped::Prometheus;
 
 /// `Aladdin:open sesame` and `prometheus:right`, as curl sends them.
 const ALADDIN: &str = "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
@@ -41,7 +36,8 @@ fn users(users: &[(&str, &str)]) -> String {
     format!("basic_auth_users:\n{}", lines.concat())
 }
 
-fn web(file: &Path, yaml: &str) -> Web {
+/// A web configuration in a file, with all else as it is by default.
+pub fn web(file: &Path, yaml: &str) -> Web {
     fs::write(file, yaml).unwrap();
     Web { config_file: Some(file.to_owned()), addresses: Addresses::Authenticated }
 }
@@ -183,63 +179,6 @@ async fn a_wrong_file_never_opens_the_door() {
     assert!(door.rules().passwords.admit(None).await);
 }
 
-/// A certificate authority, and what it has signed, as files.
-struct Authority {
-    directory: tempfile::TempDir,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("ca.crt"), issuer.pem()).unwrap();
-        Self { directory, issuer }
-    }
-
-    /// Signs a certificate for the name, into `NAME.crt` and `NAME.key`.
-    fn sign(&self, name: &str) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let path = |ending: &str| self.directory.path().join(format!("{name}.{ending}"));
-        fs::write(path("crt"), certificate.pem()).unwrap();
-        fs::write(path("key"), key.serialize_pem()).unwrap();
-    }
-
-    fn web(&self, yaml: &str) -> Web {
-        web(&self.directory.path().join("web.yml"), yaml)
-    }
-
-    /// A GET in TLS, with the client's certificate if one is named.
-    async fn get(&self, server: &Served, path: &str, client: Option<&str>) -> Option<Answer> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match client {
-            None => builder.with_no_client_auth(),
-            Some(name) => {
-                let read = |ending: &str| {
-                    fs::read(self.directory.path().join(format!("{name}.{ending}"))).unwrap()
-                };
-                let chain = vec![CertificateDer::from_pem_slice(&read("crt")).unwrap()];
-                let key = PrivateKeyDer::from_pem_slice(&read("key")).unwrap();
-                builder.with_client_auth_cert(chain, key).unwrap()
-            }
-        };
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
-        ask_over(tls, path).await
-    }
-}
-
 #[tokio::test]
 async fn tls_as_the_web_configuration_has_it() {
     let authority = Authority::new();
@@ -264,6 +203,36 @@ async fn tls_as_the_web_configuration_has_it() {
     assert!(authority.get(&server, "/", Some("stranger")).await.is_none());
     let page = authority.get(&server, "/", Some("prometheus")).await.unwrap();
     assert!(page.status == 200 && names_somebody(&page), "{}", page.text());
+}
+
+/// As docs/status-page.md has it: a real Prometheus, in TLS, with a password.
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_comes_in_with_its_password() {
+    let authority = Authority::new();
+    authority.sign("localhost");
+    let tls = "tls_server_config: {cert_file: localhost.crt, key_file: localhost.key}\n";
+    let web = authority.web(&format!("{tls}{}", users(&[("prometheus", "right")])));
+    let server = served(web);
+    let ca = authority.directory.path().join("ca.crt");
+    let job = |name: &str, password: &str| {
+        format!(
+            "- job_name: {name}\n  scheme: https\n  scrape_interval: 2s\n  scrape_timeout: 2s\n  \
+             tls_config: {{ca_file: '{}', server_name: localhost}}\n  \
+             basic_auth: {{username: prometheus, password: {password}}}\n  \
+             static_configs: [{{targets: ['{}']}}]\n",
+            ca.display(),
+            server.address
+        )
+    };
+    let jobs = [job("let-in", "right"), job("kept-out", "wrong")].concat();
+    let directory = tempfile::tempdir().unwrap();
+    let prometheus = Prometheus::start(directory.path(), &jobs);
+    // The first scrapes may wait for each other's passwords too long.
+    for query in ["up{job='let-in'} == 1", "up{job='kept-out'} == 0"] {
+        assert_eq!(prometheus.samples(query, 1).await.len(), 1, "{query}");
+    }
+    let builds = prometheus.samples("gaoler_build_info", 1).await;
+    assert_eq!(builds, [("let-in".to_owned(), "1".to_owned())]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(unreachable_pub, reason = "a test has no outside")]
 
+mod authority;
 mod browser;
 mod documented;
 mod doors;

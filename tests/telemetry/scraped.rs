@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use crate::http::Served;
 
 /// Ends with the test, however that ends.
-struct Prometheus {
+pub struct Prometheus {
     child: Child,
     address: SocketAddr,
 }
@@ -29,12 +29,9 @@ impl Drop for Prometheus {
 }
 
 impl Prometheus {
-    fn start(directory: &Path, targets: [(&str, SocketAddr); 3]) -> Self {
+    /// One with these jobs to scrape.
+    pub fn start(directory: &Path, jobs: &str) -> Self {
         let address = free_address();
-        let job = |(name, target)| {
-            format!("- job_name: {name}\n  static_configs: [{{targets: ['{target}']}}]\n")
-        };
-        let jobs = targets.map(job).concat();
         let config = directory.join("prometheus.yml");
         let global = "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n";
         fs::write(&config, format!("{global}scrape_configs:\n{jobs}")).unwrap();
@@ -82,7 +79,7 @@ impl Prometheus {
     }
 
     /// A sample each of so many jobs: job and value.
-    async fn samples(&self, query: &str, jobs: usize) -> Vec<(String, String)> {
+    pub async fn samples(&self, query: &str, jobs: usize) -> Vec<(String, String)> {
         let samples = self.list("query?", "/result", query, jobs).await;
         let told = |sample: &Value| {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -144,7 +141,10 @@ async fn prometheus_reads_every_format() {
     let open = asking(server.address, "application/openmetrics-text;version=1.0.0").await;
     let text = asking(server.address, "text/plain;version=0.0.4").await;
     let targets = [(JOBS[0], open), (JOBS[1], server.address), (JOBS[2], text)];
-    let prometheus = Prometheus::start(directory.path(), targets);
+    let job = |(name, target)| {
+        format!("- job_name: {name}\n  static_configs: [{{targets: ['{target}']}}]\n")
+    };
+    let prometheus = Prometheus::start(directory.path(), &targets.map(job).concat());
     let check = async |query: &str, jobs: &[&str], value: &str| {
         let expected: Vec<_> =
             jobs.iter().map(|job| ((*job).to_owned(), value.to_owned())).collect();

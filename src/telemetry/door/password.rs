@@ -138,6 +138,8 @@ mod tests {
             (Some(basic("prometheus:wrong")), false),
             (Some(basic("prometheus:")), false),
             (Some(basic("nobody:right:one")), false),
+            // The password of the user whose hash an unknown one is compared with.
+            (Some(basic("nobody:")), false),
             (Some(basic("Prometheus:right:one")), false),
             (Some(basic("prometheus")), false),
             (Some(basic("b:right:one")), false),
