@@ -1,6 +1,8 @@
 //! What one ban means for others: the next of its address may be longer (`bantime.increment`), and
 //! jails for those who come again count it (`filter: recidive`).
 
+use jiff::Timestamp;
+
 use super::evidence::exhibit_of;
 use super::judge::{counted, observe};
 use super::telling::Cause;
@@ -16,25 +18,26 @@ use crate::store::change::{Past, Totals};
 impl Daemon {
     /// Notes a ban that began, wherever it will count.
     pub(super) fn remember(&mut self, ban: &Ban) {
-        let past = |until| Past { key: ban.key.clone(), bans: 1, until };
-        self.note(&past(ban.until().unwrap_or(jiff::Timestamp::MAX)));
+        self.note(&ban.key, 1, ban.until().unwrap_or(Timestamp::MAX));
     }
 
     /// Notes the bans of an earlier run, those that have ended and those that go on.
     pub(super) fn take_up_past(&mut self, past: &[Past], bans: &[Ban]) {
-        for past in past {
-            self.note(past);
+        for Past { key, bans, until, trace } in past {
+            self.note(key, *bans, *until);
+            if let Some(trace) = trace {
+                self.telling.remember(key, *trace);
+            }
         }
         for ban in bans {
             self.remember(ban);
         }
     }
 
-    fn note(&mut self, past: &Past) {
-        let Past { key, bans, until } = past;
+    fn note(&mut self, key: &BanKey, bans: u32, until: Timestamp) {
         for running in &mut self.jails {
             if *running.name() == key.jail || running.remembers_all_jails() {
-                running.jail.remember(&key.address, *bans, *until);
+                running.jail.remember(&key.address, bans, until);
             }
         }
     }

@@ -87,4 +87,6 @@ pub struct Past {
     pub bans: u32,
     /// When the last of them ended.
     pub until: Timestamp,
+    /// The trace of that one, if it has one.
+    pub trace: Option<TraceId>,
 }

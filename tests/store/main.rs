@@ -271,9 +271,10 @@ fn how_often_who_was_banned_is_told_and_an_unban_forgives() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     let mut opened = Opened::at(&path);
-    let mut end = |host, second, reason| {
-        let at = Timestamp::from_second(second).unwrap();
-        opened.commit(Change { began: vec![ban(host)], ..Change::default() });
+    let mut end = |host, second: u32, reason| {
+        let at = Timestamp::from_second(second.into()).unwrap();
+        let began = Ban { trace: TraceId::new(1000 + u128::from(second)), ..ban(host) };
+        opened.commit(Change { began: vec![began], ..Change::default() });
         opened.next_ack();
         let ended = vec![Ended { key: key(host), at, reason }];
         opened.commit(Change { ended, ..Change::default() });
@@ -287,10 +288,11 @@ fn how_often_who_was_banned_is_told_and_an_unban_forgives() {
     end(3, 100, "manual");
     end(3, 200, "expired");
     opened.close();
-    let past = |host, bans, until| Past {
+    let past = |host, bans, until: i32| Past {
         key: key(host),
         bans,
-        until: Timestamp::from_second(until).unwrap(),
+        until: Timestamp::from_second(i64::from(until)).unwrap(),
+        trace: Some(TraceId::new(1000 + u128::from(until.unsigned_abs()))),
     };
     let saved = Opened::at(&path).saved;
     assert_eq!(saved.past, [past(1, 3, 300), past(3, 1, 200)]);

@@ -82,6 +82,22 @@ async fn a_ban_is_a_trace_once_it_is_in_force_and_so_is_its_end() {
 }
 
 #[tokio::test]
+async fn bans_before_a_restart_are_linked_too() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    stage.enforced("sshd", "203.0.113.7");
+    let trace = told(&mut stage).1[0].trace;
+    stage.after(60_000).kept().await;
+    let mut stage = Stage::resumed(stage.end(), JAILS, false);
+    // Each stage throws the same dice: without another before it the ban would have the same name.
+    stage.after(120_000).failures("sshd", "203.0.113.9", 1);
+    stage.failures("sshd", "203.0.113.7", 2).kept().await;
+    stage.enforced("sshd", "203.0.113.7");
+    let (_, spans) = told(&mut stage);
+    assert_eq!(spans[0].links, [Link { trace, why: "earlier_offence" }]);
+}
+
+#[tokio::test]
 async fn a_ban_that_is_refused_or_lifted_says_so() {
     let mut stage = Stage::new(JAILS, false);
     stage.failures("sshd", "203.0.113.7", 2).kept().await;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Row;
-use rusqlite::types::{FromSql, Type};
+use rusqlite::types::{FromSql, Type, ValueRef};
 
 use super::Database;
 use crate::jail::ban::{Ban, BanKey, BanOrigin, JailName};
@@ -14,13 +14,14 @@ use crate::store::StoreError;
 use crate::store::change::{Past, Saved, Totals, Window};
 use crate::trace::TraceId;
 
-/// The ended bans of each address since an operator last lifted one. An unban forgives.
+/// The ended bans of each address since an operator last lifted one. An unban forgives. The trace is
+/// that of the row with the maximum (SQLite's "Bare columns in an aggregate query").
 const PAST: &str = "
     WITH lifted AS (
         SELECT jail, address, max(id) AS id FROM history WHERE reason = 'manual'
         GROUP BY jail, address
     )
-    SELECT ban.jail, ban.address, count(*), max(ban.ended) FROM history AS ban
+    SELECT ban.jail, ban.address, count(*), max(ban.ended), ban.trace FROM history AS ban
     LEFT JOIN lifted ON lifted.jail = ban.jail AND lifted.address = ban.address
     WHERE ban.id > coalesce(lifted.id, 0)
     GROUP BY ban.jail, ban.address";
@@ -88,7 +89,7 @@ fn totals(row: &Row) -> rusqlite::Result<(JailName, Totals)> {
 fn past(row: &Row) -> rusqlite::Result<Past> {
     let key = BanKey { jail: jail(row)?, address: parsed(row, 1, |text| text.parse().ok())? };
     let bans = u32::try_from(count(row, 2)?).unwrap_or(u32::MAX);
-    Ok(Past { key, bans, until: instant(row, 3)? })
+    Ok(Past { key, bans, until: instant(row, 3)?, trace: named(row, 4)? })
 }
 
 fn breaker(row: &Row) -> rusqlite::Result<(JailName, Timestamp)> {
@@ -106,6 +107,14 @@ pub(super) fn origin(row: &Row, column: usize) -> rusqlite::Result<BanOrigin> {
         "manual" => Some(BanOrigin::Manual),
         _ => None,
     })
+}
+
+/// A trace, where there is one.
+fn named(row: &Row, column: usize) -> rusqlite::Result<Option<TraceId>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => trace(row, column).map(Some),
+    }
 }
 
 pub(super) fn trace(row: &Row, column: usize) -> rusqlite::Result<TraceId> {
