@@ -189,6 +189,11 @@ took sshd
 say "What Prometheus sees change:"
 changed
 
+chapter "Why, and how it went" "The failures and their ban share a trace: one name leads from one to all."
+on_host gaoler explain $attacker
+trace=$("$box" srv $name gaoler banned sshd --format json | sed -n 's/.*"trace_id": *"\([0-9a-f]*\)".*/\1/p')
+on_host journalctl -q -o cat "GAOLER_TRACE_ID=$trace"
+
 chapter "The administrator lets him in again"
 on_host gaoler unban $attacker
 login correct-horse "logged in"
