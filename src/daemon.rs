@@ -20,6 +20,7 @@ mod guards;
 mod judge;
 mod keeping;
 mod notify;
+mod ration;
 mod recent;
 mod recidive;
 mod reload;
@@ -51,6 +52,7 @@ use self::evidence::Evidence;
 use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
+use self::ration::Ration;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use self::telling::Telling;
@@ -100,6 +102,8 @@ struct Daemon {
     standings: Standings,
     recent: RecentVerdicts,
     evidence: Evidence,
+    /// How many lines of bans are logged.
+    ration: Ration,
     keeping: Keeping,
     cutting: Cutting,
     telling: Telling,
@@ -169,6 +173,7 @@ impl Daemon {
             standings: Standings::default(),
             recent: RecentVerdicts::default(),
             evidence: Evidence::default(),
+            ration: Ration::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
             telling: Telling::new(setting.exporters, backend, setting.seed),

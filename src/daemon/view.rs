@@ -13,6 +13,7 @@ use crate::jail::ban::{Ban, BanKey, show};
 use crate::jail::breaker::Open;
 use crate::moment::Moment;
 use crate::record::origin::Origin;
+use crate::telemetry::news;
 use crate::telemetry::overview::{Overview, words};
 
 impl Daemon {
@@ -62,6 +63,7 @@ impl Daemon {
     pub(super) fn publish(&mut self, now: Moment) {
         self.overview_due = None;
         self.sweep(now);
+        news::more_bans(self.ration.take_kept_back());
         self.overview.send_replace(Overview {
             started: !self.stopping,
             firewall: self.enforces().then(|| self.condition.clone()),

@@ -60,6 +60,16 @@ pub fn lost_more(bans: u64) {
     }
 }
 
+/// More bans began or ended than are worth a line each; none is no news.
+pub fn more_bans(bans: u64) {
+    if bans > 0 {
+        tracing::info!(
+            bans,
+            "… and {bans} bans and ends of bans more; `gaoler banned` has them all"
+        );
+    }
+}
+
 /// A ban cannot be enforced now, or at all.
 pub fn not_enforced(key: &BanKey, why: &str, gives_up: bool) {
     let (jail, address) = (key.jail.as_str(), show(&key.address));
