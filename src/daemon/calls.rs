@@ -67,6 +67,14 @@ impl Daemon {
         let _ = reply.send(answer);
     }
 
+    /// The firewall has a ban (`enforced`), or no longer. What contradicts the last word on the ban is
+    /// of an order that was overtaken on its way, and answers nobody.
+    pub(super) fn on_done(&mut self, key: &BanKey, enforced: bool) {
+        if self.standings.state(key).is_some() == enforced {
+            self.on_answer(key, None);
+        }
+    }
+
     /// The firewall has dealt with a ban or its end; `problem` if it will not.
     pub(super) fn on_answer(&mut self, key: &BanKey, problem: Option<&str>) {
         for waiting in &mut self.waiting {

@@ -21,7 +21,7 @@ impl Daemon {
             Report::Enforced { key, at } => self.on_enforced(&key, at),
             Report::Released { key } => {
                 self.telling.released(&key, now);
-                self.on_answer(&key, None);
+                self.on_done(&key, false);
             }
             Report::Lost { key } => {
                 self.standings.pending(&key);
@@ -65,7 +65,7 @@ impl Daemon {
         }
         self.telling.end(key, &End::InForce, at);
         self.cut(key);
-        self.on_answer(key, None);
+        self.on_done(key, true);
     }
 
     fn on_failed(&mut self, key: &BanKey, why: String, gives_up: bool, now: Moment) {

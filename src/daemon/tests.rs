@@ -272,6 +272,7 @@ async fn an_unban_is_answered_when_the_firewall_has_let_go() {
     let request = UnbanRequest { addresses, ..UnbanRequest::default() };
     let mut answered = stage.ask(Request::Unban(request));
     stage.kept().await;
+    stage.enforced("sshd", "203.0.113.7"); // Said before the order came.
     assert!(answered.try_recv().is_err(), "not before the firewall has let go");
     stage.turn(Event::Firewall(Report::Released { key: key("sshd", "203.0.113.7") }));
     assert_eq!(changed(&mut answered), Changed { changed: 1, ..Changed::default() });

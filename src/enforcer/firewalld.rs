@@ -66,8 +66,12 @@ struct Driver {
 /// That the task is to end.
 struct Ended;
 
-/// A call under way, with when it began.
-type UnderWay = Pin<Box<dyn Future<Output = (Call, Boot, Result<Answer, Fault>)> + Send>>;
+/// A call under way.
+struct UnderWay {
+    call: Call,
+    began: Boot,
+    answer: Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>,
+}
 
 impl Driver {
     async fn run(mut self, address: Option<String>) {
@@ -129,12 +133,19 @@ impl Driver {
                         self.plan.bus_lost("the connection to the D-Bus system bus was lost");
                         return self.report().await;
                     };
+                    let another = matches!(heard, News::Owned | News::Ownerless);
                     self.hear(heard);
+                    // Whoever was asked is gone, and may have taken the question along: zbus would
+                    // wait for the answer until its time is up.
+                    if let Some(lost) = under_way.take_if(|_| another) {
+                        self.finish(lost, Err(Fault::Absent));
+                    }
                 }
                 order = self.orders.recv() => self.take_all(order),
-                Some((call, began, result)) = OptionFuture::from(under_way.as_mut()) => {
-                    under_way = None;
-                    self.finish(call, began, result);
+                Some(result) = OptionFuture::from(under_way.as_mut().map(|it| &mut it.answer)) => {
+                    if let Some(call) = under_way.take() {
+                        self.finish(call, result);
+                    }
                 }
                 () = tokio::time::sleep(wait) => {}
             }
@@ -144,13 +155,13 @@ impl Driver {
     fn next_call(&mut self, calls: &Calls) -> Option<UnderWay> {
         let call = self.plan.next_call((self.clock)())?;
         let (calls, began) = (calls.clone(), self.now());
-        Some(Box::pin(async move {
-            let result = calls.make(&call).await;
-            (call, began, result)
-        }))
+        let asked = call.clone();
+        let answer = Box::pin(async move { calls.make(&asked).await });
+        Some(UnderWay { call, began, answer })
     }
 
-    fn finish(&mut self, call: Call, began: Boot, result: Result<Answer, Fault>) {
+    fn finish(&mut self, under_way: UnderWay, result: Result<Answer, Fault>) {
+        let UnderWay { call, began, answer: _ } = under_way;
         let now = (self.clock)();
         let (operation, outcome) = (call.operation(), outcome(&result));
         let took = now.boot.since(began);
