@@ -11,6 +11,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dashboards = join(here, '..');
 
 const bundle = await build({
+  // Aliases are looked up from there.
+  absWorkingDir: here,
   entryPoints: [join(here, 'main.jsx')],
   bundle: true,
   write: false,
