@@ -90,6 +90,11 @@ dashboards: deps ## dashboards/*.json for Grafana, from their source in dashboar
 	jsonnetfmt -i -n 2 --max-blank-lines 2 --string-style s --comment-style s dashboards/src/*sonnet
 	jsonnet -m dashboards dashboards/src/dashboards.jsonnet
 
+.PHONY: pictures
+pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minutes (MINUTES=n); needs root and npm
+	$(CARGO) build --locked
+	@scripts/pictures.sh target/debug/gaoler $(MINUTES)
+
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
@@ -99,7 +104,7 @@ test: deps lint unit doc deny host ## Everything; what CI runs
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	shellcheck -x tests/host/*.sh scripts/*.sh .ci/run
+	shellcheck -x tests/host/*.sh scripts/*.sh dashboards/render/*.sh .ci/run
 
 .PHONY: unit
 unit: ## Unit, property, golden and tidy tests; doc examples

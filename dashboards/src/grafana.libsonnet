@@ -106,7 +106,15 @@ local steps(pairs) = {
         } + (if max == null then {} else { max: max }),
       },
       options: {
-        legend: { calcs: ['lastNotNull', 'max'], displayMode: 'table', placement: 'bottom', showLegend: true },
+        legend: {
+          calcs: ['lastNotNull', 'max'],
+          displayMode: 'table',
+          placement: 'bottom',
+          showLegend: true,
+          // What is most comes first: there is room for three or four.
+          sortBy: 'Max',
+          sortDesc: true,
+        },
         tooltip: { mode: 'multi', sort: 'desc' },
       },
     },
@@ -121,7 +129,7 @@ local steps(pairs) = {
           decimals: 0,
         },
       },
-      options+: { legend+: { calcs: ['sum'] } },
+      options+: { legend+: { calcs: ['sum'], sortBy: 'Total' } },
     },
 
   // Whether things were well, over time.
@@ -164,7 +172,7 @@ local steps(pairs) = {
     },
 
   // Values beside each other.
-  bargauge(title, description, query, unit='short', thresholds=self.plain, w=12, h=8)::
+  bargauge(title, description, query, unit='locale', thresholds=self.plain, w=12, h=8)::
     panel('bargauge', title, description, [query], unit, w, h) {
       fieldConfig+: { defaults+: { thresholds: thresholds, color: { mode: 'thresholds' }, min: 0, decimals: 0 } },
       options: {

@@ -16,6 +16,7 @@ mod addresses;
 mod adopt;
 mod control;
 mod cut;
+mod dashboards;
 mod explain;
 mod firewall;
 mod foreign;

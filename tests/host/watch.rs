@@ -67,10 +67,18 @@ impl<'a> Watch<'a> {
 
     /// Waits until Prometheus answers a query with something; what, in `data` or its `result`.
     pub(crate) fn until_answered(&self, path: &str, query: &str) -> Result<Vec<Value>> {
-        self.host.until(&format!("Prometheus answers {query}"), SOON, || {
-            let arguments: Vec<_> =
-                query.split('&').map(|part| format!("--data-urlencode \"{part}\"")).collect();
-            let arguments = arguments.join(" ");
+        let arguments: Vec<_> =
+            query.split('&').map(|part| format!("--data-urlencode \"{part}\"")).collect();
+        self.until_sent_and_answered(path, &arguments.join(" "))
+    }
+
+    /// Likewise, for a query that a file in the box has.
+    pub(crate) fn until_answered_file(&self, file: &str) -> Result<Vec<Value>> {
+        self.until_sent_and_answered("query", &format!("--data-urlencode query@{file}"))
+    }
+
+    fn until_sent_and_answered(&self, path: &str, arguments: &str) -> Result<Vec<Value>> {
+        self.host.until(&format!("Prometheus answers {arguments}"), SOON, || {
             let answer = self.host.sh(&format!("curl -sS -G {arguments} {PROMETHEUS}/{path}"));
             // While it starts it answers nothing, or in plain words.
             let answer = answer.ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::dashboards;
 use crate::host::{Host, SOON, Side};
 use crate::watch::Watch;
 
@@ -20,6 +21,7 @@ pub(crate) fn an_attack_is_told(host: &Host) -> Result<()> {
     host.run(Side::Client, &["sh", "-c", ATTACK])?;
     let alert = watch.until_told("/chat", "firing", "GaolerBanSurge")?;
     assert_eq!((&alert["jail"], &alert["severity"]), (&"http-get-dos".into(), &"info".into()));
+    dashboards::all_are_answered(&watch, host)?;
     let told = told_of_traces(host)?;
     for series in ["gaoler_bans_total", "gaoler_ban_enforcement_duration_seconds_bucket"] {
         let now = host.sh("date +%s")?;
