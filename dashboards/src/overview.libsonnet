@@ -161,7 +161,7 @@ local trust = g.row('Can it be trusted?', [
   ),
   g.bargauge(
     'Silent logs',
-    'How long ago the newest record of each source was written: the ten most silent. A quiet sshd is no alarm.',
+    'How long ago the newest record of each source was written: the ten most silent. A quiet sshd is no alarm; where `expect_every` says how often a record comes, GaolerSourceSilent is.',
     g.instant(
       'topk(10, time() - (gaoler_source_last_record_timestamp_seconds{$hosts} > 0))', '{{instance}} {{source}}'
     ),

@@ -88,6 +88,15 @@ local reading = g.row('Does it keep up?', [
     g.query('gaoler_source_caught_up{$hosts}', '{{instance}} {{source}}'),
     { '0': ['behind', 'orange'], '1': ['caught up', 'green'] },
   ),
+  g.lines(
+    'Since the newest record',
+    'How long ago the newest record of each source was written, and how often its jail expects one at least (`expect_every`; 0: it may be quiet). Above that: GaolerSourceSilent.',
+    [
+      g.query('time() - (gaoler_source_last_record_timestamp_seconds{$hosts} > 0)', '{{instance}} {{source}}'),
+      g.query('gaoler_source_expect_every_seconds{$hosts}', '{{instance}} {{source}}: expected'),
+    ],
+    unit='s',
+  ),
   g.bars(
     'Lost, skipped, unreadable',
     'Times something of a source was lost, skipped or unreadable. Alert: GaolerSourceErrors.',

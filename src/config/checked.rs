@@ -81,6 +81,8 @@ pub struct JailSettings {
     pub cut_established: bool,
     /// How many addresses the jail counts at most at a time.
     pub max_addresses: usize,
+    /// How often its source has a record at least; it may be quiet when `None`.
+    pub expect_every: Option<SignedDuration>,
     /// How bans grow for whom was banned before; not at all when `None`.
     pub increment: Option<Increment>,
     /// How long after its last ban an address counts as never banned.

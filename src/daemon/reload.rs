@@ -191,7 +191,11 @@ impl Daemon {
             let listeners = jails.iter().map(|settings| listener(settings)).collect();
             match self.sources.get(&name) {
                 Some(running) => running.source.set_listeners(listeners),
-                None => self.open(name, origin, listeners, &jails, now),
+                None => self.open(name.clone(), origin, listeners, &jails, now),
+            }
+            if let Some(running) = self.sources.get(&name) {
+                let expected = jails.iter().filter_map(|settings| settings.expect_every).min();
+                running.metrics.expect_every(expected);
             }
         }
     }

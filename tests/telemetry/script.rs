@@ -108,6 +108,7 @@ impl Host {
         self.journal.observe_notice(&Notice::Up);
         self.journal.observe_batch(&batch(vec![finding(0, 250), finding(2, 0)], true));
         self.access_log.observe_notice(&Notice::Up);
+        self.access_log.expect_every(Some(SignedDuration::from_mins(5)));
         self.access_log.observe_batch(&batch(Vec::new(), false));
         let trouble = |reason| Trouble { reason, detail: "the story".into() };
         for notice in [

@@ -248,6 +248,13 @@ const SHARED: &[Key] = &[
          `UTC+0200`. Not given: the host's.",
     ),
     Key::new(
+        "expect_every",
+        Kind::Duration { permanent: false },
+        "How often the log has a new record at least, where it is busy. One that has none for that long \
+         is an alert, `GaolerSourceSilent`: perhaps its daemon logs elsewhere now. Not given: it may be \
+         quiet. Of several jails that read one source, the shortest counts.",
+    ),
+    Key::new(
         "journal",
         Kind::Section(JOURNAL),
         "Which journal `journalmatch` is looked for in. Not given: this host's own.",

@@ -90,6 +90,7 @@ impl Meaning<'_> {
             trusted_proxies: super::proxied::trusted(view),
             cut_established: view.flag("cut_established"),
             max_addresses: view.count("max_addresses"),
+            expect_every: view.duration("expect_every"),
             increment,
             dbpurgeage: state.duration("dbpurgeage")?,
             ipv6_prefix: u8::try_from(view.count("ipv6_prefix")).ok()?,

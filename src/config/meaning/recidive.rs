@@ -13,8 +13,15 @@ use crate::record::origin::{BansOrigin, Origin};
 const RECIDIVE: &str = "recidive";
 
 /// The keys of jails that read something.
-const OF_READERS: [&str; 6] =
-    ["journalmatch", "logpath", "journal", "trust_unprivileged", "datepattern", "logtimezone"];
+const OF_READERS: [&str; 7] = [
+    "journalmatch",
+    "logpath",
+    "journal",
+    "trust_unprivileged",
+    "datepattern",
+    "logtimezone",
+    "expect_every",
+];
 
 /// Whether a jail counts bans. A file `filters/recidive.yaml` is a filter like any other.
 pub(super) fn is_asked_for(found: &Found) -> bool {

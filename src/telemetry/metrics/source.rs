@@ -1,5 +1,6 @@
 //! What was read from each source, and how the source fares.
 
+use jiff::SignedDuration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -42,6 +43,7 @@ pub(super) struct SourceFamilies {
     rotations: Family<Labels<2>, Counter>,
     restarts: Family<Labels<2>, Counter>,
     last_record: Family<Labels<1>, FloatGauge>,
+    expect_every: Family<Labels<1>, FloatGauge>,
     up: Family<Labels<1>, Gauge>,
     caught_up: Family<Labels<1>, Gauge>,
     backlog: Family<Labels<1>, Gauge>,
@@ -58,6 +60,7 @@ pub struct SourceMetrics {
     rotations: PerWord,
     restarts: PerWord,
     last_record: FloatGauge,
+    expect_every: FloatGauge,
     up: Gauge,
     caught_up: Gauge,
     backlog: Gauge,
@@ -84,6 +87,11 @@ impl SourceMetrics {
         self.backlog.set(i64::try_from(batch.backlog_bytes).unwrap_or(i64::MAX));
     }
 
+    /// A record is expected so often; `None`: it may be quiet.
+    pub fn expect_every(&self, span: Option<SignedDuration>) {
+        self.expect_every.set(span.map_or(0.0, |span| span.as_secs_f64()));
+    }
+
     /// Something happened to the source itself.
     pub fn observe_notice(&self, notice: &Notice) {
         match notice {
@@ -108,7 +116,7 @@ impl SourceMetrics {
 
 impl SourceFamilies {
     /// How many series a source has.
-    pub(super) const SERIES: usize = 7 + REASONS.len() + ROTATIONS.len() + RESTARTS.len();
+    pub(super) const SERIES: usize = 8 + REASONS.len() + ROTATIONS.len() + RESTARTS.len();
 
     pub(super) fn register(to: &mut Registry) -> Self {
         Self {
@@ -127,6 +135,13 @@ impl SourceFamilies {
                 "source_last_record_timestamp",
                 Unit::Seconds,
                 "The newest record's own time, in seconds since 1970; 0 before the first",
+                FloatGauge::default,
+            ),
+            expect_every: family_of(
+                to,
+                "source_expect_every",
+                Unit::Seconds,
+                "How often a record is expected at least (`expect_every`); 0: it may be quiet",
                 FloatGauge::default,
             ),
             up: family(to, "source_up", "Whether the source can be read"),
@@ -153,6 +168,7 @@ impl SourceFamilies {
             rotations: words(&self.rotations, "reason", &ROTATIONS),
             restarts: words(&self.restarts, "reason", &RESTARTS),
             last_record: self.last_record.get_or_create_owned(&one),
+            expect_every: self.expect_every.get_or_create_owned(&one),
             up: self.up.get_or_create_owned(&one),
             caught_up: self.caught_up.get_or_create_owned(&one),
             backlog: self.backlog.get_or_create_owned(&one),
@@ -168,6 +184,7 @@ impl SourceFamilies {
             gauges.remove(&one);
         }
         self.last_record.remove(&one);
+        self.expect_every.remove(&one);
         let first = ("source", source.name.as_str());
         forget_words(&self.errors, first, "reason", &REASONS);
         forget_words(&self.rotations, first, "reason", &ROTATIONS);
