@@ -1,5 +1,5 @@
 // What draws each kind of panel: Grafana's component where its packages have one. They have none
-// for gauges, heatmaps, state timelines and (that is of use alone) tables: these are drawn here.
+// for gauges, heatmaps and state timelines, and their table does not run by itself: these are drawn here.
 import React from 'react';
 import { getFieldDisplayName, getFieldDisplayValues, getValueFormat, formattedValueToString } from '@grafana/data';
 import { BarGauge, BigValue, TimeSeries } from '@grafana/ui';
