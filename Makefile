@@ -11,6 +11,8 @@ BIN ?= target/release/gaoler
 CARGO ?= cargo
 # The commit, for `gaoler_build_info`.
 export GAOLER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# The day of that commit, for the manual pages.
+export GAOLER_DATE ?= $(shell git log -1 --format=%cs 2>/dev/null)
 
 bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share
