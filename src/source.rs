@@ -49,8 +49,8 @@ pub struct Listener {
 pub struct Start {
     /// After what was read before, if the store knows; as far as that is still there.
     pub from: Option<Position>,
-    /// Otherwise a journal begins with the first entry of this time. Files begin at their start:
-    /// their older lines are the jail's to call stale.
+    /// Otherwise a journal begins with the first entry of this time. So does a file that nothing was
+    /// read of, as far as its lines' dates can be read; a few lines more are the jail's to call stale.
     pub not_before: Timestamp,
 }
 

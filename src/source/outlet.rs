@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::batch::{Batch, Body, Message, Notice, Position, SourceName, Tally, Trouble};
 use super::bell::Bell;
-use super::matching::Matching;
+use super::matching::{Age, Matching};
 use crate::moment::{Clock, Moment};
 use crate::record::Record;
 
@@ -60,6 +60,16 @@ impl Outlet {
     /// Matches one record of the batch in hand.
     pub(super) fn record(&mut self, time: Option<Timestamp>, text: &[u8]) {
         self.matching.read(Record { time, text }, self.read);
+    }
+
+    /// How lines that are not records of a batch stand to `time`.
+    pub(super) fn age(&self, lines: &[&[u8]], time: Timestamp) -> Age {
+        self.matching.age(lines, time, self.read.wall)
+    }
+
+    /// What time it was when the batch in hand began to be read.
+    pub(super) fn now(&self) -> Moment {
+        self.read
     }
 
     /// The counts of the batch in hand.
