@@ -80,8 +80,11 @@ pub fn spawn(
 ) -> io::Result<Source> {
     let name: SourceName = origin.to_string().into();
     let bell = Arc::new(Bell::new()?);
-    let outlet =
+    let mut outlet =
         Outlet::new(Arc::clone(&name), out, Arc::clone(&bell), Matching::new(listeners), clock);
+    if start.from.is_some() {
+        outlet.resumes();
+    }
     let read = move || match origin {
         Origin::Journal(origin) => journal::follow(&origin, start, outlet),
         Origin::Files(origin) => file::follow(&origin, start, outlet),

@@ -298,7 +298,7 @@ fn a_cold_start_passes_over_what_is_too_old() {
     watched.until("the next line is read", |w| w.has_failed(100_000));
     let read = watched.tally.bytes;
     assert!(read < text.len() as u64 / 4, "{read} of {} bytes were read", text.len());
-    let first = (0..).find(|&host| watched.has_failed(host)).unwrap();
+    let first = (0..100_000).find(|&host| watched.has_failed(host)).unwrap();
     assert!(first < 99_999 - 60, "the window's lines, and two hours' more");
     watched.finish().assert_once(first..=100_000);
 }
@@ -324,7 +324,7 @@ fn a_cold_start_reads_a_log_and_its_copy_once() {
         logs.append("log", dated(marker, 0));
         watched.until("the marker is read", |w| w.has_failed(marker));
     }
-    let first = (0..).find(|&host| watched.has_failed(host)).unwrap();
+    let first = (0..60_000).find(|&host| watched.has_failed(host)).unwrap();
     assert!(30_000 < first);
     watched.finish().assert_once(first..60_003);
 }
