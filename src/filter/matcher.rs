@@ -128,6 +128,18 @@ impl Matcher {
         }
     }
 
+    /// When a line of a file says it is, whether or not the filter knows the line. `None`: it has
+    /// no date that can be read where this filter looks for one. `now` tells the year of dates that
+    /// have none.
+    #[must_use]
+    pub fn time(&self, text: &[u8], now: Timestamp) -> Option<Timestamp> {
+        let dated = match &self.state {
+            State::Httpd(rule) => rule.parse(text)?.time,
+            State::Patterns(_) => text,
+        };
+        self.filter.dates.locate(dated)?.stamp.resolve(&self.zone, now)
+    }
+
     /// The filter at work.
     #[must_use]
     pub fn filter(&self) -> &Filter {

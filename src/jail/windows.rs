@@ -119,6 +119,11 @@ impl Windows {
         }
     }
 
+    /// Forgets every address.
+    pub fn forget_all(&mut self) {
+        self.changed.extend(self.by_address.drain().map(|(host, _)| host));
+    }
+
     /// Takes up the failures that an earlier run counted; `name` names their trace, if that was
     /// not kept.
     pub fn restore(&mut self, threshold: Threshold, kept: &Kept, name: impl FnOnce() -> TraceId) {
