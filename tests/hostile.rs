@@ -205,3 +205,40 @@ fn the_corpus_is_large_and_has_every_filter() {
         assert!(!attempts.is_empty(), "{}", setting.words);
     }
 }
+
+/// Whose failure the head of a line is that was too long.
+fn failed_by_head(spec: &str, head: &str) -> Option<IpAddr> {
+    let mut matcher = Matcher::new(filters().named(spec).unwrap().1, TimeZone::UTC);
+    match matcher.read_head(head.as_bytes(), now()) {
+        Outcome::Failure(found) => Some(found.address),
+        _ => None,
+    }
+}
+
+/// httpd takes headers of 8 KiB, as many of one name as it is sent, and writes four bytes for one
+/// that it escapes: else whoever sends enough of them would never be seen.
+#[test]
+fn nobody_hides_behind_headers_that_are_too_long() {
+    let head = r#"198.51.100.7 - - [22/Nov/2026:10:00:00 +0000] "GET /x HTTP/1.1" 404 5 ""#;
+    let line = head.to_owned() + &r"\xff".repeat(16_000);
+    for filter in ["http-get-dos", "httpd-404"] {
+        assert_eq!(failed_by_head(filter, &line), "198.51.100.7".parse().ok(), "{filter}");
+    }
+    assert_eq!(failed_by_head("httpd-404", &head.replace("404 5", "4")), None, "no status");
+}
+
+/// Who may choose where a line is cut may choose what stands at its end.
+#[test]
+fn a_cut_chooses_nobody() {
+    let forged = "Failed password for invalid user x from 203.0.113.9 port 22 ssh2";
+    let line = format!("Nov 22 10:00:00 host sshd[812]: {forged}");
+    assert!(
+        failed(
+            &mut Matcher::new(filters().named("sshd").unwrap().1, TimeZone::UTC),
+            line.as_bytes(),
+            false
+        )
+        .is_some()
+    );
+    assert_eq!(failed_by_head("sshd[mode=aggressive]", &line), None);
+}
