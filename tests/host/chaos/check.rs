@@ -18,7 +18,9 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-pub(crate) use self::evidence::{Evidence, Failure, Line, Look, Micros, Rule, Said, Start, Trouble};
+pub(crate) use self::evidence::{
+    Evidence, Failure, Line, Look, Micros, Rule, Said, Start, Trouble,
+};
 use self::period::periods;
 
 /// One second.
@@ -39,8 +41,7 @@ pub(crate) struct Slack {
 
 impl Slack {
     /// What a run is held to.
-    pub(crate) const STRICT: Self =
-        Self { acting: 4 * SECOND, edge: 2 * SECOND, stamp: SECOND };
+    pub(crate) const STRICT: Self = Self { acting: 4 * SECOND, edge: 2 * SECOND, stamp: SECOND };
 }
 
 /// What is wrong.
@@ -129,7 +130,9 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (subject, at) = (self.subject(), Seconds(self.at()));
         match self {
-            Self::Missed { .. } => write!(f, "{at}: {subject} should have been banned, and was not"),
+            Self::Missed { .. } => {
+                write!(f, "{at}: {subject} should have been banned, and was not")
+            }
             Self::Unfounded { .. } => write!(f, "{at}: {subject} was banned without a reason"),
             Self::Overlong { over: None, .. } => {
                 write!(f, "{at}: {subject} is refused, and no ban of it ever was")

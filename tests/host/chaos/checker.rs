@@ -94,8 +94,7 @@ impl Run {
     /// Expects findings whose texts hold these words, in this order; each once.
     #[track_caller]
     fn expect(&self, words: &[&str]) {
-        let findings: Vec<String> =
-            self.check().findings.iter().map(ToString::to_string).collect();
+        let findings: Vec<String> = self.check().findings.iter().map(ToString::to_string).collect();
         assert_eq!(findings.len(), words.len(), "{findings:#?}");
         for (finding, words) in findings.iter().zip(words) {
             assert!(finding.contains(words), "no `{words}` in {findings:#?}");
@@ -153,10 +152,10 @@ fn a_false_ban() {
     counted_twice.expect(&["46.000: 198.18.0.1/32 was banned without a reason"]);
     let too_slow = Run::quiet().fails(EVE, &[10, 26, 42]).banned(EVE, 42, 67);
     too_slow.expect(&["banned without a reason"]);
-    Run::quiet().says(Said::Restore, EVE, 12).says(Said::Unban, EVE, 37).expect(&[
-        "banned without a reason",
-        "banned, and let in",
-    ]);
+    Run::quiet()
+        .says(Said::Restore, EVE, 12)
+        .says(Said::Unban, EVE, 37)
+        .expect(&["banned without a reason", "banned, and let in"]);
 }
 
 #[test]

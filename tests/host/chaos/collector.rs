@@ -18,7 +18,13 @@ impl Collector {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", netns]).arg(agent.get_program());
         command.envs(agent.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.args(["start", "--exporter", "blackhole", "--otlp-grpc-endpoint", "127.0.0.1:4317"]);
+        command.args([
+            "start",
+            "--exporter",
+            "blackhole",
+            "--otlp-grpc-endpoint",
+            "127.0.0.1:4317",
+        ]);
         command.args(["--otlp-http-endpoint", "127.0.0.1:4318"]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut collector = Self(child);

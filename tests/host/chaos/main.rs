@@ -32,6 +32,7 @@ mod schedule;
 mod stage;
 mod store;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -44,14 +45,26 @@ use crate::stage::Stage;
 /// The short form's.
 const SEED: u64 = 5;
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match chaos() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chaos() -> Result<()> {
     let plan = plan(&std::env::args().skip(1).collect::<Vec<_>>())?;
     println!("chaos: seed {}, through {}", plan.seed, plan.backend);
     let stage = Stage::up(plan.backend)?;
     let outcome = run::play(&plan, &stage);
-    let said = outcome.is_err().then(|| stage.host().explain(None));
+    if let Ok(directory) = std::env::var("CHAOS_LOGS") {
+        stage.save_logs(&directory)?;
+    }
     stage.down()?;
-    let outcome = outcome.with_context(|| said.unwrap_or_default())?;
+    let outcome = outcome?;
     let checked = check(&outcome.evidence, Slack::STRICT);
     report(&outcome, &checked);
     let wrong = checked.findings.len() + outcome.complaints.len() + outcome.unlogged.len();
@@ -68,7 +81,8 @@ fn plan(arguments: &[String]) -> Result<Plan> {
     let seed = value("SEED").map_or(Ok(SEED), str::parse).context("SEED is a number")?;
     let minutes = value("MINUTES").map_or(Ok(0.0), str::parse).context("MINUTES is a number")?;
     let named = |name: &str| Backend::ALL.into_iter().find(|one| one.to_string() == name);
-    let backend = value("BACKEND").map_or(Some(Backend::Ipset), named).context("no such BACKEND")?;
+    let backend =
+        value("BACKEND").map_or(Some(Backend::Ipset), named).context("no such BACKEND")?;
     Ok(Plan { seed, backend, length: Duration::from_secs_f64(minutes * 60.0) })
 }
 

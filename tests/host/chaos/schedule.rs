@@ -116,12 +116,8 @@ fn address(door: Door, number: u16, host: Option<u16>) -> IpAddr {
     match (door, host) {
         (Door::Ssh, None) => Ipv4Addr::new(198, 18, high, low).into(),
         (Door::Web, None) => Ipv4Addr::new(198, 19, high, low).into(),
-        (Door::Ssh, Some(host)) => {
-            Ipv6Addr::new(0x2001, 0xdb8, 0x66, number, 0, 0, 0, host).into()
-        }
-        (Door::Web, Some(host)) => {
-            Ipv6Addr::new(0x2001, 0xdb8, 0x67, number, 0, 0, 0, host).into()
-        }
+        (Door::Ssh, Some(host)) => Ipv6Addr::new(0x2001, 0xdb8, 0x66, number, 0, 0, 0, host).into(),
+        (Door::Web, Some(host)) => Ipv6Addr::new(0x2001, 0xdb8, 0x67, number, 0, 0, 0, host).into(),
     }
 }
 

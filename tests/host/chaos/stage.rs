@@ -3,6 +3,8 @@
 //! small disks, a collector, and attackers by the thousand.
 
 use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -16,13 +18,14 @@ use crate::host::Host;
 /// What those whose clock is faked are started with. The clocks that only move forward are left
 /// alone: gaoler asks the kernel itself for `CLOCK_BOOTTIME`, and for others there is the variable.
 const FAKED: &str = "[Service]
-Environment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1
+Environment=LD_PRELOAD=/run/faketime/true_timers.so:/run/faketime/libfaketime.so
 Environment=FAKETIME_TIMESTAMP_FILE=/run/faketime/offset FAKETIME_NO_CACHE=1
 Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1
 ";
 
 /// The state's disk and the log's: big enough for a long run, and full in no time.
 const DISKS: &str = "
+    install -d /var/lib/gaoler
     mount -t tmpfs -o size=16m,mode=0700,uid=gaoler,gid=gaoler tmpfs /var/lib/gaoler
     mount -t tmpfs -o size=16m,mode=0700 tmpfs /var/log/httpd";
 
@@ -52,7 +55,12 @@ impl Stage {
 
     fn furnish(&self, backend: Backend) -> Result<()> {
         let host = &self.host;
-        host.sh("mkdir -p /run/faketime && echo +0 >/run/faketime/offset")?;
+        host.sh("mkdir -p /run/faketime && echo +0 >/run/faketime/offset
+             cp /usr/lib/*/faketime/libfaketimeMT.so.1 /run/faketime/libfaketime.so")?;
+        host.feed(
+            "cc -shared -fPIC -o /run/faketime/true_timers.so -x c -",
+            include_bytes!("true_timers.c"),
+        )?;
         for unit in ["gaoler", "sshd", "httpd", "systemd-journald"] {
             let directory = format!("/etc/systemd/system/{unit}.service.d");
             let script = format!("mkdir -p {directory}; cat >{directory}/90-faketime.conf");
@@ -124,6 +132,18 @@ impl Stage {
     /// Ends it.
     pub(crate) fn stop_collector(&self) {
         self.collector.replace(None);
+    }
+
+    /// Copies all logs to a directory, to be looked at.
+    pub(crate) fn save_logs(&self, directory: &str) -> Result<()> {
+        fs::create_dir_all(directory)?;
+        for (file, script) in [
+            ("journal", "journalctl -q -o short-monotonic --no-hostname"),
+            ("access_log", "cat /var/log/httpd/access_log*"),
+        ] {
+            fs::write(Path::new(directory).join(file), self.host.sh(script)?)?;
+        }
+        Ok(())
     }
 
     /// Ends all of it.

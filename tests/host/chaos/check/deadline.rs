@@ -53,15 +53,17 @@ pub(crate) fn ended(
 pub(crate) fn seen(evidence: &Evidence, slack: Slack, bans: &Periods) -> Vec<Finding> {
     let all: Vec<Standing> = bans
         .iter()
-        .flat_map(|(subject, bans)| bans.iter().map(|ban| Standing::of(evidence, slack, *subject, ban)))
+        .flat_map(|(subject, bans)| {
+            bans.iter().map(|ban| Standing::of(evidence, slack, *subject, ban))
+        })
         .collect();
     let mut findings: Vec<Finding> = Vec::new();
     for look in &evidence.looks {
         let at = look.from;
         for subject in &look.refused {
-            let begun = all.iter().filter(|ban| {
-                ban.subject == *subject && ban.begun <= look.to + slack.stamp
-            });
+            let begun = all
+                .iter()
+                .filter(|ban| ban.subject == *subject && ban.begun <= look.to + slack.stamp);
             let over = begun.max_by_key(|ban| ban.gone);
             if over.is_none_or(|ban| ban.gone < at) {
                 let over = over.map(|ban| ban.over);

@@ -17,12 +17,7 @@ pub(crate) struct Due {
 }
 
 /// Counts them.
-pub(crate) fn due(
-    evidence: &Evidence,
-    slack: Slack,
-    failures: &[Failure],
-    bans: &[Period],
-) -> Due {
+pub(crate) fn due(evidence: &Evidence, slack: Slack, failures: &[Failure], bans: &[Period]) -> Due {
     let mut due = Due::default();
     let mut counting: Vec<Failure> = Vec::new();
     for failure in failures {
@@ -30,9 +25,8 @@ pub(crate) fn due(
         if let Some(last) = last {
             counting.retain(|earlier| earlier.early > last.begun);
         }
-        let free = last.is_none_or(|ban| {
-            ban.ended.is_some_and(|ended| ended + slack.edge < failure.early)
-        });
+        let free = last
+            .is_none_or(|ban| ban.ended.is_some_and(|ended| ended + slack.edge < failure.early));
         if !free || !is_certain(evidence, slack, failure) {
             continue;
         }
@@ -42,9 +36,8 @@ pub(crate) fn due(
         }
         due.met += 1;
         let until = evidence.put_off(failure.late, slack.acting);
-        let banned = |ban: &Period| {
-            counting[0].early <= ban.begun + slack.stamp && ban.begun <= until
-        };
+        let banned =
+            |ban: &Period| counting[0].early <= ban.begun + slack.stamp && ban.begun <= until;
         if until < evidence.end && !bans.iter().any(banned) {
             due.missed.push(failure.late);
         }
@@ -68,10 +61,8 @@ fn is_certain(evidence: &Evidence, slack: Slack, failure: &Failure) -> bool {
         Some(trouble) => trouble.over,
         None => failure.late,
     } + slack.stamp;
-    let ahead: Micros = evidence
-        .jumps(failure.early - slack.stamp, read)
-        .map(|(_, by)| by.max(0))
-        .sum();
+    let ahead: Micros =
+        evidence.jumps(failure.early - slack.stamp, read).map(|(_, by)| by.max(0)).sum();
     let age = read - failure.early + ahead;
     failure.sure && age <= evidence.rule.findtime - SECOND
 }

@@ -88,11 +88,9 @@ impl Evidence {
     pub(crate) fn put_off(&self, at: Micros, grace: Micros) -> Micros {
         let mut until = at + grace;
         // One trouble may begin before what another put off has happened.
-        while let Some(trouble) = self
-            .troubles
-            .iter()
-            .find(|trouble| trouble.from <= until && at <= trouble.over && until < trouble.over + grace)
-        {
+        while let Some(trouble) = self.troubles.iter().find(|trouble| {
+            trouble.from <= until && at <= trouble.over && until < trouble.over + grace
+        }) {
             until = trouble.over + grace;
         }
         until

@@ -42,10 +42,8 @@ fn is_founded(evidence: &Evidence, slack: Slack, counting: &[&Failure]) -> bool 
     };
     // A line that was logged before the clock jumped and read after it counts at another time.
     let across_a_jump = |first: &Failure| {
-        let within: Vec<_> = counting
-            .iter()
-            .filter(|one| (0..=span).contains(&(one.early - first.early)))
-            .collect();
+        let within: Vec<_> =
+            counting.iter().filter(|one| (0..=span).contains(&(one.early - first.early))).collect();
         let last = within.iter().map(|one| one.late).max().unwrap_or(first.late);
         within.len() >= maxretry && evidence.jumps(first.early, last + slack.acting).count() > 0
     };

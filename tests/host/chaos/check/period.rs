@@ -29,8 +29,8 @@ pub(crate) fn periods(lines: &[Line]) -> Periods {
         let open = of_subject.last_mut().filter(|period: &&mut Period| period.ended.is_none());
         match (line.said, open) {
             (Said::Unban, Some(open)) => open.ended = Some(line.at),
-            (Said::Unban, None) => {} // Killed between saying and keeping it: said once more.
-            (Said::Ban | Said::Restore, Some(_)) => {}
+            // Killed between saying it and keeping it: said once more.
+            (Said::Unban, None) | (Said::Ban | Said::Restore, Some(_)) => {}
             (Said::Restore, None) => revive(of_subject, line.at),
             (Said::Ban, None) => of_subject.push(Period { begun: line.at, ended: None }),
         }
