@@ -100,7 +100,7 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc deny host ## Everything; what CI runs
+test: deps lint unit doc deny host chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
@@ -129,6 +129,10 @@ advisories: ## Known vulnerabilities of the dependencies; needs the RustSec data
 .PHONY: host
 host: deps ## The host in a box (needs root); TEST=name plays one test
 	$(CARGO) test --locked --test host -- $(TEST)
+
+.PHONY: chaos
+chaos: deps ## Faults on purpose under attack, and a checker (needs root); SEED=n MINUTES=n BACKEND=nftables
+	$(CARGO) test --locked --test chaos -- SEED=$(SEED) MINUTES=$(MINUTES) BACKEND=$(BACKEND)
 
 ##@ Measure
 .PHONY: latency
