@@ -7,6 +7,7 @@ mod copy;
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -57,6 +58,8 @@ pub(super) struct Followed {
     head: Head,
     /// Its size when last looked at, and its last change: what differs is worth a look.
     seen: (u64, i64, i64),
+    /// The longest it was seen to be.
+    longest: u64,
 }
 
 /// A file that was rotated away.
@@ -103,6 +106,7 @@ impl Followed {
             lines: Lines::default(),
             head: Head::default(),
             seen: (0, 0, 0),
+            longest: 0,
         }
     }
 
@@ -169,6 +173,17 @@ impl Followed {
         let seen = (meta.len(), meta.mtime(), meta.mtime_nsec());
         self.hungry |= self.seen != seen;
         self.seen = seen;
+        self.longest = self.longest.max(meta.len());
+    }
+
+    /// The bytes that were seen to be there, now or before it was cut short, and were not read.
+    pub(super) fn unread(&self) -> Range<u64> {
+        self.offset..self.longest
+    }
+
+    /// How long it is.
+    pub(super) fn size(&self) -> u64 {
+        self.seen.0
     }
 
     /// Reads one chunk and shows its lines to the listeners.
@@ -207,6 +222,7 @@ impl Followed {
         self.untouched = true;
         self.lines = Lines::default();
         self.head = Head::default();
+        self.longest = 0;
         self.hungry = true;
     }
 
