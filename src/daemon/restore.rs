@@ -65,7 +65,7 @@ impl Daemon {
 
     /// Ends a ban that ran out, or was forbidden, while nobody watched. Its rules go when the
     /// enforcer compares what is with what should be.
-    fn forget(&mut self, ban: &Ban, reason: &'static str, now: Moment) {
+    pub(super) fn forget(&mut self, ban: &Ban, reason: &'static str, now: Moment) {
         if self.ration.allows(now.boot) {
             lines::unbanned(ban);
         }
@@ -74,7 +74,7 @@ impl Daemon {
 }
 
 /// Why a ban of an earlier run must not be taken up, if so.
-fn withheld(running: &RunningJail, ban: &Ban) -> Option<Withheld> {
+pub(super) fn withheld(running: &RunningJail, ban: &Ban) -> Option<Withheld> {
     if running.settings.dry_run {
         return Some(Withheld::DryRun);
     }
