@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel, unbounded_channel};
 
 use super::nftables;
-use super::order::{Condition, Order, Report};
+use super::order::{Condition, Inherited, Order, Report};
 use crate::config::checked::Enforcement;
 use crate::moment::Clock;
 
@@ -71,7 +71,7 @@ pub async fn flush(enforcement: &Enforcement, clock: Clock) -> Result<Flushed, F
 async fn firewalld(enforcement: &Enforcement, clock: Clock) -> Result<Flushed, FlushError> {
     let (orders, ordered) = unbounded_channel();
     let (tell, mut reports) = channel(64);
-    let enforcer = super::spawn(enforcement, Vec::new(), clock, ordered, tell);
+    let enforcer = super::spawn(enforcement, Inherited::default(), clock, ordered, tell);
     let compared = tokio::time::timeout(PATIENCE, compared(&mut reports)).await;
     let _ = orders.send(Order::Stop);
     reports.close();
