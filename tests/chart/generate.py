@@ -51,7 +51,7 @@ def described(properties, values, above=""):
         if name == "global":
             continue
         default = (values or {}).get(name)
-        inner = schema.get("properties") if schema.get("type") == "object" else None
+        inner = schema.get("properties")
         yield above + name, None if inner else default, schema["description"]
         if inner:
             yield from described(inner, default, f"{above}{name}.")
