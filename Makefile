@@ -112,7 +112,7 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc deny host chaos ## Everything; what CI runs
+test: deps lint unit doc chart deny host chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
@@ -129,6 +129,11 @@ unit: ## Unit, property, golden and tidy tests; doc examples
 .PHONY: doc
 doc: ## The code's own documentation, without a broken link
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+.PHONY: chart
+chart: deps ## The Helm chart: Helm's own library renders it, three Kubernetes versions, gaoler itself; UPDATE=1
+	$(CARGO) build --locked
+	@UPDATE=$(UPDATE) scripts/chart.sh $(TEST)
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, and what may not be among them
