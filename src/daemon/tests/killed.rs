@@ -10,6 +10,7 @@ use super::*;
 use crate::daemon::running::RunningSource;
 use crate::record::origin::{FilesOrigin, Origin};
 use crate::source::{self, Start};
+use crate::store::News;
 
 const JAIL: &str = "
 jails:
@@ -68,6 +69,8 @@ impl Play {
         // It has been here before: a first start takes what is recent.
         play.take(0..0, true);
         play.pass(1);
+        let stored = &mut play.stage.as_mut().unwrap().stored;
+        while !matches!(stored.blocking_recv(), Some(News::Ack(_))) {}
         play.keep();
         play
     }
