@@ -11,6 +11,8 @@ BIN ?= target/release/gaoler
 CARGO ?= cargo
 # The commit, for `gaoler_build_info`.
 export GAOLER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# The day of that commit, for the manual pages.
+export GAOLER_DATE ?= $(shell git log -1 --format=%cs 2>/dev/null)
 
 bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share
@@ -98,7 +100,7 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc deny host ## Everything; what CI runs
+test: deps lint unit doc deny host chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
@@ -128,6 +130,10 @@ advisories: ## Known vulnerabilities of the dependencies; needs the RustSec data
 host: deps ## The host in a box (needs root); TEST=name plays one test
 	$(CARGO) test --locked --test host -- $(TEST)
 
+.PHONY: chaos
+chaos: deps ## Faults on purpose under attack, and a checker (needs root); SEED=n MINUTES=n BACKEND=nftables
+	$(CARGO) test --locked --test chaos -- SEED=$(SEED) MINUTES=$(MINUTES) BACKEND=$(BACKEND)
+
 ##@ Measure
 .PHONY: latency
 latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
@@ -136,6 +142,10 @@ latency: deps ## From log line written to rule in force, over 50 bans; then idle
 .PHONY: scale
 scale: deps ## A thousand and more at once through each backend, one more, a restart with them, memory
 	$(CARGO) bench --locked --bench scale -- $(BENCH)
+
+.PHONY: bounds
+bounds: ## Memory under ten million distinct attackers, and transactions a second; BENCH=1000000: fewer
+	$(CARGO) bench --locked --bench bounds -- $(BENCH)
 
 .PHONY: bench-parse
 bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines

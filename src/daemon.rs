@@ -81,6 +81,8 @@ use crate::telemetry::verdicts::RecentVerdicts;
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
 /// How often windows that can no longer count are dropped.
 const SWEEP_INTERVAL: SignedDuration = SignedDuration::from_secs(30);
+/// A loop that has not come round for so long was held up: stopped, or the host suspended.
+const HELD_UP: SignedDuration = SignedDuration::from_secs(15);
 /// How often the pages learn the jails' numbers, while they change.
 const OVERVIEW_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
@@ -121,6 +123,8 @@ struct Daemon {
     /// Bans that the firewall has lost since it was last found right.
     lost: u64,
     sweep_due: Boot,
+    /// When it last did what was due.
+    settled: Boot,
     overview_due: Option<Boot>,
     /// None in a dry run, which keeps nothing.
     store: Option<Store>,
@@ -190,6 +194,7 @@ impl Daemon {
             reloading: Vec::new(),
             lost: 0,
             sweep_due: Boot::default(),
+            settled: Boot::default(),
             overview_due: None,
             store: setting.store,
             store_up: true,
@@ -250,6 +255,7 @@ impl Daemon {
             self.publish(now);
         }
         self.notify.alive(now.boot);
+        self.settled = now.boot;
     }
 
     /// How long the loop may sleep.
@@ -279,8 +285,13 @@ impl Daemon {
     }
 
     fn sweep(&mut self, now: Moment) {
+        // What is read late, and comes next, may count with failures that are old by now.
+        let held_up = HELD_UP < now.boot.since(self.settled);
+        let late = held_up || self.sources.values().any(|running| running.late);
         for running in &mut self.jails {
-            running.jail.sweep(now);
+            if !late {
+                running.jail.sweep(now);
+            }
             running.remind(now);
             running.track();
             let forgiven = running.jail.take_forgiven();

@@ -10,6 +10,7 @@ mod crowded;
 pub mod guards;
 pub mod ignore;
 mod judge;
+mod late;
 pub mod ledger;
 pub mod offences;
 pub mod prefix;
@@ -40,6 +41,9 @@ use self::window::Threshold;
 use self::windows::{Count, Kept, Windows};
 use crate::moment::Moment;
 use crate::trace::TraceId;
+
+/// How late a line may be read: it still counts with failures that it was within `findtime` of.
+const DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a jail goes by.
 #[derive(Clone, Debug)]
@@ -277,6 +281,12 @@ impl Jail {
         self.breaker.resume()
     }
 
+    /// Forgets all failures counted so far: what they were found in is read again.
+    pub fn forget_failures(&mut self) {
+        self.windows.forget_all();
+        self.networks.forget_all();
+    }
+
     /// Takes up the failures that an earlier run counted; those that can no longer count go with
     /// the next sweep.
     pub fn restore_window(&mut self, kept: &Kept) {
@@ -342,8 +352,9 @@ impl Jail {
 
     /// Drops windows that can no longer count.
     pub fn sweep(&mut self, now: Moment) {
-        self.windows.sweep(self.policy.threshold.findtime(), now.wall);
-        self.networks.sweep(self.policy.threshold.findtime(), now.wall);
+        let patience = self.policy.threshold.findtime().saturating_add(DELAY);
+        self.windows.sweep(patience, now.wall);
+        self.networks.sweep(patience, now.wall);
         self.book.purge(self.policy.dbpurgeage, now.wall);
     }
 

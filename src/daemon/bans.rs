@@ -29,9 +29,7 @@ impl Daemon {
         self.evidence.keep(ban.trace, running.jail.ledger().end(&ban.key.address));
         if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
-            if self.ration.allows(now.boot) {
-                lines::would_ban(ban);
-            }
+            self.ration.log(now.boot, || lines::would_ban(ban));
             let reason = Withheld::DryRun.word();
             let said = recent::of_ban(running, ban, Word::Withheld, reason, now.wall);
             self.recent.add(said);
@@ -44,9 +42,7 @@ impl Daemon {
             running.totals.banned += 1;
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
-        if self.ration.allows(now.boot) {
-            lines::banned(ban);
-        }
+        self.ration.log(now.boot, || lines::banned(ban));
         let reason = ban.origin.as_str();
         self.recent.add(recent::of_ban(running, ban, Word::Banned, reason, now.wall));
         let order = Order::Enforce(running.demand(&ban.key));
@@ -86,9 +82,7 @@ impl Daemon {
         let key = &ban.key;
         self.evidence.drop(ban.trace);
         if self.is_dry(&key.jail) {
-            if self.ration.allows(now.boot) {
-                lines::would_unban(ban);
-            }
+            self.ration.log(now.boot, || lines::would_unban(ban));
             return;
         }
         self.standings.drop(key);
@@ -100,9 +94,7 @@ impl Daemon {
             let said = recent::of_ban(running, ban, Word::Unbanned, reason.word(), now.wall);
             self.recent.add(said);
         }
-        if self.ration.allows(now.boot) {
-            lines::unbanned(ban);
-        }
+        self.ration.log(now.boot, || lines::unbanned(ban));
         self.telling.ended(ban, reason.word(), now);
         let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };
         self.keeping.ended(ended, Some(Order::Release(key.clone())));

@@ -85,9 +85,7 @@ impl Daemon {
         }
         running.metrics.restored();
         let order = Order::Enforce(running.demand(&ban.key));
-        if self.ration.allows(now.boot) {
-            lines::restored(&ban);
-        }
+        self.ration.log(now.boot, || lines::restored(&ban));
         self.rebuilding.adopted.insert(ban.key.clone());
         self.metrics.state.adopted();
         self.remember(&ban);
@@ -146,7 +144,7 @@ impl Daemon {
     }
 
     /// The store can be read at last. What it knows counts for more than what the firewall shows.
-    pub(super) fn on_read(&mut self, saved: Saved, now: Moment) {
+    pub(super) fn on_read(&mut self, saved: Saved, memory: Memory, now: Moment) {
         for (source, position) in saved.positions {
             self.positions.entry(source).or_insert(position);
         }
@@ -163,8 +161,7 @@ impl Daemon {
         for ban in saved.bans {
             self.take_up_late(ban, now);
         }
-        self.rebuilding.memory = Memory::Whole;
-        self.rebuilding.adopted.clear();
+        self.rebuilding.memory = memory;
         self.spare_no_more();
         self.changed(now);
     }
@@ -195,9 +192,7 @@ impl Daemon {
         if !known {
             running.metrics.restored();
             self.telling.remember(&key, ban.trace);
-            if self.ration.allows(now.boot) {
-                lines::restored(&ban);
-            }
+            self.ration.log(now.boot, || lines::restored(&ban));
             self.standings.want(key.clone(), None);
             self.show_bans(&key);
         }

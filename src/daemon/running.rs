@@ -127,6 +127,8 @@ pub(super) struct RunningSource {
     pub(super) up: bool,
     /// Whether it had read all there was.
     pub(super) caught_up: bool,
+    /// Whether it reads what was written while nobody was there, and has not caught up yet.
+    pub(super) late: bool,
     /// The newest record's own time.
     pub(super) last_record: Option<Timestamp>,
     /// What is wrong while it cannot be read.

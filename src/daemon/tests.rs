@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 mod explain;
+mod killed;
 mod policy;
 mod rebuilding;
 mod series;
@@ -53,13 +54,17 @@ impl Stage {
 
     /// A daemon that finds what an earlier one left in the directory.
     fn resumed(directory: tempfile::TempDir, yaml: &str, dry_run: bool) -> Self {
-        let path = directory.path().join("gaoler.yaml");
-        std::fs::write(&path, yaml).unwrap();
-        let config = config::load(&path).unwrap();
         let now = Moment {
             wall: Timestamp::from_second(1_800_000_000).unwrap(),
             boot: Boot(SignedDuration::from_secs(1000)),
         };
+        Self::resumed_at(directory, yaml, dry_run, now)
+    }
+
+    fn resumed_at(directory: tempfile::TempDir, yaml: &str, dry_run: bool, now: Moment) -> Self {
+        let path = directory.path().join("gaoler.yaml");
+        std::fs::write(&path, yaml).unwrap();
+        let config = config::load(&path).unwrap();
         let (news_sender, stored) = mpsc::unbounded_channel();
         let state = directory.path().join("state.db");
         let (store, mut heritage) =
@@ -128,6 +133,7 @@ impl Stage {
             tally: Tally::default(),
             through: Position::Journal { cursor: "c".into() },
             caught_up: true,
+            late: false,
             backlog_bytes: 0,
         };
         let message = Message { source: "test".into(), body: Body::Batch(batch) };
@@ -369,11 +375,25 @@ async fn a_reload_keeps_bans_and_goes_by_the_new_settings() {
     let mut stage = Stage::new(JAILS, false);
     stage.failures("sshd", "203.0.113.7", 2).failures("sshd", "203.0.113.8", 1).kept().await;
     stage.ordered();
+    // Its log has been read so far: without that it would be read, and counted, anew.
+    let position = Position::Files(Vec::new());
+    stage.daemon.positions.insert("/nonexistent/secure".into(), position);
     let stricter = JAILS.replace("port: [22]", "port: [2222]");
     stage.reload(&stricter).await.unwrap();
     assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 2222"], "the new port");
     stage.failures("sshd", "203.0.113.8", 1).kept().await;
     assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.8/32 2222"], "the window stayed");
+}
+
+#[tokio::test]
+async fn a_log_of_another_name_is_read_anew_and_its_failures_count_once() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.8", 1);
+    stage.reload(&JAILS.replace("[/nonexistent/secure]", "[/nonexistent/s*]")).await.unwrap();
+    stage.failures("sshd", "203.0.113.8", 1);
+    assert_eq!(stage.numbers("sshd")[2], 0, "the same line, found again");
+    stage.failures("sshd", "203.0.113.8", 1);
+    assert_eq!(stage.numbers("sshd")[2], 1);
 }
 
 #[tokio::test]

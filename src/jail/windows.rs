@@ -132,6 +132,13 @@ impl Windows {
         }
     }
 
+    /// Forgets every address.
+    pub fn forget_all(&mut self) {
+        self.changed.clear();
+        let told = self.by_address.drain().filter(|(_, counting)| counting.told);
+        self.gone.extend(told.map(|(host, _)| host));
+    }
+
     /// Takes up the failures that an earlier run counted; `name` names their trace, if that was
     /// not kept.
     pub fn restore(&mut self, threshold: Threshold, kept: &Kept, name: impl FnOnce() -> TraceId) {

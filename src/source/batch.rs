@@ -47,6 +47,9 @@ pub struct Batch {
     pub through: Position,
     /// Whether the source had read all there was.
     pub caught_up: bool,
+    /// Whether the source reads what was written while nobody was there to read it: it goes on from
+    /// a kept position, or was held up, and has not caught up since.
+    pub late: bool,
     /// Bytes known to wait still; 0 when caught up, and for journals.
     pub backlog_bytes: u64,
 }

@@ -69,6 +69,7 @@ const TESTS: &[Test] = &[
     ("hostile::ssh_user_names", hostile::ssh_user_names),
     ("hostile::journal_entries_of_any_bytes", hostile::journal_entries_of_any_bytes),
     ("hostile::request_lines", hostile::request_lines),
+    ("hostile::headers_without_end", hostile::headers_without_end),
     ("hostile::local_programs_named_sshd", hostile::local_programs_named_sshd),
     ("control::who_may_what", control::who_may_what),
     ("explain::a_ban_and_its_end", explain::a_ban_and_its_end),

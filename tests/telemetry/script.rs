@@ -184,6 +184,7 @@ fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
         tally,
         through: Position::Files(Vec::new()),
         caught_up,
+        late: false,
         backlog_bytes: if caught_up { 0 } else { 512 },
     }
 }

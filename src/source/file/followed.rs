@@ -47,6 +47,8 @@ pub(super) struct Followed {
     /// It holds what that file held, which therefore is not read twice.
     pub(super) copy_of: Option<FileId>,
     file: File,
+    /// Whether nothing of it has been read, now or before the start.
+    untouched: bool,
     /// The next byte to read.
     offset: u64,
     /// The start of the first line that is not done with: `offset`, but for an endless line.
@@ -95,6 +97,7 @@ impl Followed {
             left: None,
             copy_of: None,
             file,
+            untouched: true,
             offset: 0,
             line: 0,
             lines: Lines::default(),
@@ -111,6 +114,17 @@ impl Followed {
     pub(super) fn starting_at(mut self, offset: u64) -> io::Result<Self> {
         self.go_to(offset)?;
         Ok(self)
+    }
+
+    /// Passes over what is before `offset`, the start of a line, as if it were not there.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `pread(2)` does.
+    pub(super) fn pass_over(&mut self, offset: u64) -> io::Result<()> {
+        self.go_to(offset)?;
+        self.untouched = true;
+        Ok(())
     }
 
     /// How far it has been read, for the store.
@@ -137,7 +151,7 @@ impl Followed {
 
     /// Whether nothing of it has been read.
     pub(super) fn is_untouched(&self) -> bool {
-        self.offset == 0
+        self.untouched
     }
 
     /// The open file.
@@ -180,6 +194,7 @@ impl Followed {
             self.line = self.offset + cut.whole as u64;
         }
         self.offset += cut.consumed as u64;
+        self.untouched = false;
         if let Some(left) = &mut self.left {
             left.since = Instant::now();
         }
@@ -189,6 +204,7 @@ impl Followed {
     /// Begins again: it was cut short.
     pub(super) fn restart(&mut self) {
         (self.offset, self.line) = (0, 0);
+        self.untouched = true;
         self.lines = Lines::default();
         self.head = Head::default();
         self.hungry = true;
@@ -251,6 +267,7 @@ impl Followed {
 
     fn go_to(&mut self, offset: u64) -> io::Result<()> {
         (self.offset, self.line) = (offset, offset);
+        self.untouched = offset == 0;
         self.lines = Lines::default();
         self.head = Head::of(&self.file, offset)?;
         Ok(())
@@ -260,6 +277,9 @@ impl Followed {
 fn show(line: &Line<'_>, outlet: &mut Outlet) {
     match line {
         Line::Text(text) => outlet.record(None, text),
-        Line::Oversized => outlet.tally().oversized += 1,
+        Line::Oversized(head) => {
+            outlet.tally().oversized += 1;
+            outlet.head(head);
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::followed::{FileId, Followed, Left, Likeness};
 use super::head::{self, Head};
 use super::known::{self, Found};
 use super::scan::{Scan, trouble};
+use super::seek;
 
 /// How many files that were rotated away are kept open at most; the longest gone goes first.
 const LEFT_MAX: usize = 32;
@@ -34,7 +35,12 @@ impl Follower {
     }
 
     /// Follows a file that was not followed yet; from where it was read before, if it was.
-    pub(super) fn follow(&mut self, file: Followed, meta: &Metadata) -> Result<(), Trouble> {
+    pub(super) fn follow(
+        &mut self,
+        file: Followed,
+        meta: &Metadata,
+        outlet: &Outlet,
+    ) -> Result<(), Trouble> {
         let own = |known: &FilePosition| known.inode == file.id.inode;
         // Another inode only with a whole head: its content was moved there.
         let moved = |known: &FilePosition| known.fingerprint_len as usize == head::LENGTH;
@@ -43,9 +49,31 @@ impl Follower {
         };
         let fitting = self.known.iter().enumerate().filter(|(_, known)| fits(known));
         let best = fitting.max_by_key(|(_, known)| (own(known), known.offset));
-        let Some((at, &FilePosition { offset, .. })) = best else { return self.add(file, 0) };
+        let Some((at, &FilePosition { offset, .. })) = best else {
+            return self.add_new(file, meta, outlet);
+        };
         self.add(file, offset)?;
         self.known.swap_remove(at);
+        Ok(())
+    }
+
+    /// Follows a file that nothing was read of, from the first of its lines that can still count.
+    fn add_new(
+        &mut self,
+        mut file: Followed,
+        meta: &Metadata,
+        outlet: &Outlet,
+    ) -> Result<(), Trouble> {
+        let first = self.not_before(outlet.now().wall);
+        let age = |lines: &[&[u8]]| outlet.age(lines, first);
+        let begin = seek::first_since(file.file(), meta.len(), age);
+        let passed = begin.and_then(|begin| match begin {
+            0 => Ok(()),
+            begin => file.pass_over(begin),
+        });
+        passed.map_err(|error| trouble(&file.path, &error))?;
+        self.watch.file(file.file(), file.id);
+        self.files.push(file);
         Ok(())
     }
 
@@ -157,6 +185,7 @@ impl Follower {
         let Ok(head) = Head::of(copy.file(), u64::MAX) else { return false };
         let alike = |original: &&Followed| {
             original.id != copy.id
+                && !original.is_untouched()
                 && original.begins_like(&head)
                 && copy.likeness(original) != Likeness::Other
         };
