@@ -46,7 +46,7 @@ impl Daemon {
         let why = trouble.to_string();
         if heritage.memory == Memory::Lost {
             self.metrics.state.damaged();
-            news::state_lost(&Loss { why, aside: heritage.aside.clone() });
+            news::state_lost(&why, heritage.aside.as_deref());
         } else {
             self.store_up = false;
             self.metrics.state.opened(false);
@@ -110,7 +110,7 @@ impl Daemon {
     /// What the store held is lost: everything is handed over again.
     pub(super) fn on_anew(&mut self, loss: &Loss, now: Moment) {
         self.metrics.state.damaged();
-        news::state_lost(loss);
+        news::state_lost(&loss.why, loss.aside.as_deref());
         if self.rebuilding.memory == Memory::Unread {
             self.rebuilding.memory = Memory::Lost;
             self.spare_no_more();
