@@ -55,7 +55,7 @@ impl Daemon {
         let why = trouble.to_string();
         if heritage.memory == Memory::Lost {
             self.metrics.state.damaged();
-            news::state_lost(&Loss { why, aside: heritage.aside.clone() });
+            news::state_lost(&why, heritage.aside.as_deref());
         } else {
             self.store_up = false;
             self.metrics.state.opened(false);
@@ -119,7 +119,7 @@ impl Daemon {
     /// What the store held is lost: everything is handed over again.
     pub(super) fn on_anew(&mut self, loss: &Loss, now: Moment) {
         self.metrics.state.damaged();
-        news::state_lost(loss);
+        news::state_lost(&loss.why, loss.aside.as_deref());
         if self.rebuilding.memory == Memory::Unread {
             self.rebuilding.memory = Memory::Lost;
             self.spare_no_more();
@@ -153,7 +153,7 @@ impl Daemon {
     }
 
     /// The store can be read at last. What it knows counts for more than what the firewall shows.
-    pub(super) fn on_read(&mut self, saved: Saved, now: Moment) {
+    pub(super) fn on_read(&mut self, saved: Saved, memory: Memory, now: Moment) {
         for (source, position) in saved.positions {
             self.positions.entry(source).or_insert(position);
         }
@@ -170,8 +170,7 @@ impl Daemon {
         for ban in saved.bans {
             self.take_up_late(ban, now);
         }
-        self.rebuilding.memory = Memory::Whole;
-        self.rebuilding.adopted.clear();
+        self.rebuilding.memory = memory;
         self.rebuilding.ended.clear();
         self.spare_no_more();
         self.changed(now);
