@@ -91,6 +91,11 @@ impl Outlet {
         self.matching.tally()
     }
 
+    /// Forgets the batch in hand.
+    pub(super) fn discard(&mut self) {
+        drop(self.matching.take());
+    }
+
     /// Sends the batch in hand; waits while the channel is full.
     pub(super) fn send(&mut self, through: Position, backlog: Option<u64>) -> Result<(), Stopped> {
         let (findings, excerpts, tally) = self.matching.take();
