@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
-use gaoler::moment::{Boot, Moment};
+use gaoler::moment::{Boot, Clock, Moment};
 use gaoler::store::change::{Change, Saved};
 use gaoler::store::look::{Dossier, Look};
 use gaoler::store::{Ack, Store};
@@ -26,6 +26,12 @@ pub(crate) struct Opened {
 impl Opened {
     #[track_caller]
     pub(crate) fn at(path: &Path) -> Self {
+        Self::by(path, clock)
+    }
+
+    /// By another clock.
+    #[track_caller]
+    pub(crate) fn by(path: &Path, clock: Clock) -> Self {
         let (given, acks) = unbounded_channel();
         let (store, saved) = Store::open(path, clock, given).unwrap();
         Self { saved, store, acks, seq: 0 }
