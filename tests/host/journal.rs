@@ -38,7 +38,9 @@ pub(crate) fn is_killed_and_damaged(host: &Host) -> Result<()> {
     let alive = || host.sh("systemctl show -P MainPID gaoler");
     let before = alive()?;
     let file = "/var/log/journal/$(cat /etc/machine-id)/system.journal";
-    let revive = "systemctl kill -s KILL systemd-journald; journalctl --rotate";
+    // Once it is back, it begins a new file.
+    let revive = "systemctl kill -s KILL systemd-journald
+                  timeout 20 sh -c 'until journalctl --rotate 2>/dev/null; do sleep 0.1; done'";
     let upheavals = [
         ("192.0.2.173", revive.to_owned(), None),
         ("192.0.2.174", format!("truncate -s 20000 {file}; {revive}"), Some("truncated")),

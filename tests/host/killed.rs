@@ -23,7 +23,7 @@ const JAILS: &str = "  stream-file:
     bantime: 1h
   stream-journal:
     filter: sshd
-    journalmatch: SYSLOG_IDENTIFIER=sshd _COMM=logger
+    journalmatch: SYSLOG_IDENTIFIER=sshd SYSLOG_PID=4242
     port: [2202]
     findtime: 10m
     maxretry: 5
@@ -96,7 +96,7 @@ pub(crate) fn what_was_written_while_it_was_away_counts(host: &Host) -> Result<(
     let since = host.gaoler_ok(&["banned", "away", "--format", "json"])?;
     let since: serde_json::Value = serde_json::from_str(&since)?;
     let since: jiff::Timestamp =
-        since[0]["since"].as_str().context("since when")?.parse().context("a time")?;
+        since["bans"][0]["since"].as_str().context("since when")?.parse().context("a time")?;
     assert!(since.as_second() <= written, "{since}, and the line was written at {written}");
     assert_eq!(host.gaoler_ok(&["unban", address])?, "1\n");
     host.settle()
