@@ -52,6 +52,9 @@ const SETTLE: Duration = Duration::from_millis(300);
 const BATCH_ENTRIES: usize = 1024;
 const BATCH_BYTES: u64 = 256 * 1024;
 
+/// How many entries that an earlier run has read are looked at again: the attempts that are under way.
+const RECALLED: u32 = 256;
+
 /// Reads until told to stop.
 pub(super) fn follow(origin: &JournalOrigin, start: Start, mut outlet: Outlet) {
     let cursor = match start.from {
@@ -67,7 +70,8 @@ pub(super) fn follow(origin: &JournalOrigin, start: Start, mut outlet: Outlet) {
         }
     }
     let (not_before, tried, passed) = (start.not_before, None, Vec::new());
-    let mut reader = Reader { origin, not_before, cursor, entry, tried, passed };
+    let recalls = cursor.is_some();
+    let mut reader = Reader { origin, not_before, cursor, entry, recalls, tried, passed };
     while reader.try_once(&mut outlet).is_ok() {}
 }
 
@@ -78,6 +82,8 @@ struct Reader<'a> {
     /// Of the last entry read.
     cursor: Option<String>,
     entry: Entry,
+    /// Whether what an earlier run has read is still to be looked at again.
+    recalls: bool,
     /// The file that the journal was last opened again for, and those that this did not help.
     tried: Option<Identity>,
     passed: Vec<Identity>,
@@ -127,6 +133,7 @@ impl Reader<'_> {
 
     /// Reads on after the last entry read, for as long as it goes.
     fn read(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<Infallible, End> {
+        self.recall(opened, outlet)?;
         opened.seek(self.cursor.as_deref(), self.not_before)?;
         let mut resuming = self.cursor.is_some();
         let mut pace = Pace::new(Instant::now());
@@ -165,6 +172,25 @@ impl Reader<'_> {
         }
         self.passed.push(passed.id);
         outlet.notice(Notice::Error(passed.trouble))?;
+        Ok(())
+    }
+
+    /// Shows the listeners, once, the last entries that an earlier run has read.
+    fn recall(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<(), End> {
+        let recalls = std::mem::take(&mut self.recalls);
+        let Some(cursor) = self.cursor.as_deref().filter(|_| recalls) else { return Ok(()) };
+        opened.seek_before(cursor, RECALLED)?;
+        for _ in 0..=RECALLED {
+            if !opened.next()? {
+                break;
+            }
+            if let Ok(Reading::Record { time, text }) = self.entry.read(&mut opened.journal) {
+                outlet.recall(time, text);
+            }
+            if opened.is_at(cursor)? {
+                break;
+            }
+        }
         Ok(())
     }
 

@@ -76,6 +76,12 @@ impl Outlet {
         self.matching.read(Record { time, text }, self.read);
     }
 
+    /// Shows the listeners a record that an earlier run has read: the next one may tell of the same
+    /// attempt again.
+    pub(super) fn recall(&mut self, time: Option<Timestamp>, text: &[u8]) {
+        self.matching.recall(Record { time, text }, self.read.wall);
+    }
+
     /// How lines that are not records of a batch stand to `time`.
     pub(super) fn age(&self, lines: &[&[u8]], time: Timestamp) -> Age {
         self.matching.age(lines, time, self.read.wall)

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::client::{Client, Outcome, WRONG};
 use crate::host::{Host, SEED, SOON};
-use crate::observe::{await_ban, await_metric};
+use crate::observe::{Metrics, await_ban};
 use crate::unit::complained_of_nothing;
 
 /// One failure before, one after: both count, so nothing was lost and nothing read twice.
@@ -42,15 +42,15 @@ pub(crate) fn is_killed_and_damaged(host: &Host) -> Result<()> {
     let revive = "systemctl kill -s KILL systemd-journald
                   timeout 20 sh -c 'until journalctl --rotate 2>/dev/null; do sleep 0.1; done'";
     let upheavals = [
-        ("192.0.2.173", revive.to_owned(), None),
-        ("192.0.2.174", format!("truncate -s 20000 {file}; {revive}"), Some("truncated")),
+        ("192.0.2.173", revive.to_owned(), false),
+        ("192.0.2.174", format!("truncate -s 20000 {file}; {revive}"), true),
         (
             "192.0.2.175",
             format!("dd if=/dev/zero of={file} bs=4096 seek=1 count=900 conv=notrunc; {revive}"),
-            None,
+            false,
         ),
     ];
-    for (address, upheaval, restart) in upheavals {
+    for (address, upheaval, shows) in upheavals {
         host.sh(&upheaval)?;
         let client = Client::at(host, address);
         host.until(&format!("{address} is banned after {upheaval}"), SOON, || {
@@ -58,9 +58,14 @@ pub(crate) fn is_killed_and_damaged(host: &Host) -> Result<()> {
             client.ssh("root", WRONG)?;
             Ok(host.refuses(address, 22)?.then_some(()))
         })?;
-        if let Some(reason) = restart {
-            let labels = [("reason", reason)];
-            await_metric(host, "gaoler_source_restarts_total", &labels, |times| times >= 1.0)?;
+        if shows {
+            // Whichever notices first: the reader of what is gone, or who looks at the file.
+            host.until("it shows", SOON, || {
+                let metrics = Metrics::of(host)?;
+                let times =
+                    |reason| metrics.value("gaoler_source_restarts_total", &[("reason", reason)]);
+                Ok((times("truncated")? + times("corrupt")? >= 1.0).then_some(()))
+            })?;
         }
         assert_eq!(host.gaoler_ok(&["unban", address])?, "1\n");
     }

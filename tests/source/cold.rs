@@ -44,6 +44,7 @@ fn time(path: &Path, not_before: i64) -> (Duration, u64) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "says what it measured")]
 #[ignore = "writes 300 MB, to be measured"]
 fn cold_start_of_a_long_log() {
     let directory = tempfile::tempdir().unwrap();

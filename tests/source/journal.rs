@@ -162,6 +162,28 @@ fn resumes_after_the_entry_read_last() {
 }
 
 #[test]
+fn an_attempt_that_is_told_of_before_and_after_a_restart_counts_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(&directory.path().join("a.journal"));
+    let mut write = |seq, message: &str| {
+        writer.write(seq, &sshd(&[("MESSAGE", message.as_bytes())]));
+    };
+    for seq in 0..5 {
+        write(seq, &format!("attempt {seq} FAIL 10.0.0.{seq}"));
+    }
+    let origin = Origin::Journal(origin(directory.path()));
+    let mut watched = Watched::attempts(origin.clone(), None);
+    watched.until_failures(5);
+    let through = watched.finish().through;
+    write(5, "attempt 3 CLOSED 10.0.0.3");
+    write(6, "attempt 4 CLOSED 10.0.0.4");
+    write(7, "attempt 9 CLOSED 10.0.0.9");
+    let mut resumed = Watched::attempts(origin, through);
+    resumed.until("the last entry is read", |w| w.has_failed(9));
+    resumed.finish().assert_once([9]);
+}
+
+#[test]
 fn resumes_with_what_is_left_once_vacuumed() {
     let directory = tempfile::tempdir().unwrap();
     journal(directory.path().join("a.journal"), 0..10);

@@ -116,11 +116,32 @@ impl Opened {
             return Ok(false);
         }
         let Some(cursor) = self.already_read.take() else { return Ok(true) };
-        if self.journal.test_cursor(&cursor)? || same_entry(&cursor, &self.journal.cursor()?) {
+        if self.is_at(&cursor)? {
             return Ok(self.journal.next()? > 0);
         }
         self.gap = true;
         Ok(true)
+    }
+
+    /// Whether the entry it is at is the one at `cursor`.
+    ///
+    /// # Errors
+    ///
+    /// Passes on what libsystemd says.
+    pub(super) fn is_at(&self, cursor: &str) -> Result<bool, Broken> {
+        Ok(self.journal.test_cursor(cursor)? || same_entry(cursor, &self.journal.cursor()?))
+    }
+
+    /// Goes so many entries back from the one at `cursor`, as far as there are.
+    ///
+    /// # Errors
+    ///
+    /// Passes on what libsystemd says.
+    pub(super) fn seek_before(&mut self, cursor: &str, entries: u32) -> Result<(), Broken> {
+        self.already_read = None;
+        self.journal.seek_cursor(cursor)?;
+        self.journal.previous_skip(entries.into())?;
+        Ok(())
     }
 
     /// Fails if a file was cut short under the reader. To be asked before what was read is believed.
