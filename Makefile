@@ -46,7 +46,7 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -d -m 0755 $(confdir) $(confdir)/conf.d $(confdir)/filters
 	install -d -m 0755 $(datadir)/gaoler/filters
 	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
-	install -m 0644 config/gaoler.yaml config/*.schema.json $(datadir)/gaoler/
+	install -m 0644 config/gaoler.yaml config/*.schema.json packaging/web.yml $(datadir)/gaoler/
 	install -m 0644 packaging/10-nftables.conf packaging/11-cut-established.conf $(datadir)/gaoler/
 	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml
 ifeq ($(DESTDIR),)
