@@ -129,6 +129,18 @@ impl Matcher {
         }
     }
 
+    /// When a line of a file says it is, whether or not the filter knows the line. `None`: it has
+    /// no date that can be read where this filter looks for one. `now` tells the year of dates that
+    /// have none.
+    #[must_use]
+    pub fn time(&self, text: &[u8], now: Timestamp) -> Option<Timestamp> {
+        let dated = match &self.state {
+            State::Httpd(rule) => rule.parse(text)?.time,
+            State::Patterns(_) => text,
+        };
+        self.filter.dates.locate(dated)?.stamp.resolve(&self.zone, now)
+    }
+
     /// Says what a line is of which there is the head alone, since it was too long. Only an access
     /// log's tells: who asked for what stands before all that a peer can make long. Of any other the
     /// peer would choose where it is cut, and so what seems to stand at its end.
