@@ -12,6 +12,7 @@ mod lane;
 mod load;
 mod observe;
 
+mod acl;
 mod addresses;
 mod adopt;
 mod control;
@@ -63,6 +64,8 @@ const TESTS: &[Test] = &[
     ("seed::ban_of_60_s_begins", seed::ban_of_60_s_begins),
     ("seed::third_request_is_refused_until_unban", seed::http_get_dos),
     ("unit::runs_as_its_own_user", unit::runs_as_its_own_user),
+    ("unit::sees_no_secret", unit::sees_no_secret),
+    ("unit::listens_on_loopback_alone", unit::listens_on_loopback_alone),
     ("addresses::ipv6_ssh", addresses::ipv6_ssh),
     ("addresses::ipv6_http", addresses::ipv6_http),
     ("addresses::ignoreip_is_never_banned", addresses::ignoreip),
@@ -92,6 +95,7 @@ const TESTS: &[Test] = &[
     ("nftables::bans_without_firewalld", nftables::bans_without_firewalld),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
+    ("acl::a_lost_acl_is_told_and_put_back", acl::a_lost_acl_is_told_and_put_back),
     ("restart::keeps_bans", restart::keeps_bans),
     ("restart::kill_9_keeps_bans", restart::kill_9_keeps_bans),
     ("restart::failures_before_it_count", restart::failures_before_it_count),
