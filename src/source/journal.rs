@@ -9,7 +9,7 @@
 //! for it costs some 40 µs in a virtual machine. So it looks often while it is spoken to, and
 //! seldom while all is silent: the line that makes a ban comes after others.
 
-mod entry;
+pub(super) mod entry;
 mod guard;
 mod open;
 

@@ -174,7 +174,9 @@ async fn converse(stream: TcpStream, site: &Site) {
     }
 }
 
-async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, site: &Site, rules: &Rules) {
+/// Serves one connection to whom the rules have let in, or ask for a password. It may last for ever:
+/// [`serve`] bounds it.
+pub async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, site: &Site, rules: &Rules) {
     let service = service_fn(|request: Request<Incoming>| async move {
         Ok::<_, Infallible>(respond(&request, site, rules).await)
     });
