@@ -22,7 +22,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Reads entries.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(in crate::source) struct Entry {
     trust_unprivileged: bool,
     fields: Fields,
     text: Vec<u8>,
@@ -30,7 +30,7 @@ pub(super) struct Entry {
 
 /// What an entry is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reading<'a> {
+pub enum Reading<'a> {
     /// A record, for the filters.
     Record {
         /// When it happened.
@@ -67,7 +67,7 @@ struct Fields {
 
 impl Entry {
     /// Reads entries of root alone, unless `trust_unprivileged`.
-    pub(super) fn new(trust_unprivileged: bool) -> Self {
+    pub(in crate::source) fn new(trust_unprivileged: bool) -> Self {
         Self { trust_unprivileged, fields: Fields::default(), text: Vec::new() }
     }
 
@@ -86,6 +86,21 @@ impl Entry {
             .ok()
             .and_then(|usec| Timestamp::from_microsecond(usec).ok());
         Ok(self.reading(received))
+    }
+
+    /// Forgets the entry before.
+    pub(in crate::source) fn begin(&mut self) {
+        self.fields.clear();
+    }
+
+    /// Takes up a field of the entry.
+    pub(in crate::source) fn add(&mut self, name: &[u8], value: &[u8]) {
+        self.fields.add(name, value);
+    }
+
+    /// What the entry is, now that all its fields are known; `received`: its `__REALTIME_TIMESTAMP`.
+    pub(in crate::source) fn finish(&mut self, received: Option<&[u8]>) -> Reading<'_> {
+        self.reading(received.and_then(microseconds))
     }
 
     /// Makes sense of the fields. The match already asked for root's entries; but that is the
