@@ -23,7 +23,7 @@ const BANTIME: Duration = Duration::from_secs(25);
 /// From one new attacker to the next, or so.
 const PACE: Duration = Duration::from_millis(900);
 /// After a fault is over, gaoler must work again within this.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_mins(1);
 
 /// What a run is to be.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ pub(crate) fn play(plan: &Plan, stage: &Stage) -> Result<Outcome> {
     let (crowd, observer) = (Crowd::at(host), Observer::of(host, plan.backend));
     let (suffered, end) = thread::scope(|scope| {
         scope.spawn(|| observer.watch());
-        let longest = plan.length + Duration::from_secs(3600);
+        let longest = plan.length + Duration::from_hours(1);
         crowd.attack(scope, schedule::attack(plan.seed, longest, PACE));
         let suffered = faults(plan, stage, &crowd, &observer);
         crowd.stop();
@@ -165,6 +165,7 @@ fn gather(
     host.sh("journalctl --sync")?;
     let made = crowd.made();
     let mut failures = logs::sshd(host)?;
+    let mut complaints = logs::disagrees(&failures, &made);
     let (web, served) = logs::httpd(host, &made)?;
     failures.extend(web);
     let said = logs::gaoler(host)?;
@@ -183,7 +184,7 @@ fn gather(
         end,
     };
     let unlogged = excuse(&mut evidence, &suffered, served);
-    let mut complaints = wrong_jails(&said);
+    complaints.extend(wrong_jails(&said));
     complaints.extend(crate::store::disagrees(stage, &evidence)?);
     let unwell = suffered.iter().filter_map(|it| {
         it.unwell.as_ref().map(|why| format!("{}: {}: {why}", Seconds(it.undone), it.fault))
