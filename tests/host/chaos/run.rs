@@ -62,7 +62,7 @@ pub(crate) fn play(plan: &Plan, stage: &Stage) -> Result<Outcome> {
     let host = stage.host();
     stage.start_collector()?;
     let (crowd, observer) = (Crowd::at(host), Observer::of(host, plan.backend));
-    let (suffered, end) = thread::scope(|scope| {
+    let (suffered, end, restless) = thread::scope(|scope| {
         scope.spawn(|| observer.watch());
         let longest = plan.length + Duration::from_hours(1);
         crowd.attack(scope, schedule::attack(plan.seed, longest, PACE));
@@ -71,10 +71,12 @@ pub(crate) fn play(plan: &Plan, stage: &Stage) -> Result<Outcome> {
         let calm = suffered.is_ok().then(|| await_calm(stage, &observer));
         let end = boot();
         observer.stop();
-        calm.transpose()?;
-        Ok::<_, anyhow::Error>((suffered?, end))
+        let restless = calm.and_then(Result::err).map(|error| error.to_string());
+        Ok::<_, anyhow::Error>((suffered?, end, restless))
     })?;
-    gather(stage, &crowd, &observer, suffered, end)
+    let mut outcome = gather(stage, &crowd, &observer, suffered, end)?;
+    outcome.complaints.extend(restless);
+    Ok(outcome)
 }
 
 /// Whole rounds of faults, until it has been long enough.
