@@ -75,6 +75,10 @@
   value: {{ .Values.log.level | quote }}
 - name: GAOLER_LOG_FORMAT
   value: {{ .Values.log.format | quote }}
+{{- if include "gaoler.bus" . }}
+- name: DBUS_SYSTEM_BUS_ADDRESS
+  value: unix:path=/run/dbus/system_bus_socket
+{{- end }}
 {{- with .Values.env }}
 {{ toYaml . }}
 {{- end }}
