@@ -1,5 +1,6 @@
 """What is rendered is what a cluster takes, in each Kubernetes version and of the operator's kinds."""
 
+import sys
 import unittest
 
 import helm_python
@@ -32,6 +33,7 @@ class Manifests(unittest.TestCase):
                     with self.subTest(values=name, kind=found["kind"], version=version):
                         kubernetes_validate.validate(found, version, strict=True)
                         checked += 1
+        print(f"{checked} checks of objects against Kubernetes {', '.join(VERSIONS)} ", end="", file=sys.stderr)
         self.assertGreater(checked, 100)
 
     def test_the_schemas_refuse_what_is_wrong(self):

@@ -131,9 +131,14 @@ class Pods(unittest.TestCase):
     def test_firewalld_obeys_nobody_that_polkit_does_not_know(self):
         self.node.start_firewalld()
         self.node.log_journal(*ATTACK)
-        pod = self.pod(cases()["firewalld-node-user"])
-        wait_until("alive", lambda: pod.probe("livenessProbe")[0])
-        wait_until("not ready", lambda: "firewall" in pod.probe("readinessProbe")[1])
+        # The bus hangs up on a number that the node has no user of.
+        for uid, words in [(1, "Not Authorized"), (98765, "cannot reach D-Bus")]:
+            with self.subTest(uid=uid):
+                pod = self.pod({**cases()["firewalld-node-user"], "user": {"uid": uid}})
+                wait_until("alive", lambda: pod.probe("livenessProbe")[0])
+                wait_until("told", lambda: words in pod.probe("readinessProbe")[1])
+                self.assertFalse(pod.probe("readinessProbe")[0])
+                pod.stop()
         self.assertEqual(self.node.run("firewall-cmd", "--list-rich-rules"), "\n")
 
     def test_a_node_without_firewalld_is_not_ready_and_says_why(self):
@@ -159,8 +164,18 @@ class Pods(unittest.TestCase):
         values = {"state": {"type": "hostPath", "prepare": True}}
         self.node.log_journal(*ATTACK)
         self.ready(self.pod(values))
-        state = (self.node.root / "var/lib/gaoler/state.db").stat()
-        self.assertEqual(state.st_uid, 65532)
+        state = self.node.root / "var/lib/gaoler/state.db"
+        self.assertEqual(state.stat().st_uid, 65532)
+
+    def test_another_user_takes_the_state_over(self):
+        self.node.log_journal(*ATTACK)
+        pod = self.pod({"state": {"type": "hostPath", "prepare": True}})
+        self.ready(pod)
+        wait_until("both", lambda: "192.0.2.8" in pod.exec("gaoler", "banned").stdout)
+        pod.stop()
+        pod = self.pod({"mode": "nftables", "state": {"prepare": True}})
+        self.ready(pod)
+        wait_until("a ban", lambda: "192.0.2.8" in self.table())
 
     def test_helm_test_asks_every_node(self):
         self.node.log_journal(*ATTACK)
