@@ -21,6 +21,7 @@ mod judge;
 mod keeping;
 mod notify;
 mod ration;
+mod rebuilding;
 mod recent;
 mod recidive;
 mod reload;
@@ -53,6 +54,7 @@ use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
 use self::ration::Ration;
+use self::rebuilding::Rebuilding;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use self::telling::Telling;
@@ -68,6 +70,7 @@ use crate::store::Store;
 use crate::store::change::{Totals, Window};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::enforcement::BackendMetrics;
+use crate::telemetry::metrics::reason::Forgotten;
 use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::overview::Overview;
 use crate::telemetry::trace::ban::Kept;
@@ -78,6 +81,8 @@ use crate::telemetry::verdicts::RecentVerdicts;
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
 /// How often windows that can no longer count are dropped.
 const SWEEP_INTERVAL: SignedDuration = SignedDuration::from_secs(30);
+/// A loop that has not come round for so long was held up: stopped, or the host suspended.
+const HELD_UP: SignedDuration = SignedDuration::from_secs(15);
 /// How often the pages learn the jails' numbers, while they change.
 const OVERVIEW_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
@@ -118,10 +123,13 @@ struct Daemon {
     /// Bans that the firewall has lost since it was last found right.
     lost: u64,
     sweep_due: Boot,
+    /// When it last did what was due.
+    settled: Boot,
     overview_due: Option<Boot>,
     /// None in a dry run, which keeps nothing.
     store: Option<Store>,
     store_up: bool,
+    rebuilding: Rebuilding,
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Sender<Event>,
     /// What sources send to; gone once the daemon stops, so that the last source closes it.
@@ -186,9 +194,11 @@ impl Daemon {
             reloading: Vec::new(),
             lost: 0,
             sweep_due: Boot::default(),
+            settled: Boot::default(),
             overview_due: None,
             store: setting.store,
             store_up: true,
+            rebuilding: Rebuilding::default(),
             orders: setting.orders,
             events: setting.events,
             messages: Some(setting.messages),
@@ -205,7 +215,7 @@ impl Daemon {
         match event {
             Event::Source(message) => self.on_message(message, now),
             Event::Firewall(report) => self.on_report(report, now),
-            Event::Stored(ack) => self.on_stored(&ack, now),
+            Event::Stored(news) => self.on_store(news, now),
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
@@ -245,6 +255,7 @@ impl Daemon {
             self.publish(now);
         }
         self.notify.alive(now.boot);
+        self.settled = now.boot;
     }
 
     /// How long the loop may sleep.
@@ -274,11 +285,20 @@ impl Daemon {
     }
 
     fn sweep(&mut self, now: Moment) {
+        // What is read late, and comes next, may count with failures that are old by now.
+        let held_up = HELD_UP < now.boot.since(self.settled);
+        let late = held_up || self.sources.values().any(|running| running.late);
         for running in &mut self.jails {
-            running.jail.sweep(now);
+            if !late {
+                running.jail.sweep(now);
+            }
             running.remind(now);
-            running.metrics.tracking(running.jail.windows().len());
+            running.track();
+            let forgiven = running.jail.take_forgiven();
+            self.metrics.forgotten(Forgotten::EarlierBans, forgiven);
         }
+        self.metrics.forgotten(Forgotten::Records, self.evidence.take_forgotten());
+        self.metrics.forgotten(Forgotten::Traces, self.telling.take_forgotten());
         self.telling.sweep(now);
         self.evidence.sweep(now.boot);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);

@@ -10,6 +10,7 @@ mod crowded;
 pub mod guards;
 pub mod ignore;
 mod judge;
+mod late;
 pub mod ledger;
 pub mod offences;
 pub mod prefix;
@@ -40,6 +41,9 @@ use self::window::Threshold;
 use self::windows::{Count, Kept, Windows};
 use crate::moment::Moment;
 use crate::trace::TraceId;
+
+/// How late a line may be read: it still counts with failures that it was within `findtime` of.
+const DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a jail goes by.
 #[derive(Clone, Debug)]
@@ -277,12 +281,40 @@ impl Jail {
         self.breaker.resume()
     }
 
+    /// Forgets all failures counted so far: what they were found in is read again.
+    pub fn forget_failures(&mut self) {
+        self.windows.forget_all();
+        self.networks.forget_all();
+    }
+
     /// Takes up the failures that an earlier run counted; those that can no longer count go with
     /// the next sweep.
     pub fn restore_window(&mut self, kept: &Kept) {
         let of_host = self.policy.recidive || is_host(&kept.address);
         let windows = if of_host { &mut self.windows } else { &mut self.networks };
         windows.restore(self.policy.threshold, kept, || new_trace(&mut self.random));
+    }
+
+    /// How many addresses with failures the cap has made it forget since the last time.
+    pub fn take_forgotten(&mut self) -> u64 {
+        self.windows.take_forgotten() + self.networks.take_forgotten()
+    }
+
+    /// How many addresses with earlier bans likewise.
+    pub fn take_forgiven(&mut self) -> u64 {
+        self.book.take_forgotten()
+    }
+
+    /// Ends the ban that would end first, to make room.
+    pub fn evict(&mut self) -> Option<Ban> {
+        let address = self.ledger.first_to_end()?.key.address;
+        self.ledger.remove(&address)
+    }
+
+    /// All failure windows count as changed.
+    pub fn retell_windows(&mut self) {
+        self.windows.retell();
+        self.networks.retell();
     }
 
     /// The failure windows that have changed since the last time, those that are gone among them.
@@ -320,8 +352,9 @@ impl Jail {
 
     /// Drops windows that can no longer count.
     pub fn sweep(&mut self, now: Moment) {
-        self.windows.sweep(self.policy.threshold.findtime(), now.wall);
-        self.networks.sweep(self.policy.threshold.findtime(), now.wall);
+        let patience = self.policy.threshold.findtime().saturating_add(DELAY);
+        self.windows.sweep(patience, now.wall);
+        self.networks.sweep(patience, now.wall);
         self.book.purge(self.policy.dbpurgeage, now.wall);
     }
 
@@ -400,7 +433,8 @@ impl Jail {
         ban
     }
 
-    fn new_trace(&mut self) -> TraceId {
+    /// Names a trace.
+    pub fn new_trace(&mut self) -> TraceId {
         new_trace(&mut self.random)
     }
 }

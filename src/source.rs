@@ -49,8 +49,8 @@ pub struct Listener {
 pub struct Start {
     /// After what was read before, if the store knows; as far as that is still there.
     pub from: Option<Position>,
-    /// Otherwise a journal begins with the first entry of this time. Files begin at their start:
-    /// their older lines are the jail's to call stale.
+    /// Otherwise a journal begins with the first entry of this time. So does a file that nothing was
+    /// read of, as far as its lines' dates can be read; a few lines more are the jail's to call stale.
     pub not_before: Timestamp,
 }
 
@@ -80,8 +80,11 @@ pub fn spawn(
 ) -> io::Result<Source> {
     let name: SourceName = origin.to_string().into();
     let bell = Arc::new(Bell::new()?);
-    let outlet =
+    let mut outlet =
         Outlet::new(Arc::clone(&name), out, Arc::clone(&bell), Matching::new(listeners), clock);
+    if start.from.is_some() {
+        outlet.resumes();
+    }
     let read = move || match origin {
         Origin::Journal(origin) => journal::follow(&origin, start, outlet),
         Origin::Files(origin) => file::follow(&origin, start, outlet),

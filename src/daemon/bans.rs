@@ -1,6 +1,7 @@
 //! How a ban begins and ends, whoever decided.
 
 use super::evidence::exhibit_of;
+use super::running::RunningJail;
 use super::telling::Cause;
 use super::{Daemon, recent};
 use crate::enforcer::order::Order;
@@ -12,11 +13,19 @@ use crate::telemetry::metrics::jail::PerFamily;
 use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 use crate::telemetry::verdicts::Word;
 
+/// How many bans there are at most, of all jails together: as many as any firewall takes. Each costs
+/// about a kilobyte, in all that knows of it.
+const MOST_BANS: usize = 1_000_000;
+
 impl Daemon {
     /// A jail has banned, or an operator did; `cause` is what led the jail to it.
     pub(super) fn begin_ban(&mut self, ban: &Ban, cause: Option<Cause>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
+        self.make_room(now);
         let running = &mut self.jails[index];
+        if running.jail.ledger().get(&ban.key.address).is_none() {
+            return; // It would end first itself.
+        }
         self.evidence.keep(ban.trace, running.jail.ledger().end(&ban.key.address));
         if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
@@ -90,6 +99,18 @@ impl Daemon {
         let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };
         self.keeping.ended(ended, Some(Order::Release(key.clone())));
         self.changed(now);
+    }
+
+    /// Past so many bans, the one goes that would end first, of the jail that has the most.
+    fn make_room(&mut self, now: Moment) {
+        let bans = |running: &RunningJail| running.jail.ledger().len();
+        if self.jails.iter().map(bans).sum::<usize>() <= MOST_BANS {
+            return;
+        }
+        let fullest = self.jails.iter_mut().max_by_key(|running| bans(running));
+        if let Some(ban) = fullest.and_then(|running| running.jail.evict()) {
+            self.end_ban(&ban, Unbanned::Capacity, now);
+        }
     }
 
     /// Ends the bans whose time is over.

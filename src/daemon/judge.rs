@@ -38,8 +38,13 @@ impl Daemon {
 
     fn on_batch(&mut self, source: &SourceName, batch: Batch, now: Moment) {
         if let Some(running) = self.sources.get_mut(source) {
+            if !Arc::ptr_eq(source, &running.source.name()) {
+                // A reload ended that reader and then began another, which reads the same again.
+                return;
+            }
             running.metrics.observe_batch(&batch);
             running.caught_up = batch.caught_up;
+            running.late = batch.late && !batch.caught_up;
             running.last_record = batch.tally.last_record.or(running.last_record);
         }
         let sentences = self.judge(source, &batch, now);
@@ -68,7 +73,12 @@ impl Daemon {
             let running = &mut self.jails[index];
             running.metrics.found(finding, batch.caught_up);
             let first = self.telling.first(&running.jail, finding);
-            let verdict = running.jail.on_failure(finding.failure, now);
+            let (verdict, then) = if batch.late {
+                let then = running.jail.judged(finding.failure, now);
+                (running.jail.on_late_failure(finding.failure, now), then)
+            } else {
+                (running.jail.on_failure(finding.failure, now), now)
+            };
             let user = finding.user.map(|user| batch.excerpts.get(user));
             self.telling.found(running.name(), running.filter(), finding, &verdict, user);
             let counts =
@@ -84,7 +94,7 @@ impl Daemon {
                 let exhibit = exhibit(running, source, batch, finding);
                 self.evidence.note(trace, exhibit, until);
             }
-            if running.trips(&verdict, self.new_bans.as_mut(), now) {
+            if running.trips(&verdict, self.new_bans.as_mut(), then) {
                 tripped.push(index);
             }
             if let Verdict::Banned(ban) = verdict {
@@ -100,7 +110,7 @@ impl Daemon {
         for (running, more) in self.jails.iter_mut().zip(found) {
             running.totals.failed += more.failed;
             self.keeping.count(&running.settings.name, more, now.boot);
-            running.metrics.tracking(running.jail.windows().len());
+            running.track();
         }
         sentences
     }
@@ -114,12 +124,16 @@ impl Daemon {
                 running.up = true;
                 running.trouble = None;
             }
-            Notice::CaughtUp => running.caught_up = true,
+            Notice::CaughtUp => {
+                running.caught_up = true;
+                running.late = false;
+            }
             Notice::Down(trouble) => {
                 running.up = false;
+                running.late = false;
                 running.trouble = Some(trouble);
             }
-            Notice::Error(_) | Notice::Rotated(_) | Notice::Restarted(_) => {}
+            Notice::Error(_) | Notice::Lost(_) | Notice::Rotated(_) | Notice::Restarted(_) => {}
         }
         self.publish(now);
     }

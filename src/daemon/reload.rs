@@ -68,6 +68,9 @@ impl Daemon {
             self.new_bans = config.max_new_bans.map(Recent::new);
         }
         self.on_stop = config.on_stop;
+        if let Some(store) = &self.store {
+            store.keep_history(config.history);
+        }
         self.remove_jails(&config.jails, now);
         for settings in &config.jails {
             match self.index(&settings.name) {
@@ -217,7 +220,12 @@ impl Daemon {
         let Some(messages) = self.messages.clone() else { return };
         let findtime = jails.iter().map(|settings| settings.threshold.findtime()).max();
         let not_before = now.wall.checked_sub(findtime.unwrap_or_default()).unwrap_or(now.wall);
-        let start = Start { from: self.positions.get(&name).cloned(), not_before };
+        let from = self.positions.get(&name).cloned();
+        let late = from.is_some();
+        if !late {
+            self.begin_anew(jails);
+        }
+        let start = Start { from, not_before };
         match source::spawn(origin, listeners, start, super::clock::now, messages) {
             Ok(source) => {
                 let metrics = self.metrics.source_appears(&name);
@@ -226,6 +234,7 @@ impl Daemon {
                     metrics,
                     up: false,
                     caught_up: false,
+                    late,
                     last_record: None,
                     trouble: None,
                 };
@@ -233,6 +242,18 @@ impl Daemon {
             }
             Err(error) => {
                 tracing::error!(source = %name, %error, "{name}: cannot start its thread");
+            }
+        }
+    }
+}
+
+impl Daemon {
+    /// What these jails listen to is read from where their windows begin: what they have counted of
+    /// it, by another source's name, is counted again.
+    fn begin_anew(&mut self, jails: &[&JailSettings]) {
+        for settings in jails {
+            if let Some(index) = self.index(&settings.name) {
+                self.jails[index].jail.forget_failures();
             }
         }
     }

@@ -59,6 +59,12 @@ impl RunningJail {
         &self.settings.filter.definition.name
     }
 
+    /// Shows how many addresses it counts, and how many it has had to forget.
+    pub(super) fn track(&mut self) {
+        let forgotten = self.jail.take_forgotten();
+        self.metrics.tracking(self.jail.windows().len(), forgotten);
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> &JailName {
         &self.settings.name
@@ -121,6 +127,8 @@ pub(super) struct RunningSource {
     pub(super) up: bool,
     /// Whether it had read all there was.
     pub(super) caught_up: bool,
+    /// Whether it reads what was written while nobody was there, and has not caught up yet.
+    pub(super) late: bool,
     /// The newest record's own time.
     pub(super) last_record: Option<Timestamp>,
     /// What is wrong while it cannot be read.

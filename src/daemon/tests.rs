@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 mod explain;
+mod killed;
 mod policy;
+mod rebuilding;
 mod series;
 mod telling;
 
@@ -19,7 +21,7 @@ use crate::failure::Failure;
 use crate::jail::ban::BanKey;
 use crate::source::batch::{Batch, Body, Finding, Tally};
 use crate::source::excerpt::Excerpts;
-use crate::store::Ack;
+use crate::store::News;
 use crate::telemetry::exposition::{self, Format};
 use crate::telemetry::otlp::exporters::Kept;
 use crate::telemetry::otlp::sampler::Sampler;
@@ -35,7 +37,7 @@ jails:
 struct Stage {
     daemon: Daemon,
     orders: mpsc::UnboundedReceiver<Order>,
-    acks: mpsc::UnboundedReceiver<Ack>,
+    stored: mpsc::UnboundedReceiver<News>,
     events: mpsc::Receiver<Event>,
     /// What a collector would be told.
     told: Kept,
@@ -52,16 +54,21 @@ impl Stage {
 
     /// A daemon that finds what an earlier one left in the directory.
     fn resumed(directory: tempfile::TempDir, yaml: &str, dry_run: bool) -> Self {
-        let path = directory.path().join("gaoler.yaml");
-        std::fs::write(&path, yaml).unwrap();
-        let config = config::load(&path).unwrap();
         let now = Moment {
             wall: Timestamp::from_second(1_800_000_000).unwrap(),
             boot: Boot(SignedDuration::from_secs(1000)),
         };
-        let (ack_sender, acks) = mpsc::unbounded_channel();
+        Self::resumed_at(directory, yaml, dry_run, now)
+    }
+
+    fn resumed_at(directory: tempfile::TempDir, yaml: &str, dry_run: bool, now: Moment) -> Self {
+        let path = directory.path().join("gaoler.yaml");
+        std::fs::write(&path, yaml).unwrap();
+        let config = config::load(&path).unwrap();
+        let (news_sender, stored) = mpsc::unbounded_channel();
         let state = directory.path().join("state.db");
-        let (store, saved) = Store::open(&state, super::clock::now, ack_sender).unwrap();
+        let (store, mut heritage) =
+            Store::open(&state, config.history, super::clock::now, news_sender);
         let (order_sender, orders) = mpsc::unbounded_channel();
         let (event_sender, events) = mpsc::channel(16);
         let enforcement = config.enforcement.clone();
@@ -89,8 +96,9 @@ impl Stage {
             exporters,
             overview: watch::channel(Overview::default()).0,
         });
-        daemon.take_up(&config, saved, now);
-        Self { daemon, orders, acks, events, told, now, directory }
+        daemon.inherit(&heritage);
+        daemon.take_up(&config, std::mem::take(&mut heritage.saved), now);
+        Self { daemon, orders, stored, events, told, now, directory }
     }
 
     /// Ends the daemon; what it left is in the directory.
@@ -125,6 +133,7 @@ impl Stage {
             tally: Tally::default(),
             through: Position::Journal { cursor: "c".into() },
             caught_up: true,
+            late: false,
             backlog_bytes: 0,
         };
         let message = Message { source: "test".into(), body: Body::Batch(batch) };
@@ -134,11 +143,17 @@ impl Stage {
     /// Lets the store's answers in, until every ban that it was given is kept.
     async fn kept(&mut self) -> &mut Self {
         while self.daemon.keeping.awaits_store() {
-            let ack = tokio::time::timeout(std::time::Duration::from_secs(30), self.acks.recv());
-            let ack = ack.await.expect("the store answers").expect("the store lives");
-            self.turn(Event::Stored(ack));
+            self.store_says().await;
         }
         self
+    }
+
+    /// Lets in what the store says next.
+    async fn store_says(&mut self) -> News {
+        let news = tokio::time::timeout(std::time::Duration::from_secs(30), self.stored.recv());
+        let news = news.await.expect("the store answers").expect("the store lives");
+        self.turn(Event::Stored(news.clone()));
+        news
     }
 
     /// The orders since the last look, as words.
@@ -360,11 +375,25 @@ async fn a_reload_keeps_bans_and_goes_by_the_new_settings() {
     let mut stage = Stage::new(JAILS, false);
     stage.failures("sshd", "203.0.113.7", 2).failures("sshd", "203.0.113.8", 1).kept().await;
     stage.ordered();
+    // Its log has been read so far: without that it would be read, and counted, anew.
+    let position = Position::Files(Vec::new());
+    stage.daemon.positions.insert("/nonexistent/secure".into(), position);
     let stricter = JAILS.replace("port: [22]", "port: [2222]");
     stage.reload(&stricter).await.unwrap();
     assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 2222"], "the new port");
     stage.failures("sshd", "203.0.113.8", 1).kept().await;
     assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.8/32 2222"], "the window stayed");
+}
+
+#[tokio::test]
+async fn a_log_of_another_name_is_read_anew_and_its_failures_count_once() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("sshd", "203.0.113.8", 1);
+    stage.reload(&JAILS.replace("[/nonexistent/secure]", "[/nonexistent/s*]")).await.unwrap();
+    stage.failures("sshd", "203.0.113.8", 1);
+    assert_eq!(stage.numbers("sshd")[2], 0, "the same line, found again");
+    stage.failures("sshd", "203.0.113.8", 1);
+    assert_eq!(stage.numbers("sshd")[2], 1);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl Jail {
 
     /// Counts a failure of a host, and of the IPv6 network that it stands for: by whichever has
     /// more. Their trace is the network's, since that is what a ban is for.
-    fn count(&mut self, offender: IpNet, at: Timestamp) -> Count {
+    pub(super) fn count(&mut self, offender: IpNet, at: Timestamp) -> Count {
         let threshold = self.policy.threshold;
         let name = || new_trace(&mut self.random);
         if self.policy.recidive {
@@ -73,7 +73,7 @@ impl Jail {
     }
 
     /// How long the next ban of an address lasts; for ever when `None`.
-    fn next_bantime(&mut self, address: &IpNet) -> Option<SignedDuration> {
+    pub(super) fn next_bantime(&mut self, address: &IpNet) -> Option<SignedDuration> {
         let bantime = self.policy.bantime?;
         let Some(increment) = &self.policy.increment else { return Some(bantime) };
         let earlier = self.book.count(&self.prefixes.of(address));

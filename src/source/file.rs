@@ -11,11 +11,15 @@ mod known;
 mod lines;
 mod rotation;
 mod scan;
+mod seek;
 mod watch;
 
 use std::convert::Infallible;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use rustix::io::Errno;
 
 use self::followed::{CHUNK, FileId, Followed, Look};
 use self::scan::{Scan, open_log, trouble};
@@ -34,16 +38,23 @@ const LOOK_BLIND: Duration = Duration::from_millis(200);
 /// How soon after a look names that changed are looked at: a directory may be a busy one.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How much older than what can count a line must be to be passed over unread: clocks are set for
+/// summer time, and what takes long is logged when it ends.
+const MARGIN: SignedDuration = SignedDuration::from_hours(2);
+
 /// A file may be missing for so long within a rotation.
 const ROTATION: Duration = Duration::from_secs(5);
 
 /// Reads until told to stop.
 pub(super) fn follow(origin: &FilesOrigin, start: Start, mut outlet: Outlet) {
+    let reach = outlet.now().wall.duration_since(start.not_before);
     let known = match start.from {
         Some(Position::Files(files)) => files,
         Some(Position::Journal { .. }) | None => Vec::new(),
     };
-    let Err(Stopped) = Follower::new(origin, known, Watch::new()).run(&mut outlet);
+    let mut follower = Follower::new(origin, known, Watch::new());
+    follower.window = (start.not_before, reach);
+    let Err(Stopped) = follower.run(&mut outlet);
 }
 
 /// The files of one source.
@@ -56,6 +67,8 @@ struct Follower {
     buffer: Box<[u8]>,
     looked: Instant,
     names_changed: bool,
+    /// The first moment that could count at the start, and how long before that was.
+    window: (Timestamp, SignedDuration),
     /// What was last told to be missing while other files are followed.
     missing: Vec<Trouble>,
 }
@@ -70,8 +83,18 @@ impl Follower {
             buffer: vec![0; CHUNK].into(),
             looked: Instant::now(),
             names_changed: false,
+            window: (Timestamp::MIN, SignedDuration::ZERO),
             missing: Vec::new(),
         }
+    }
+
+    /// Lines before this cannot count any more. Never later than it was at the start, lest a clock
+    /// that is set back have lines passed over.
+    fn not_before(&self, now: Timestamp) -> Timestamp {
+        let (first, reach) = self.window;
+        let wide = reach.saturating_add(MARGIN);
+        let first = first.checked_sub(MARGIN).unwrap_or(Timestamp::MIN);
+        first.min(now.checked_sub(wide).unwrap_or(Timestamp::MIN))
     }
 
     fn run(mut self, outlet: &mut Outlet) -> Result<Infallible, Stopped> {
@@ -112,7 +135,8 @@ impl Follower {
     fn read_round(&mut self, outlet: &mut Outlet) -> Result<bool, Stopped> {
         let mut any = false;
         for at in 0..self.files.len() {
-            if self.files[at].hungry && !self.is_held_back(at) {
+            // One may have been given up.
+            if at < self.files.len() && self.files[at].hungry && !self.is_held_back(at) {
                 any |= self.read_chunk(at, outlet)?;
             }
         }
@@ -129,7 +153,12 @@ impl Follower {
             Err(error) => {
                 file.hungry = false;
                 let trouble = trouble(&file.path, &error);
-                outlet.notice(Notice::Error(trouble))?;
+                if error.raw_os_error() == Some(Errno::STALE.raw_os_error()) {
+                    self.reopen(at);
+                    outlet.notice(Notice::Restarted(trouble))?;
+                } else {
+                    outlet.notice(Notice::Error(trouble))?;
+                }
                 return Ok(false);
             }
         }
@@ -160,8 +189,9 @@ impl Follower {
             if self.files.iter().any(|file| file.id == FileId::of(&meta)) {
                 continue;
             }
-            let followed = open_log(&path)
-                .and_then(|(file, meta)| self.follow(Followed::new(path, file, &meta), &meta));
+            let followed = open_log(&path).and_then(|(file, meta)| {
+                self.follow(Followed::new(path, file, &meta), &meta, outlet)
+            });
             scan.troubles.extend(followed.err());
         }
         self.find_known(outlet)?;

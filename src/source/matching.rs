@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Listener;
 use super::batch::{Finding, Tally};
 use super::excerpt::{Excerpt, Excerpts};
@@ -13,6 +15,17 @@ use crate::filter::{Match, Matcher, Outcome};
 use crate::jail::ban::JailName;
 use crate::moment::Moment;
 use crate::record::Record;
+
+/// How a run of lines stands to a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// All of them are before it, as far as their dates can be read; and most can.
+    Before,
+    /// One of them is not.
+    Since,
+    /// A listener can read the dates of too few of them.
+    Unknown,
+}
 
 /// The listeners' matchers, and what they have found since the last [`take`](Self::take).
 #[derive(Debug)]
@@ -48,9 +61,24 @@ impl Matching {
         self.tally.records += 1;
         self.tally.bytes += record.text.len() as u64;
         self.tally.last_record = self.tally.last_record.max(record.time);
+        self.show(record, read, |matcher, record| matcher.read(record, read.wall));
+    }
+
+    /// Shows every listener the head of a record that was too long, which counts as none.
+    pub(super) fn read_head(&mut self, text: &[u8], read: Moment) {
+        let head = Record { time: None, text };
+        self.show(head, read, |matcher, head| matcher.read_head(head.text, read.wall));
+    }
+
+    fn show(
+        &mut self,
+        record: Record<'_>,
+        read: Moment,
+        ask: impl for<'m> Fn(&'m mut Matcher, Record<'m>) -> Outcome<'m>,
+    ) {
         let mut text = None;
         for (listener, matcher) in self.matchers.iter_mut().enumerate() {
-            match matcher.read(record, read.wall) {
+            match ask(matcher, record) {
                 Outcome::Missed | Outcome::NoFail(..) => {}
                 Outcome::Ignored => self.tally.ignored[listener] += 1,
                 Outcome::Unattributed => self.tally.unattributed[listener] += 1,
@@ -66,6 +94,25 @@ impl Matching {
                 }
             }
         }
+    }
+
+    /// How `lines` stand to `time`, by every listener's reading of their dates; `now` tells the year
+    /// of those that have none. A listener's records that have no date keep all from being old.
+    pub(super) fn age(&self, lines: &[&[u8]], time: Timestamp, now: Timestamp) -> Age {
+        let mut age = if self.matchers.is_empty() { Age::Unknown } else { Age::Before };
+        for matcher in &self.matchers {
+            let mut dated = 0;
+            for read in lines.iter().filter_map(|line| matcher.time(line, now)) {
+                if time <= read {
+                    return Age::Since;
+                }
+                dated += 1;
+            }
+            if dated == 0 || dated * 2 < lines.len() {
+                age = Age::Unknown;
+            }
+        }
+        age
     }
 
     /// Everything found and counted since the last time.

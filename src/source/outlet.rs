@@ -4,14 +4,18 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::Sender;
 
 use super::batch::{Batch, Body, Message, Notice, Position, SourceName, Tally, Trouble};
 use super::bell::Bell;
-use super::matching::Matching;
+use super::matching::{Age, Matching};
 use crate::moment::{Clock, Moment};
 use crate::record::Record;
+
+/// A reader that has not come to its next look for so long was held up: it looks every second at
+/// the least.
+const HELD_UP: SignedDuration = SignedDuration::from_secs(5);
 
 /// The thread is to end: it was asked to, or nobody receives any more.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +35,8 @@ pub(super) struct Outlet {
     told: Option<Result<(), Trouble>>,
     /// Whether the last thing said of it is that all has been read.
     caught_up: bool,
+    /// Whether what is read was written while nobody was there to read it.
+    late: bool,
 }
 
 impl Outlet {
@@ -42,7 +48,13 @@ impl Outlet {
         matching: Matching,
         clock: Clock,
     ) -> Self {
-        Self { source, out, bell, matching, clock, read: clock(), told: None, caught_up: false }
+        let (read, told) = (clock(), None);
+        Self { source, out, bell, matching, clock, read, told, caught_up: false, late: false }
+    }
+
+    /// Reading goes on from where an earlier run was.
+    pub(super) fn resumes(&mut self) {
+        self.late = true;
     }
 
     /// Begins a batch: swaps in new listeners, and notes the time.
@@ -53,13 +65,30 @@ impl Outlet {
         if let Some(listeners) = self.bell.new_listeners() {
             self.matching = Matching::new(listeners);
         }
-        self.read = (self.clock)();
+        let now = (self.clock)();
+        self.late |= HELD_UP < now.boot.since(self.read.boot);
+        self.read = now;
         Ok(())
     }
 
     /// Matches one record of the batch in hand.
     pub(super) fn record(&mut self, time: Option<Timestamp>, text: &[u8]) {
         self.matching.read(Record { time, text }, self.read);
+    }
+
+    /// How lines that are not records of a batch stand to `time`.
+    pub(super) fn age(&self, lines: &[&[u8]], time: Timestamp) -> Age {
+        self.matching.age(lines, time, self.read.wall)
+    }
+
+    /// What time it was when the batch in hand began to be read.
+    pub(super) fn now(&self) -> Moment {
+        self.read
+    }
+
+    /// Matches the head of a line that is too long to be held.
+    pub(super) fn head(&mut self, head: &[u8]) {
+        self.matching.read_head(head, self.read);
     }
 
     /// The counts of the batch in hand.
@@ -71,13 +100,16 @@ impl Outlet {
     pub(super) fn send(&mut self, through: Position, backlog: Option<u64>) -> Result<(), Stopped> {
         let (findings, excerpts, tally) = self.matching.take();
         self.caught_up = backlog.is_none();
+        let late = self.late;
+        self.late &= !self.caught_up;
         self.say(Body::Batch(Batch {
             listeners: self.matching.names(),
             findings,
             excerpts,
             tally,
             through,
-            caught_up: backlog.is_none(),
+            caught_up: self.caught_up,
+            late,
             backlog_bytes: backlog.unwrap_or(0),
         }))
     }
@@ -99,6 +131,7 @@ impl Outlet {
 
     /// There is nothing to read. Says so, unless the last batch did.
     pub(super) fn nothing_to_read(&mut self) -> Result<(), Stopped> {
+        self.late = false;
         if self.caught_up || self.told != Some(Ok(())) {
             return Ok(());
         }

@@ -14,6 +14,7 @@ use crate::jail::ban::{BanKey, JailName, show};
 use crate::jail::breaker::Rate;
 use crate::jail::ignore::IgnoreReason;
 use crate::source::batch::{Notice, Rotation};
+use crate::store::Loss;
 
 /// Something happened to a source.
 pub fn source(source: &str, notice: &Notice) {
@@ -27,6 +28,10 @@ pub fn source(source: &str, notice: &Notice) {
         Notice::Error(trouble) => {
             let (reason, detail) = (trouble.reason, Printable(trouble.detail.as_bytes()));
             tracing::warn!(source, reason, "{source}: {detail}");
+        }
+        Notice::Lost(loss) => {
+            let (bytes, detail) = (loss.bytes, Printable(loss.detail.as_bytes()));
+            tracing::warn!(source, reason = "lost", bytes, "{source}: {detail}");
         }
         Notice::Rotated(rotation) => {
             let how = match rotation {
@@ -220,6 +225,27 @@ pub fn store(trouble: Option<&str>) {
             tracing::error!("state database: {why}; bans go on, and are lost if gaoler ends now");
         }
     }
+}
+
+/// What the store held is lost, and a new file begun.
+pub fn state_lost(loss: &Loss) {
+    let why = Printable(loss.why.as_bytes());
+    if let Some(aside) = &loss.aside {
+        let aside = aside.display();
+        tracing::error!(
+            "state database: {why}; it is kept as {aside}, and a new one begun. Bans in force are \
+             taken from the firewall, for their jail's bantime from now; the history is lost"
+        );
+    } else {
+        tracing::error!("state database: {why}; a new one is begun, and the history lost");
+    }
+}
+
+/// Bans were taken up from the firewall, since the store could not tell of them.
+pub fn adopted(bans: usize) {
+    tracing::warn!(
+        "{bans} bans are taken up from the firewall, which the state database did not know"
+    );
 }
 
 /// The configuration was read again.

@@ -6,7 +6,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use gaoler::record::origin::{FilesOrigin, Origin};
+use gaoler::source::Start;
 use gaoler::source::batch::{Notice, Position, Rotation};
+use jiff::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -269,6 +271,64 @@ fn reads_a_file_with_two_names_once() {
     watched.finish().assert_once(0..6);
 }
 
+/// When the test's logs end.
+const END: i64 = 1_800_000_000;
+
+/// A line of a failure of host number `host`, so many seconds before the [`END`].
+fn dated(host: u32, before_end: i64) -> String {
+    let time = Timestamp::from_second(END - before_end).unwrap();
+    format!("{time} {:>80} {}\n", "", fail(host))
+}
+
+/// Follows a log for what is at most `seconds` older than its end.
+fn follow_for(origin: Origin, seconds: i64) -> Watched {
+    let not_before = Timestamp::from_second(END - seconds).unwrap();
+    Watched::start(origin, Start { from: None, not_before })
+}
+
+#[test]
+fn a_cold_start_passes_over_what_is_too_old() {
+    let logs = Logs::new();
+    // A line each ten seconds, for eleven days.
+    let text: String = (0..100_000_u32).map(|n| dated(n, i64::from(99_999 - n) * 10)).collect();
+    logs.append("log", &text);
+    let mut watched = follow_for(logs.origin(&["log"]), 600);
+    watched.until("the last line is read", |w| w.has_failed(99_999));
+    logs.append("log", dated(100_000, 0));
+    watched.until("the next line is read", |w| w.has_failed(100_000));
+    let read = watched.tally.bytes;
+    assert!(read < text.len() as u64 / 4, "{read} of {} bytes were read", text.len());
+    let first = (0..100_000).find(|&host| watched.has_failed(host)).unwrap();
+    assert!(first < 99_999 - 60, "the window's lines, and two hours' more");
+    watched.finish().assert_once(first..=100_000);
+}
+
+#[test]
+fn a_cold_start_reads_what_bears_no_date() {
+    let logs = Logs::new();
+    logs.append_fails("log", 0..60_000);
+    let mut watched = follow_for(logs.origin(&["log"]), 600);
+    watched.until_failures(60_000);
+    watched.finish().assert_once(0..60_000);
+}
+
+#[test]
+fn a_cold_start_reads_a_log_and_its_copy_once() {
+    let logs = Logs::new();
+    let text: String = (0..60_000_u32).map(|n| dated(n, i64::from(59_999 - n) * 10)).collect();
+    logs.append("log", &text);
+    fs::copy(logs.path("log"), logs.path("log.copy")).unwrap();
+    let mut watched = follow_for(logs.origin(&["log*"]), 600);
+    watched.until("the last line is read", |w| w.has_failed(59_999));
+    for marker in 60_000..60_003 {
+        logs.append("log", dated(marker, 0));
+        watched.until("the marker is read", |w| w.has_failed(marker));
+    }
+    let first = (0..60_000).find(|&host| watched.has_failed(host)).unwrap();
+    assert!(30_000 < first);
+    watched.finish().assert_once(first..60_003);
+}
+
 #[test]
 fn gives_every_file_its_turn() {
     let logs = Logs::new();
@@ -333,7 +393,7 @@ fn says_so_if_what_was_rotated_is_nowhere() {
     logs.append_fails("log", 10..20);
     let mut resumed = logs.resume(&["log"], through);
     resumed.until_failures(10);
-    let lost = |notice: &Notice| matches!(notice, Notice::Error(t) if t.reason == "lost");
+    let lost = |notice: &Notice| matches!(notice, Notice::Lost(_));
     resumed.until("the loss is told", |w| w.notices.iter().any(lost));
     resumed.finish().assert_once(10..20);
 }
@@ -384,23 +444,95 @@ fn refuses_what_is_not_a_file() {
 #[test]
 fn waits_for_permission() {
     let logs = Logs::new();
-    let allow =
-        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     allow(logs.directory.path(), 0o755);
     logs.append_fails("log", 0..3);
     allow(&logs.path("log"), 0o600);
-    let origin = logs.origin(&["log"]);
-    // The source's thread inherits the user of the thread that makes it.
-    let unprivileged = move || {
-        let nobody = rustix::process::Uid::from_raw(65_534);
-        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
-        Watched::new(origin)
-    };
-    let mut watched = std::thread::spawn(unprivileged).join().unwrap();
+    let mut watched = unprivileged(logs.origin(&["log"]), None);
     watched.until("it is denied", |w| w.notices.iter().any(|n| is_down(n, "permission")));
     allow(&logs.path("log"), 0o644);
     watched.until_failures(3);
     assert_eq!(watched.notices.last(), Some(&Notice::Up));
+}
+
+fn allow(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Follows as a user who owns nothing.
+fn unprivileged(origin: Origin, through: Option<Position>) -> Watched {
+    // The source's thread inherits the user of the thread that makes it.
+    let follow = move || {
+        let nobody = rustix::process::Uid::from_raw(65_534);
+        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        Watched::from(origin, through)
+    };
+    std::thread::spawn(follow).join().unwrap()
+}
+
+#[test]
+fn goes_on_where_it_was_once_it_is_permitted_again() {
+    for denied in ["log", ""] {
+        let logs = Logs::new();
+        allow(logs.directory.path(), 0o755);
+        logs.append_fails("log", 0..10);
+        let mut watched = logs.follow(&["log"]);
+        watched.until_failures(10);
+        let through = watched.finish().through;
+        let mode = fs::metadata(logs.path(denied)).unwrap().permissions().mode();
+        allow(&logs.path(denied), 0o600);
+        logs.append_fails("log", 10..20);
+        let mut resumed = unprivileged(logs.origin(&["log"]), through);
+        resumed.until("it is denied", |w| w.notices.iter().any(|n| is_down(n, "permission")));
+        allow(&logs.path(denied), mode);
+        resumed.until_failures(10);
+        let resumed = resumed.finish();
+        resumed.assert_once(10..20);
+        assert!(!resumed.notices.iter().any(|n| matches!(n, Notice::Lost(_) | Notice::Rotated(_))));
+    }
+}
+
+#[test]
+fn a_directory_that_is_closed_for_a_while_is_no_rotation() {
+    let logs = Logs::new();
+    allow(logs.directory.path(), 0o755);
+    logs.append_fails("log", 0..10);
+    let mut watched = unprivileged(logs.origin(&["*log"]), None);
+    watched.until_failures(10);
+    allow(logs.directory.path(), 0o700);
+    logs.append_fails("log", 10..20);
+    watched.until("it is denied", |w| w.notices.iter().any(|n| is_down(n, "permission")));
+    watched.until_failures(20);
+    allow(logs.directory.path(), 0o755);
+    watched.until("it is up", |w| w.notices.last() == Some(&Notice::Up));
+    logs.append_fails("log", 20..30);
+    watched.until_failures(30);
+    let watched = watched.finish();
+    watched.assert_once(0..30);
+    assert!(!watched.notices.iter().any(|notice| matches!(notice, Notice::Rotated(_))));
+}
+
+#[test]
+fn says_how_much_was_cut_off_unread() {
+    let logs = Logs::new();
+    let total = 60_000;
+    logs.append_fails("log", 0..total);
+    let size = fs::metadata(logs.path("log")).unwrap().len();
+    let mut watched = logs.follow(&["log"]);
+    watched.until_it_waits();
+    // A copy that does not have the end of it, and then nothing.
+    let copied = lines(0..total / 2);
+    fs::write(logs.path("log.1"), &copied).unwrap();
+    OpenOptions::new().write(true).open(logs.path("log")).unwrap().set_len(0).unwrap();
+    logs.append_fails("log", [1_000_000]);
+    watched.until("the new line is read", |w| w.has_failed(1_000_000));
+    watched.until_failures((total / 2) as usize + 1);
+    let watched = watched.finish();
+    watched.assert_once((0..total / 2).chain([1_000_000]));
+    let lost = watched.notices.iter().filter_map(|notice| match notice {
+        Notice::Lost(unread) => Some(unread.bytes),
+        _ => None,
+    });
+    assert_eq!(lost.collect::<Vec<_>>(), [size - copied.len() as u64]);
 }
 
 #[test]

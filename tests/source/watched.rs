@@ -84,6 +84,15 @@ impl Watched {
         }
     }
 
+    /// Waits until the source waits for somebody to take what it has found.
+    pub(crate) fn until_it_waits(&self) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.messages.len() < self.messages.max_capacity() {
+            assert!(Instant::now() < deadline, "it does not find enough");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until so many failures were found.
     #[track_caller]
     pub(crate) fn until_failures(&mut self, count: usize) {

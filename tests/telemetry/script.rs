@@ -134,7 +134,7 @@ impl Host {
         jail.stale();
         jail.found(&finding(9, 250), false);
         jail.ignored(Ignored::Ignoreip);
-        jail.tracking(1);
+        jail.tracking(1, 0);
         jail.banned(BanOrigin::Detected, Some(traced(2_000)));
         jail.banned(BanOrigin::Manual, None);
         jail.restored();
@@ -184,6 +184,7 @@ fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
         tally,
         through: Position::Files(Vec::new()),
         caught_up,
+        late: false,
         backlog_bytes: if caught_up { 0 } else { 512 },
     }
 }

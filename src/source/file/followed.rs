@@ -7,6 +7,7 @@ mod copy;
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -47,6 +48,8 @@ pub(super) struct Followed {
     /// It holds what that file held, which therefore is not read twice.
     pub(super) copy_of: Option<FileId>,
     file: File,
+    /// Whether nothing of it has been read, now or before the start.
+    untouched: bool,
     /// The next byte to read.
     offset: u64,
     /// The start of the first line that is not done with: `offset`, but for an endless line.
@@ -55,6 +58,8 @@ pub(super) struct Followed {
     head: Head,
     /// Its size when last looked at, and its last change: what differs is worth a look.
     seen: (u64, i64, i64),
+    /// The longest it was seen to be.
+    longest: u64,
 }
 
 /// A file that was rotated away.
@@ -95,11 +100,13 @@ impl Followed {
             left: None,
             copy_of: None,
             file,
+            untouched: true,
             offset: 0,
             line: 0,
             lines: Lines::default(),
             head: Head::default(),
             seen: (0, 0, 0),
+            longest: 0,
         }
     }
 
@@ -111,6 +118,17 @@ impl Followed {
     pub(super) fn starting_at(mut self, offset: u64) -> io::Result<Self> {
         self.go_to(offset)?;
         Ok(self)
+    }
+
+    /// Passes over what is before `offset`, the start of a line, as if it were not there.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `pread(2)` does.
+    pub(super) fn pass_over(&mut self, offset: u64) -> io::Result<()> {
+        self.go_to(offset)?;
+        self.untouched = true;
+        Ok(())
     }
 
     /// How far it has been read, for the store.
@@ -137,7 +155,7 @@ impl Followed {
 
     /// Whether nothing of it has been read.
     pub(super) fn is_untouched(&self) -> bool {
-        self.offset == 0
+        self.untouched
     }
 
     /// The open file.
@@ -155,6 +173,17 @@ impl Followed {
         let seen = (meta.len(), meta.mtime(), meta.mtime_nsec());
         self.hungry |= self.seen != seen;
         self.seen = seen;
+        self.longest = self.longest.max(meta.len());
+    }
+
+    /// The bytes that were seen to be there, now or before it was cut short, and were not read.
+    pub(super) fn unread(&self) -> Range<u64> {
+        self.offset..self.longest
+    }
+
+    /// How long it is.
+    pub(super) fn size(&self) -> u64 {
+        self.seen.0
     }
 
     /// Reads one chunk and shows its lines to the listeners.
@@ -180,6 +209,7 @@ impl Followed {
             self.line = self.offset + cut.whole as u64;
         }
         self.offset += cut.consumed as u64;
+        self.untouched = false;
         if let Some(left) = &mut self.left {
             left.since = Instant::now();
         }
@@ -189,8 +219,10 @@ impl Followed {
     /// Begins again: it was cut short.
     pub(super) fn restart(&mut self) {
         (self.offset, self.line) = (0, 0);
+        self.untouched = true;
         self.lines = Lines::default();
         self.head = Head::default();
+        self.longest = 0;
         self.hungry = true;
     }
 
@@ -251,6 +283,7 @@ impl Followed {
 
     fn go_to(&mut self, offset: u64) -> io::Result<()> {
         (self.offset, self.line) = (offset, offset);
+        self.untouched = offset == 0;
         self.lines = Lines::default();
         self.head = Head::of(&self.file, offset)?;
         Ok(())
@@ -260,6 +293,9 @@ impl Followed {
 fn show(line: &Line<'_>, outlet: &mut Outlet) {
     match line {
         Line::Text(text) => outlet.record(None, text),
-        Line::Oversized => outlet.tally().oversized += 1,
+        Line::Oversized(head) => {
+            outlet.tally().oversized += 1;
+            outlet.head(head);
+        }
     }
 }
