@@ -44,6 +44,9 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -d -m 0755 $(unitdir)
 	sed 's|/usr/bin/gaoler|$(PREFIX)/bin/gaoler|' packaging/gaoler.service >$(unitdir)/gaoler.service
 	install -D -m 0644 packaging/20-httpd-logs.conf $(unitdir)/gaoler.service.d/20-httpd-logs.conf
+	install -m 0644 packaging/gaoler-httpd-acl.path $(unitdir)/
+	sed 's|/usr/share/|$(PREFIX)/share/|' packaging/gaoler-httpd-acl.service >$(unitdir)/gaoler-httpd-acl.service
+	install -D -m 0644 packaging/httpd-acl.conf $(datadir)/gaoler/httpd-acl.conf
 	install -D -m 0644 packaging/gaoler.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf
 	install -D -m 0644 packaging/45-gaoler.rules $(polkitdir)/45-gaoler.rules
 	install -d -m 0755 $(firewalldir)/ipsets $(firewalldir)/policies
@@ -52,7 +55,7 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -d -m 0755 $(confdir) $(confdir)/conf.d $(confdir)/filters
 	install -d -m 0755 $(datadir)/gaoler/filters
 	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
-	install -m 0644 config/gaoler.yaml config/*.schema.json $(datadir)/gaoler/
+	install -m 0644 config/gaoler.yaml config/*.schema.json packaging/web.yml $(datadir)/gaoler/
 	install -m 0644 packaging/10-nftables.conf packaging/11-cut-established.conf $(datadir)/gaoler/
 	install -D -m 0644 packaging/firewalld/services/gaoler.xml $(firewalldir)/services/gaoler.xml
 	install -d -m 0755 $(mandir)/man5 $(mandir)/man8 $(bashdir) $(zshdir) $(fishdir)
@@ -73,9 +76,10 @@ endif
 .PHONY: uninstall
 uninstall: ## Remove what install put there; configuration and state stay
 ifeq ($(DESTDIR),)
-	-systemctl disable --now gaoler.service
+	-systemctl disable --now gaoler.service gaoler-httpd-acl.path
 endif
 	rm -f $(bindir)/gaoler $(unitdir)/gaoler.service $(unitdir)/gaoler.service.d/20-httpd-logs.conf
+	rm -f $(unitdir)/gaoler-httpd-acl.service $(unitdir)/gaoler-httpd-acl.path
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(polkitdir)/45-gaoler.rules
 	rm -f $(firewalldir)/ipsets/gaoler[46]-{[0-9][0-9],net}.xml $(firewalldir)/policies/gaoler-{in,fwd}.xml
 	rm -f $(firewalldir)/services/gaoler.xml $(mandir)/man8/gaoler{,-*}.8 $(mandir)/man5/gaoler.yaml.5
@@ -159,6 +163,10 @@ latency: deps ## From log line written to rule in force, over 50 bans; then idle
 .PHONY: scale
 scale: deps ## A thousand and more at once through each backend, one more, a restart with them, memory
 	$(CARGO) bench --locked --bench scale -- $(BENCH)
+
+.PHONY: bounds
+bounds: ## Memory under ten million distinct attackers, and transactions a second; BENCH=1000000: fewer
+	$(CARGO) bench --locked --bench bounds -- $(BENCH)
 
 .PHONY: bench-parse
 bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines
