@@ -21,7 +21,7 @@ pub const STEPS: usize = 1 << 16;
 /// How long a text may be, and how many steps it has. Between two steps the engine may look at all that
 /// is left of the text, so it is their product that ends a hostile one in milliseconds.
 const BUDGETS: [(usize, usize); 4] =
-    [(1 << 10, STEPS), (1 << 12, STEPS >> 2), (1 << 14, STEPS >> 4), (usize::MAX, STEPS >> 6)];
+    [(1 << 10, STEPS), (1 << 12, STEPS >> 2), (1 << 14, STEPS >> 4), (usize::MAX, STEPS >> 8)];
 
 /// How much memory one compiled pattern may take.
 const SIZE_LIMIT: usize = 4 << 20;
