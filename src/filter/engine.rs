@@ -15,9 +15,13 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 use self::shadow::shadow;
 use super::error::{Place, Problem};
 
-/// How often the backtracking engine may take back a step on one text: what reads a line of 64 KiB,
-/// and ends a hostile one in milliseconds.
-pub const STEPS: usize = 100_000;
+/// How often the backtracking engine may take back a step on one text of at most 1 KiB.
+pub const STEPS: usize = 1 << 16;
+
+/// How long a text may be, and how many steps it has. Between two steps the engine may look at all that
+/// is left of the text, so it is their product that ends a hostile one in milliseconds.
+const BUDGETS: [(usize, usize); 4] =
+    [(1 << 10, STEPS), (1 << 12, STEPS >> 2), (1 << 14, STEPS >> 4), (usize::MAX, STEPS >> 8)];
 
 /// How much memory one compiled pattern may take.
 const SIZE_LIMIT: usize = 4 << 20;
@@ -37,7 +41,8 @@ pub(super) enum Engine {
 /// A regex that has no linear engine.
 #[derive(Clone, Debug)]
 pub(super) struct Backtracking {
-    regex: fancy_regex::Regex,
+    /// One for each of the [`BUDGETS`].
+    regexes: Vec<fancy_regex::Regex>,
     /// `None`: nothing linear can be proved to match wherever it does.
     shadow: Option<Regex>,
     why: &'static str,
@@ -153,7 +158,7 @@ impl Engine {
     pub(super) fn capture_names(&self) -> impl Iterator<Item = Option<&str>> {
         let (linear, backtracking) = match self {
             Self::Linear(regex) => (Some(regex.capture_names()), None),
-            Self::Backtracking(regex) => (None, Some(regex.regex.capture_names())),
+            Self::Backtracking(regex) => (None, Some(regex.regexes[0].capture_names())),
         };
         linear.into_iter().flatten().chain(backtracking.into_iter().flatten())
     }
@@ -161,16 +166,19 @@ impl Engine {
 
 impl Backtracking {
     fn compile(pattern: &str, tree: &Expr, why: &'static str) -> Result<Self, Problem> {
-        let regex = FancyBuilder::new(pattern)
-            .bytes_mode(BytesMode::Ascii)
-            .dot_matches_new_line(true)
-            .backtrack_limit(STEPS)
-            .delegate_size_limit(SIZE_LIMIT)
-            .max_prog_size(PROGRAM_LIMIT)
-            .build()
-            .map_err(|error| Problem::Syntax(error.to_string()))?;
+        let build = |(_, steps)| {
+            FancyBuilder::new(pattern)
+                .bytes_mode(BytesMode::Ascii)
+                .dot_matches_new_line(true)
+                .backtrack_limit(steps)
+                .delegate_size_limit(SIZE_LIMIT)
+                .max_prog_size(PROGRAM_LIMIT)
+                .build()
+                .map_err(|error| Problem::Syntax(error.to_string()))
+        };
+        let regexes = BUDGETS.into_iter().map(build).collect::<Result<_, _>>()?;
         let shadow = shadow(tree).and_then(|shadow| linear(&shadow).ok());
-        Ok(Self { regex, shadow, why })
+        Ok(Self { regexes, shadow, why })
     }
 
     fn read(
@@ -181,7 +189,7 @@ impl Backtracking {
         if !self.may_match(text) {
             return Ok(None);
         }
-        let captures = self.regex.captures(text).map_err(|_| Exceeded)?;
+        let captures = self.regex(text).captures(text).map_err(|_| Exceeded)?;
         let Some(captures) = captures else { return Ok(None) };
         locations.clear();
         locations.extend(captures.iter().map(|group| group.map(|at| (at.start(), at.end()))));
@@ -189,7 +197,13 @@ impl Backtracking {
     }
 
     fn is_match(&self, text: &[u8]) -> Result<bool, Exceeded> {
-        Ok(self.may_match(text) && self.regex.is_match(text).map_err(|_| Exceeded)?)
+        Ok(self.may_match(text) && self.regex(text).is_match(text).map_err(|_| Exceeded)?)
+    }
+
+    /// The one whose budget is that of such a text.
+    fn regex(&self, text: &[u8]) -> &fancy_regex::Regex {
+        let longer = BUDGETS.iter().take_while(|(length, _)| *length < text.len()).count();
+        &self.regexes[longer]
     }
 
     fn may_match(&self, text: &[u8]) -> bool {

@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn each_says_which_engine_and_why() {
         check("^a <ADDR>$", "linear");
-        let expected = "backtracks, for look-around, at most 100000 steps a line, on lines that match \
+        let expected = "backtracks, for look-around, at most 65536 steps a line, on lines that match \
                         without";
         check("^(?!b)c <ADDR>$", expected);
     }

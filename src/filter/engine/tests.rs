@@ -86,6 +86,23 @@ fn a_budget_ends_what_would_take_for_ever() {
 }
 
 #[test]
+fn the_longer_a_text_the_fewer_steps_it_has() {
+    // A step for each place at which it might begin, and a look at the whole rest at each.
+    let engine = Engine::compile("(?=.*b)c").unwrap();
+    let told = |length: usize| engine.is_match(("a".repeat(length - 1) + "c").as_bytes());
+    assert_eq!([1 << 10, 1 << 12].map(told), [Ok(false); 2]);
+    assert_eq!([1 << 14, 1 << 16, 1 << 17].map(told), [Err(Exceeded); 3]);
+    // One that says where it begins has enough of them, however long the text.
+    let engine = Engine::compile("^(?!b).*c$").unwrap();
+    assert_eq!(engine.is_match(("a".repeat(1 << 16) + "c").as_bytes()), Ok(true));
+}
+
+#[test]
+fn a_look_behind_has_one_length() {
+    assert!(matches!(Engine::compile("(?<=a{1,60000})b"), Err(Problem::Syntax(_))));
+}
+
+#[test]
 fn a_shadow_is_what_is_left_without_what_backtracks() {
     let shadow = |pattern: &str| shadow(&shadow::parse(pattern).unwrap());
     let check = |pattern, expected: &str| assert_eq!(shadow(pattern).as_deref(), Some(expected));
@@ -131,7 +148,7 @@ proptest! {
         let Ok(Engine::Backtracking(regex)) = Engine::compile(&pattern) else { return Ok(()) };
         let Some(shadow) = &regex.shadow else { return Ok(()) };
         for text in [text.as_bytes(), &any] {
-            if regex.regex.is_match(text).unwrap_or(false) {
+            if regex.regex(text).is_match(text).unwrap_or(false) {
                 prop_assert!(shadow.is_match(text), "{} is the shadow of {}", shadow, pattern);
             }
         }
@@ -155,7 +172,7 @@ proptest! {
             return Ok(());
         };
         for text in [text.as_bytes(), &any] {
-            let Ok(found) = other.regex.is_match(text) else { continue };
+            let Ok(found) = other.regex(text).is_match(text) else { continue };
             prop_assert_eq!(found, linear.is_match(text), "{}", pattern);
         }
     }
