@@ -16,6 +16,10 @@ export GAOLER_DATE ?= $(shell git log -1 --format=%cs 2>/dev/null)
 
 bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share
+mandir := $(datadir)/man
+bashdir := $(datadir)/bash-completion/completions
+zshdir := $(datadir)/zsh/site-functions
+fishdir := $(datadir)/fish/vendor_completions.d
 unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir := $(DESTDIR)$(SYSCONFDIR)/gaoler
 # So does firewalld look for sets and policies.
@@ -40,6 +44,9 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -d -m 0755 $(unitdir)
 	sed 's|/usr/bin/gaoler|$(PREFIX)/bin/gaoler|' packaging/gaoler.service >$(unitdir)/gaoler.service
 	install -D -m 0644 packaging/20-httpd-logs.conf $(unitdir)/gaoler.service.d/20-httpd-logs.conf
+	install -m 0644 packaging/gaoler-httpd-acl.path $(unitdir)/
+	sed 's|/usr/share/|$(PREFIX)/share/|' packaging/gaoler-httpd-acl.service >$(unitdir)/gaoler-httpd-acl.service
+	install -D -m 0644 packaging/httpd-acl.conf $(datadir)/gaoler/httpd-acl.conf
 	install -D -m 0644 packaging/gaoler.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf
 	install -D -m 0644 packaging/45-gaoler.rules $(polkitdir)/45-gaoler.rules
 	install -d -m 0755 $(firewalldir)/ipsets $(firewalldir)/policies
@@ -48,8 +55,14 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -d -m 0755 $(confdir) $(confdir)/conf.d $(confdir)/filters
 	install -d -m 0755 $(datadir)/gaoler/filters
 	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
-	install -m 0644 config/gaoler.yaml config/*.schema.json $(datadir)/gaoler/
+	install -m 0644 config/gaoler.yaml config/*.schema.json packaging/web.yml $(datadir)/gaoler/
 	install -m 0644 packaging/10-nftables.conf packaging/11-cut-established.conf $(datadir)/gaoler/
+	install -D -m 0644 packaging/firewalld/services/gaoler.xml $(firewalldir)/services/gaoler.xml
+	install -d -m 0755 $(mandir)/man5 $(mandir)/man8 $(bashdir) $(zshdir) $(fishdir)
+	$(BIN) man --out $(mandir)/man8 && mv $(mandir)/man8/*.5 $(mandir)/man5/
+	$(BIN) completions bash >$(bashdir)/gaoler
+	$(BIN) completions zsh >$(zshdir)/_gaoler
+	$(BIN) completions fish >$(fishdir)/gaoler.fish
 	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml
 ifeq ($(DESTDIR),)
 	systemd-sysusers $(PREFIX)/lib/sysusers.d/gaoler.conf
@@ -63,11 +76,14 @@ endif
 .PHONY: uninstall
 uninstall: ## Remove what install put there; configuration and state stay
 ifeq ($(DESTDIR),)
-	-systemctl disable --now gaoler.service
+	-systemctl disable --now gaoler.service gaoler-httpd-acl.path
 endif
 	rm -f $(bindir)/gaoler $(unitdir)/gaoler.service $(unitdir)/gaoler.service.d/20-httpd-logs.conf
+	rm -f $(unitdir)/gaoler-httpd-acl.service $(unitdir)/gaoler-httpd-acl.path
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(polkitdir)/45-gaoler.rules
 	rm -f $(firewalldir)/ipsets/gaoler[46]-{[0-9][0-9],net}.xml $(firewalldir)/policies/gaoler-{in,fwd}.xml
+	rm -f $(firewalldir)/services/gaoler.xml $(mandir)/man8/gaoler{,-*}.8 $(mandir)/man5/gaoler.yaml.5
+	rm -f $(bashdir)/gaoler $(zshdir)/_gaoler $(fishdir)/gaoler.fish
 	rm -rf $(datadir)/gaoler
 	-rmdir $(unitdir)/gaoler.service.d 2>/dev/null
 ifeq ($(DESTDIR),)
@@ -100,7 +116,7 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc deny host chaos ## Everything; what CI runs
+test: deps lint unit doc chart deny host chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
@@ -117,6 +133,11 @@ unit: ## Unit, property, golden and tidy tests; doc examples
 .PHONY: doc
 doc: ## The code's own documentation, without a broken link
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+.PHONY: chart
+chart: deps ## The Helm chart: Helm's own library renders it, three Kubernetes versions, gaoler itself; UPDATE=1
+	$(CARGO) build --locked
+	@UPDATE=$(UPDATE) scripts/chart.sh $(TEST)
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, and what may not be among them

@@ -5,6 +5,7 @@ mod ask;
 mod check;
 mod daemon;
 mod explain;
+mod flush;
 mod man;
 mod provision;
 pub mod test;
@@ -141,6 +142,12 @@ enum Verb {
     },
     /// Show, or with --apply make, the sets and policies that let firewalld hold many bans.
     Provision(provision::ProvisionArgs),
+    /// Take all that is gaoler's out of the firewall, while no daemon runs; as root.
+    ///
+    /// For the day that gaoler is removed. What the daemon remembers stays: started again, it bans
+    /// again who is still to be banned. The sets that `gaoler provision` made stay, empty; `gaoler
+    /// provision --remove --apply` removes those.
+    Flush(flush::FlushArgs),
     /// Have the daemon read its configuration again. Bans stay.
     Reload {
         #[command(flatten)]
@@ -271,6 +278,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
         Verb::Provision(arguments) => provision::run(&arguments),
+        Verb::Flush(arguments) => flush::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),
         Verb::Man(arguments) => man::run(<Cli as clap::CommandFactory>::command(), &arguments),

@@ -4,11 +4,12 @@
 //! hears [`order::Report`]s; it never waits for it.
 //!
 //! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`nftables`] by a table of our own in
-//! the kernel; [`watch`] stands in where nothing is enforced. [`order`] is what all of them are
+//! the kernel; [`watch`] stands in where nothing is enforced. [`flush`] undoes it all. [`order`] is what all of them are
 //! asked and answer.
 
 pub mod cut;
 pub mod firewalld;
+pub mod flush;
 pub mod netlink;
 pub mod nftables;
 pub mod order;

@@ -86,11 +86,7 @@ fn decisions_stay_pure() {
 /// provision` does the latter, at an operator's word.
 #[test]
 fn only_an_operator_changes_firewalld_for_good() {
-    let mut files = Vec::new();
-    for module in LAYERS.concat() {
-        files.extend(files_of(module));
-    }
-    for file in files {
+    for file in all_files() {
         let text = code(&file);
         for method in ["reload", "completeReload", "runtimeToPermanent"] {
             let named = format!(r#"name = "{method}")]"#);
@@ -98,6 +94,45 @@ fn only_an_operator_changes_firewalld_for_good() {
         }
         let connects = text.contains("Permanent::connect");
         assert!(!connects || file.ends_with("cli/provision.rs"), "{}", file.display());
+    }
+}
+
+/// Where `unsafe` stands: what the kernel or a C library has no safe form for, one module each.
+/// (libsystemd is reached by the `systemd` crate, netlink by `netlink-packet-*` and rustix.)
+const UNSAFE: [&str; 1] = ["control/peer.rs"];
+
+#[test]
+fn what_is_unsafe_has_its_place_and_its_reason() {
+    let mut found = Vec::new();
+    for file in all_files() {
+        let text = code(&file);
+        if !["unsafe {", "unsafe fn", "unsafe impl", "unsafe_code"]
+            .iter()
+            .any(|word| text.contains(word))
+        {
+            continue;
+        }
+        let whole = fs::read_to_string(&file).unwrap();
+        for word in ["#[expect(unsafe_code, reason = ", "// SAFETY: "] {
+            assert!(whole.contains(word), "{}: no {word}", file.display());
+        }
+        found.push(file.strip_prefix(src()).unwrap().display().to_string());
+    }
+    assert_eq!(found, UNSAFE);
+    let manifest = fs::read_to_string(src().join("../Cargo.toml")).unwrap();
+    assert!(manifest.contains("unsafe_code = \"deny\""), "or nothing above holds");
+}
+
+/// No shell, no child process, whatever crate would start it.
+#[test]
+fn gaoler_starts_no_program() {
+    for file in all_files() {
+        let text = code(&file);
+        for word in
+            ["process::Command", "/bin/sh", "\"sh\"", "execve", "posix_spawn", "libc::system"]
+        {
+            assert!(!text.contains(word), "{}: {word}", file.display());
+        }
     }
 }
 
@@ -133,6 +168,12 @@ fn files_stay_readable() {
 
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every module's files, and the binary's.
+fn all_files() -> Vec<PathBuf> {
+    let modules = LAYERS.concat().into_iter().flat_map(files_of);
+    modules.chain([src().join("main.rs")]).collect()
 }
 
 /// The module's own file and all below it, but tests, which may name anything.

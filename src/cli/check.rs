@@ -12,6 +12,7 @@ use super::ask::print;
 use crate::config;
 use crate::config::checked::{Config, Enforcement, JailSettings};
 use crate::config::duration;
+use crate::daemon::clock;
 use crate::jail::scope::Scope;
 use crate::record::origin::Origin;
 use crate::telemetry::door::Door;
@@ -29,7 +30,8 @@ pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let host = Path::new("/");
     config.warnings.extend(behind::notes(&config, host));
     config.warnings.extend(capability::note(&config, host));
-    Door::open(config.web.clone())?;
+    let door = Door::open(config.web.clone(), clock::now)?;
+    config.warnings.extend(door.certificate_holds().err().map(|error| error.to_string()));
     let pushing = pushing::pushing(&config, &|name| std::env::var(name).ok())?;
     config.warnings.extend(pushing.notes.iter().cloned());
     let samples = samples(&config);

@@ -20,6 +20,8 @@ pub struct WebFile {
     pub users: BTreeMap<String, String>,
     /// TLS; `None`: plain HTTP.
     pub tls: Option<Tls>,
+    /// Headers of every answer, and their values: some of RFC 9110's form.
+    pub headers: Vec<(String, String)>,
 }
 
 /// How TLS is spoken.
@@ -63,10 +65,25 @@ pub fn load(path: &Path) -> Result<WebFile, ConfigErrors> {
         let beside = path.parent().unwrap_or(Path::new(""));
         tls(&file.section("tls_server_config"), &entry.place, beside, &mut errors)
     });
+    let headers = headers(&file.section("http_server_config").section("headers"));
     match ConfigErrors::new(errors) {
         Some(errors) => Err(errors),
-        None => Ok(WebFile { users, tls }),
+        None => Ok(WebFile { users, tls, headers }),
     }
+}
+
+/// The headers that exporters let one set.
+const HEADERS: [&str; 5] = [
+    "Strict-Transport-Security",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "X-XSS-Protection",
+    "Content-Security-Policy",
+];
+
+fn headers(section: &View) -> Vec<(String, String)> {
+    let given = |name: &str| Some((name.to_owned(), section.text(name)?.text));
+    HEADERS.into_iter().filter_map(given).collect()
 }
 
 fn users(file: &View) -> BTreeMap<String, String> {
@@ -132,7 +149,8 @@ mod tests {
         let yaml = format!(
             "tls_server_config:\n  cert_file: s.crt\n  key_file: /etc/s.key\n  \
              client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  \
-             min_version: TLS13\nhttp_server_config: {{http2: false}}\n\
+             min_version: TLS13\nhttp_server_config: {{http2: false, headers: \
+             {{X-Frame-Options: sameorigin, X-XSS-Protection: 0}}}}\n\
              basic_auth_users: {{prometheus: {HASH}, \"a b\": {HASH}}}\n"
         );
         let users = ["a b", "prometheus"].map(|user| (user.to_owned(), HASH.to_owned()));
@@ -142,7 +160,9 @@ mod tests {
             clients: Some(("ca.crt".into(), true)),
             only_tls13: true,
         };
-        assert_eq!(loaded(&yaml), Ok(WebFile { users: users.into(), tls: Some(tls) }));
+        let headers = [("X-Frame-Options", "sameorigin"), ("X-XSS-Protection", "0")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        assert_eq!(loaded(&yaml), Ok(WebFile { users: users.into(), tls: Some(tls), headers }));
         assert_eq!(loaded("{}"), Ok(WebFile::default()));
     }
 
@@ -150,7 +170,9 @@ mod tests {
     fn says_all_that_is_wrong() {
         let yaml = format!(
             "tls_server_config: {{client_auth_type: VerifyClientCertIfGiven, cipher_suites: x}}\n\
-             basic_auth_users: {{bob: secret, \"a:b\": {HASH}, root: {}}}\nrate_limit: {{}}\nusers: {{}}\n",
+             basic_auth_users: {{bob: secret, \"a:b\": {HASH}, root: {}}}\nrate_limit: {{}}\nusers: {{}}\n\
+             http_server_config: {{headers: {{Server: x, X-Frame-Options: all, \
+             Content-Security-Policy: \"a\\r\\nSet-Cookie: b\"}}}}\n",
             HASH.replace("$04$", "$15$")
         );
         let errors = loaded(&yaml).unwrap_err();
@@ -164,6 +186,9 @@ mod tests {
             "takes over a second to compare",
             "key `rate_limit`: not supported by this version",
             "key `users`: unknown key",
+            "key `http_server_config.headers.Server`: unknown key",
+            "key `http_server_config.headers.X-Frame-Options`: ",
+            "key `http_server_config.headers.Content-Security-Policy`: `a\\r\\nSet-Cookie: b` has",
         ] {
             assert!(errors.contains(expected), "{expected} is not in:\n{errors}");
         }

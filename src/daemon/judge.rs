@@ -133,7 +133,7 @@ impl Daemon {
                 running.late = false;
                 running.trouble = Some(trouble);
             }
-            Notice::Error(_) | Notice::Rotated(_) | Notice::Restarted(_) => {}
+            Notice::Error(_) | Notice::Lost(_) | Notice::Rotated(_) | Notice::Restarted(_) => {}
         }
         self.publish(now);
     }

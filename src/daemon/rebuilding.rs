@@ -27,6 +27,8 @@ pub(super) struct Rebuilding {
     memory: Memory,
     /// Taken up from the firewall; their ends are guesses.
     adopted: HashSet<BanKey>,
+    /// Ended while the store could not be read: what it says of them then is over.
+    ended: HashSet<BanKey>,
     /// Whether the enforcer has said all that it found.
     told: bool,
 }
@@ -35,6 +37,13 @@ impl Rebuilding {
     /// Whether the enforcer is to spare what it finds.
     pub(super) fn spares(&self) -> bool {
         self.memory != Memory::Whole
+    }
+
+    /// A ban is over; the store may not know when it can be read.
+    pub(super) fn ended(&mut self, key: &BanKey) {
+        if self.memory == Memory::Unread {
+            self.ended.insert(key.clone());
+        }
     }
 }
 
@@ -162,6 +171,7 @@ impl Daemon {
             self.take_up_late(ban, now);
         }
         self.rebuilding.memory = memory;
+        self.rebuilding.ended.clear();
         self.spare_no_more();
         self.changed(now);
     }
@@ -176,6 +186,9 @@ impl Daemon {
         let known = running.jail.ledger().get(&key.address).is_some();
         if known && !self.rebuilding.adopted.contains(&key) {
             return; // Banned anew since; that stands.
+        }
+        if !known && self.rebuilding.ended.contains(&key) {
+            return; // Lifted since; the store is told of that, too.
         }
         let over = ban.until().is_some_and(|until| until <= now.wall);
         let withheld = super::restore::withheld(running, &ban).filter(|_| !over);

@@ -72,7 +72,10 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let (store, mut heritage) = open_store(&config, &options, senders.stored);
     let socket = server::bind(&config.socket).await?;
     let pages = config.listen.map(telemetry::server::bind).transpose()?;
-    let door = Door::open(config.web.clone())?;
+    let door = Door::open(config.web.clone(), clock::now)?;
+    if let Err(error) = door.certificate_holds() {
+        tracing::error!("the pages are served with it, and no client will take them: {error}");
+    }
     let access = Access::of_this_process().map_err(StartError::Groups)?;
     let enforcement = if options.dry_run { Enforcement::None } else { config.enforcement.clone() };
     let (version, revision) = (env!("CARGO_PKG_VERSION"), options.revision);

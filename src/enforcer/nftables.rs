@@ -75,6 +75,17 @@ pub(super) fn spawn(
     tokio::spawn(driver.run(Kernel { table, connection: None }))
 }
 
+/// Deletes our table, if it is there; blocks while the kernel does it.
+///
+/// # Errors
+///
+/// Fails if we may not, or the kernel refuses.
+pub fn delete_table(table: &str) -> Result<(), Trouble> {
+    // To delete what is not there is an error, and to add what is there is none.
+    let statements = [statement::Statement::AddTable, statement::Statement::DeleteTable];
+    Connection::open(table)?.commit(&statements)
+}
+
 struct Driver {
     plan: Plan,
     clock: Clock,

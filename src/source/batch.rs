@@ -131,8 +131,10 @@ pub enum Notice {
     CaughtUp,
     /// It cannot, or a part of it cannot; it is tried again.
     Down(Trouble),
-    /// Something was lost or skipped, and reading goes on.
+    /// Something was skipped or is missing, and reading goes on.
     Error(Trouble),
+    /// Bytes that nobody has any more were not read, and reading goes on.
+    Lost(Loss),
     /// A file was rotated; what was left in the old one has been read.
     Rotated(Rotation),
     /// The reader was opened anew.
@@ -144,6 +146,15 @@ pub enum Notice {
 pub struct Trouble {
     /// One of a few fixed words, such as `permission`, `missing`, `corrupt`.
     pub reason: &'static str,
+    /// The whole story, with the path.
+    pub detail: String,
+}
+
+/// What was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// How many bytes at the least; 0 where that cannot be known.
+    pub bytes: u64,
     /// The whole story, with the path.
     pub detail: String,
 }

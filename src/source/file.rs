@@ -19,6 +19,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use rustix::io::Errno;
 
 use self::followed::{CHUNK, FileId, Followed, Look};
 use self::scan::{Scan, open_log, trouble};
@@ -134,7 +135,8 @@ impl Follower {
     fn read_round(&mut self, outlet: &mut Outlet) -> Result<bool, Stopped> {
         let mut any = false;
         for at in 0..self.files.len() {
-            if self.files[at].hungry && !self.is_held_back(at) {
+            // One may have been given up.
+            if at < self.files.len() && self.files[at].hungry && !self.is_held_back(at) {
                 any |= self.read_chunk(at, outlet)?;
             }
         }
@@ -151,7 +153,12 @@ impl Follower {
             Err(error) => {
                 file.hungry = false;
                 let trouble = trouble(&file.path, &error);
-                outlet.notice(Notice::Error(trouble))?;
+                if error.raw_os_error() == Some(Errno::STALE.raw_os_error()) {
+                    self.reopen(at);
+                    outlet.notice(Notice::Restarted(trouble))?;
+                } else {
+                    outlet.notice(Notice::Error(trouble))?;
+                }
                 return Ok(false);
             }
         }

@@ -1,22 +1,27 @@
 //! Who may come in: TLS and passwords, as the web configuration has them now.
 //!
 //! The file is looked at when a connection comes, at most once a second; a new one holds from then
-//! on. One that is wrong changes nothing and is told of once: a slip never opens the door.
+//! on. One that is wrong changes nothing and is told of once: a slip never opens the door, and a
+//! certificate that is over takes no other's place.
 
 pub mod password;
 mod tls;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 use tokio_rustls::TlsAcceptor;
 
 use self::password::Passwords;
 use crate::config::checked::{Addresses, Web};
 use crate::config::error::ConfigErrors;
 use crate::config::web::{self, WebFile};
+use crate::moment::Clock;
 
 /// How often the files are looked at, at most.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,12 +50,21 @@ pub enum DoorError {
         /// What is wrong.
         why: String,
     },
+    /// The certificate is over: no client takes it.
+    #[error("{cert}: the certificate has expired at {since}; renew it", cert = cert.display())]
+    Expired {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// Since when.
+        since: Timestamp,
+    },
 }
 
 /// The rules by which clients are let in, and the files they come from.
 #[derive(Debug)]
 pub struct Door {
     web: Web,
+    clock: Clock,
     current: Mutex<Current>,
 }
 
@@ -62,8 +76,8 @@ struct Current {
     looked: Instant,
 }
 
-/// When a file was changed last, and how long it is; `None`: there is none.
-type Stamp = Option<(SystemTime, u64)>;
+/// Which file a name leads to, when it was changed last, and how long it is; `None`: there is none.
+type Stamp = Option<(u64, u64, i64, i64, u64)>;
 
 /// How clients are let in.
 #[derive(Default)]
@@ -72,8 +86,12 @@ pub struct Rules {
     pub tls: Option<TlsAcceptor>,
     /// The passwords.
     pub passwords: Passwords,
+    /// What every answer says besides, or instead of what it would say by itself.
+    pub headers: HeaderMap,
     /// Whether every client has shown a certificate.
     certified: bool,
+    /// Our own certificate, and when it is over.
+    certificate: Option<(PathBuf, Timestamp)>,
 }
 
 impl std::fmt::Debug for Rules {
@@ -83,16 +101,26 @@ impl std::fmt::Debug for Rules {
 }
 
 impl Door {
-    /// Reads what the web configuration says now.
+    /// Reads what the web configuration says now. `clock` tells when a certificate is over.
     ///
     /// # Errors
     ///
     /// What is wrong with it, or with the files that it names.
-    pub fn open(web: Web) -> Result<Self, DoorError> {
+    pub fn open(web: Web, clock: Clock) -> Result<Self, DoorError> {
         let stamps = stamps(&files(&web));
         let rules = Arc::new(rules(&web)?);
         let current = Current { rules, stamps, looked: Instant::now() };
-        Ok(Self { web, current: Mutex::new(current) })
+        Ok(Self { web, clock, current: Mutex::new(current) })
+    }
+
+    /// Whether the certificate that is shown to clients is over. It is shown all the same: there is
+    /// no other, and it says more than silence.
+    ///
+    /// # Errors
+    ///
+    /// Which one, and since when.
+    pub fn certificate_holds(&self) -> Result<(), DoorError> {
+        self.rules().holds_at((self.clock)().wall)
     }
 
     /// The rules of now.
@@ -119,7 +147,8 @@ impl Door {
     }
 
     fn take_up(&self, current: &mut Current) {
-        match rules(&self.web) {
+        let now = (self.clock)().wall;
+        match rules(&self.web).and_then(|rules| rules.holds_at(now).map(|()| rules)) {
             Ok(rules) => {
                 tracing::info!("the web configuration was changed, and holds from now on");
                 current.rules = Arc::new(rules);
@@ -152,15 +181,36 @@ impl Door {
     }
 }
 
+impl Rules {
+    fn holds_at(&self, now: Timestamp) -> Result<(), DoorError> {
+        match &self.certificate {
+            Some((cert, end)) if *end < now => {
+                Err(DoorError::Expired { cert: cert.clone(), since: *end })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 fn rules(web: &Web) -> Result<Rules, DoorError> {
     let Some(path) = &web.config_file else { return Ok(Rules::default()) };
-    let WebFile { users, tls } = web::load(path)?;
+    let WebFile { users, tls, headers } = web::load(path)?;
     let certified = tls.as_ref().and_then(|tls| tls.clients.as_ref());
     Ok(Rules {
+        certificate: tls.as_ref().map(certificate).transpose()?,
         certified: certified.is_some_and(|(_, required)| *required),
         passwords: Passwords::new(users),
+        headers: headers.iter().filter_map(header).collect(),
         tls: tls.as_ref().map(tls::acceptor).transpose()?,
     })
+}
+
+fn certificate(tls: &web::Tls) -> Result<(PathBuf, Timestamp), DoorError> {
+    Ok((tls.cert_file.clone(), tls::end(&tls.cert_file)?))
+}
+
+fn header((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
+    Some((name.parse().ok()?, value.parse().ok()?))
 }
 
 /// The files that the rules come from, as far as they are known now.
@@ -177,7 +227,7 @@ fn files(web: &Web) -> Vec<PathBuf> {
 fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
     let stamp = |path: &PathBuf| {
         let meta = fs::metadata(path).ok()?;
-        Some((meta.modified().ok()?, meta.len()))
+        Some((meta.dev(), meta.ino(), meta.ctime(), meta.ctime_nsec(), meta.len()))
     };
     files.iter().map(stamp).collect()
 }

@@ -29,6 +29,10 @@ pub fn source(source: &str, notice: &Notice) {
             let (reason, detail) = (trouble.reason, Printable(trouble.detail.as_bytes()));
             tracing::warn!(source, reason, "{source}: {detail}");
         }
+        Notice::Lost(loss) => {
+            let (bytes, detail) = (loss.bytes, Printable(loss.detail.as_bytes()));
+            tracing::warn!(source, reason = "lost", bytes, "{source}: {detail}");
+        }
         Notice::Rotated(rotation) => {
             let how = match rotation {
                 Rotation::Renamed => "by another file in its place",

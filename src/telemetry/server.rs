@@ -1,13 +1,16 @@
 //! Serves the pages over HTTP/1.1, plain or in TLS, to whoever the [`Door`] lets in.
 //!
 //! One request a connection, at most [`CONNECTIONS`] at a time, each over within [`LIFETIME`]: who
-//! sends slowly, reads slowly or only connects holds a place for that long and no more.
+//! sends slowly, reads slowly or only connects holds a place for that long and no more. When all
+//! places are taken, the one goes that has waited longest without a request: who asks at once is
+//! served, however many only connect.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -19,8 +22,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::asking::Asking;
@@ -32,7 +35,7 @@ use super::shown::Bans;
 use super::status_page::Facts;
 use crate::moment::Clock;
 
-/// Connections served at a time; more wait in the kernel's queue.
+/// Connections served at a time; more wait in the kernel's queue, or take an idle one's place.
 pub const CONNECTIONS: usize = 64;
 
 /// How long a connection may last: to send its request, and to read the answer. Prometheus gives up
@@ -135,25 +138,60 @@ pub fn serve(
     }))
 }
 
+/// Who has a place, in the order they came.
+struct Guests {
+    places: Arc<Semaphore>,
+    guests: Vec<Guest>,
+}
+
+/// One connection, and whether a request has come over it.
+struct Guest {
+    asked: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+impl Guests {
+    fn new() -> Self {
+        Self { places: Arc::new(Semaphore::new(CONNECTIONS)), guests: Vec::new() }
+    }
+
+    /// A place for one more: a free one, or that of whom asked for nothing longest. Waits if all are
+    /// being served.
+    async fn place(&mut self) -> OwnedSemaphorePermit {
+        self.guests.retain(|guest| !guest.task.is_finished());
+        if self.places.available_permits() == 0 {
+            let idle = |guest: &Guest| !guest.asked.load(Ordering::Relaxed);
+            if let Some(at) = self.guests.iter().position(idle) {
+                tracing::debug!("a client of the pages that asks for nothing makes room");
+                self.guests.remove(at).task.abort();
+            }
+        }
+        Arc::clone(&self.places).acquire_owned().await.expect("nobody closes it")
+    }
+}
+
 /// Accepts for ever.
 async fn accept(
     listener: &tokio::net::TcpListener,
     connections: &mut JoinSet<()>,
     site: &Arc<Site>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut guests = Guests::new();
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
+        let accepted = listener.accept().await;
         while connections.try_join_next().is_some() {}
-        match listener.accept().await {
+        match accepted {
             Ok((stream, _)) => {
-                let site = Arc::clone(site);
-                connections.spawn(async move {
-                    if timeout(LIFETIME, converse(stream, &site)).await.is_err() {
+                let place = guests.place().await;
+                let asked = Arc::new(AtomicBool::new(false));
+                let (site, asks) = (Arc::clone(site), Arc::clone(&asked));
+                let task = connections.spawn(async move {
+                    if timeout(LIFETIME, converse(stream, &site, &asks)).await.is_err() {
                         tracing::debug!("a client of the pages took too long");
                     }
                     drop(place);
                 });
+                guests.guests.push(Guest { asked, task });
             }
             Err(error) => {
                 // Out of descriptors, mostly: trying again at once would only burn the processor.
@@ -165,17 +203,23 @@ async fn accept(
 }
 
 /// Serves one connection. How it goes wrong is its client's business.
-async fn converse(stream: TcpStream, site: &Site) {
+async fn converse(stream: TcpStream, site: &Site, asks: &AtomicBool) {
     let rules = site.door.rules();
-    let Some(tls) = &rules.tls else { return speak(stream, site, &rules).await };
+    let Some(tls) = &rules.tls else { return speak(stream, site, &rules, asks).await };
     match tls.accept(stream).await {
-        Ok(stream) => speak(stream, site, &rules).await,
+        Ok(stream) => speak(stream, site, &rules, asks).await,
         Err(error) => tracing::debug!(%error, "a client of the pages speaks no TLS that we do"),
     }
 }
 
-async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, site: &Site, rules: &Rules) {
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    site: &Site,
+    rules: &Rules,
+    asks: &AtomicBool,
+) {
     let service = service_fn(|request: Request<Incoming>| async move {
+        asks.store(true, Ordering::Relaxed);
         Ok::<_, Infallible>(respond(&request, site, rules).await)
     });
     let connection = http1::Builder::new()
@@ -188,6 +232,19 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, site: &Site, rules: 
 }
 
 async fn respond(request: &Request<Incoming>, site: &Site, rules: &Rules) -> Response<Full<Bytes>> {
+    let mut response = admitted(request, site, rules).await;
+    for (name, value) in &rules.headers {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}
+
+/// What there is for whom the door lets in.
+async fn admitted(
+    request: &Request<Incoming>,
+    site: &Site,
+    rules: &Rules,
+) -> Response<Full<Bytes>> {
     let headers = request.headers();
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !rules.passwords.admit(authorization).await {

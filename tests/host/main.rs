@@ -12,6 +12,7 @@ mod lane;
 mod load;
 mod observe;
 
+mod acl;
 mod addresses;
 mod adopt;
 mod control;
@@ -23,6 +24,7 @@ mod foreign;
 mod guards;
 mod hostile;
 mod journal;
+mod killed;
 mod loss;
 mod metrics;
 mod newer;
@@ -62,6 +64,8 @@ const TESTS: &[Test] = &[
     ("seed::ban_of_60_s_begins", seed::ban_of_60_s_begins),
     ("seed::third_request_is_refused_until_unban", seed::http_get_dos),
     ("unit::runs_as_its_own_user", unit::runs_as_its_own_user),
+    ("unit::sees_no_secret", unit::sees_no_secret),
+    ("unit::listens_on_loopback_alone", unit::listens_on_loopback_alone),
     ("addresses::ipv6_ssh", addresses::ipv6_ssh),
     ("addresses::ipv6_http", addresses::ipv6_http),
     ("addresses::ignoreip_is_never_banned", addresses::ignoreip),
@@ -91,16 +95,23 @@ const TESTS: &[Test] = &[
     ("nftables::bans_without_firewalld", nftables::bans_without_firewalld),
     ("rotation::by_rename", rotation::by_rename),
     ("rotation::by_copytruncate", rotation::by_copytruncate),
+    ("acl::a_lost_acl_is_told_and_put_back", acl::a_lost_acl_is_told_and_put_back),
     ("restart::keeps_bans", restart::keeps_bans),
     ("restart::kill_9_keeps_bans", restart::kill_9_keeps_bans),
     ("restart::failures_before_it_count", restart::failures_before_it_count),
     ("restart::removes_what_expired_while_down", restart::expired_while_down),
+    ("killed::every_line_counts_once", killed::every_line_counts_once),
+    (
+        "killed::what_was_written_while_it_was_away_counts",
+        killed::what_was_written_while_it_was_away_counts,
+    ),
     ("restart::leaves_nothing_where_told_to", restart::leaves_nothing_where_told_to),
     ("firewall::reload_is_healed", firewall::reload_is_healed),
     ("firewall::restart_is_healed", firewall::restart_is_healed),
     ("firewall::absence_is_waited_out", firewall::absence_is_waited_out),
     ("seed::ban_of_60_s_ends_by_itself", seed::ban_of_60_s_ends),
     ("journal::is_rotated_vacuumed_and_restarted", journal::is_rotated_vacuumed_and_restarted),
+    ("journal::is_killed_and_damaged", journal::is_killed_and_damaged),
     ("journal::of_a_namespace_is_read", journal::of_a_namespace_is_read),
     ("watched::an_attack_is_told", watched::an_attack_is_told),
     (

@@ -353,6 +353,19 @@ fn resumes_where_it_was() {
     resumed.finish().assert_once(10..20);
 }
 
+#[test]
+fn an_attempt_that_is_told_of_before_and_after_a_restart_counts_once() {
+    let logs = Logs::new();
+    logs.append("log", "attempt 1 FAIL 10.0.0.1\n");
+    let mut watched = Watched::attempts(logs.origin(&["log"]), None);
+    watched.until_failures(1);
+    let through = watched.finish().through;
+    logs.append("log", "attempt 1 CLOSED 10.0.0.1\nattempt 2 CLOSED 10.0.0.2\n");
+    let mut resumed = Watched::attempts(logs.origin(&["log"]), through);
+    resumed.until("the last line is read", |w| w.has_failed(2));
+    resumed.finish().assert_once([2]);
+}
+
 /// Reads ten lines, stops, writes ten, rotates by `rotate`, writes ten, and expects the twenty.
 #[track_caller]
 fn check_resume(patterns: &[&str], rotate: impl Fn(&Logs), expected: &[Notice]) {
@@ -393,7 +406,7 @@ fn says_so_if_what_was_rotated_is_nowhere() {
     logs.append_fails("log", 10..20);
     let mut resumed = logs.resume(&["log"], through);
     resumed.until_failures(10);
-    let lost = |notice: &Notice| matches!(notice, Notice::Error(t) if t.reason == "lost");
+    let lost = |notice: &Notice| matches!(notice, Notice::Lost(_));
     resumed.until("the loss is told", |w| w.notices.iter().any(lost));
     resumed.finish().assert_once(10..20);
 }
@@ -444,23 +457,95 @@ fn refuses_what_is_not_a_file() {
 #[test]
 fn waits_for_permission() {
     let logs = Logs::new();
-    let allow =
-        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     allow(logs.directory.path(), 0o755);
     logs.append_fails("log", 0..3);
     allow(&logs.path("log"), 0o600);
-    let origin = logs.origin(&["log"]);
-    // The source's thread inherits the user of the thread that makes it.
-    let unprivileged = move || {
-        let nobody = rustix::process::Uid::from_raw(65_534);
-        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
-        Watched::new(origin)
-    };
-    let mut watched = std::thread::spawn(unprivileged).join().unwrap();
+    let mut watched = unprivileged(logs.origin(&["log"]), None);
     watched.until("it is denied", |w| w.notices.iter().any(|n| is_down(n, "permission")));
     allow(&logs.path("log"), 0o644);
     watched.until_failures(3);
     assert_eq!(watched.notices.last(), Some(&Notice::Up));
+}
+
+fn allow(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Follows as a user who owns nothing.
+fn unprivileged(origin: Origin, through: Option<Position>) -> Watched {
+    // The source's thread inherits the user of the thread that makes it.
+    let follow = move || {
+        let nobody = rustix::process::Uid::from_raw(65_534);
+        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        Watched::from(origin, through)
+    };
+    std::thread::spawn(follow).join().unwrap()
+}
+
+#[test]
+fn goes_on_where_it_was_once_it_is_permitted_again() {
+    for denied in ["log", ""] {
+        let logs = Logs::new();
+        allow(logs.directory.path(), 0o755);
+        logs.append_fails("log", 0..10);
+        let mut watched = logs.follow(&["log"]);
+        watched.until_failures(10);
+        let through = watched.finish().through;
+        let mode = fs::metadata(logs.path(denied)).unwrap().permissions().mode();
+        allow(&logs.path(denied), 0o600);
+        logs.append_fails("log", 10..20);
+        let mut resumed = unprivileged(logs.origin(&["log"]), through);
+        resumed.until("it is denied", |w| w.notices.iter().any(|n| is_down(n, "permission")));
+        allow(&logs.path(denied), mode);
+        resumed.until_failures(10);
+        let resumed = resumed.finish();
+        resumed.assert_once(10..20);
+        assert!(!resumed.notices.iter().any(|n| matches!(n, Notice::Lost(_) | Notice::Rotated(_))));
+    }
+}
+
+#[test]
+fn a_directory_that_is_closed_for_a_while_is_no_rotation() {
+    let logs = Logs::new();
+    allow(logs.directory.path(), 0o755);
+    logs.append_fails("log", 0..10);
+    let mut watched = unprivileged(logs.origin(&["*log"]), None);
+    watched.until_failures(10);
+    allow(logs.directory.path(), 0o700);
+    logs.append_fails("log", 10..20);
+    watched.until("it is denied", |w| w.notices.iter().any(|n| is_down(n, "permission")));
+    watched.until_failures(20);
+    allow(logs.directory.path(), 0o755);
+    watched.until("it is up", |w| w.notices.last() == Some(&Notice::Up));
+    logs.append_fails("log", 20..30);
+    watched.until_failures(30);
+    let watched = watched.finish();
+    watched.assert_once(0..30);
+    assert!(!watched.notices.iter().any(|notice| matches!(notice, Notice::Rotated(_))));
+}
+
+#[test]
+fn says_how_much_was_cut_off_unread() {
+    let logs = Logs::new();
+    let total = 60_000;
+    logs.append_fails("log", 0..total);
+    let size = fs::metadata(logs.path("log")).unwrap().len();
+    let mut watched = logs.follow(&["log"]);
+    watched.until_it_waits();
+    // A copy that does not have the end of it, and then nothing.
+    let copied = lines(0..total / 2);
+    fs::write(logs.path("log.1"), &copied).unwrap();
+    OpenOptions::new().write(true).open(logs.path("log")).unwrap().set_len(0).unwrap();
+    logs.append_fails("log", [1_000_000]);
+    watched.until("the new line is read", |w| w.has_failed(1_000_000));
+    watched.until_failures((total / 2) as usize + 1);
+    let watched = watched.finish();
+    watched.assert_once((0..total / 2).chain([1_000_000]));
+    let lost = watched.notices.iter().filter_map(|notice| match notice {
+        Notice::Lost(unread) => Some(unread.bytes),
+        _ => None,
+    });
+    assert_eq!(lost.collect::<Vec<_>>(), [size - copied.len() as u64]);
 }
 
 #[test]

@@ -7,9 +7,10 @@ use gaoler::config::checked::Web;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ALL_VERSIONS, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::doors::web;
 use crate::http::{Answer, Served, ask_over};
@@ -32,8 +33,14 @@ impl Authority {
 
     /// Signs a certificate for the name, into `NAME.crt` and `NAME.key`.
     pub fn sign(&self, name: &str) {
+        self.sign_until(name, 4096);
+    }
+
+    /// Likewise, one that is over with the year.
+    pub fn sign_until(&self, name: &str, year: i32) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 12, 31);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let path = |ending: &str| self.directory.path().join(format!("{name}.{ending}"));
         fs::write(path("crt"), certificate.pem()).unwrap();
@@ -45,13 +52,30 @@ impl Authority {
         web(&self.directory.path().join("web.yml"), yaml)
     }
 
+    /// What it signed last for the name.
+    pub fn signed(&self, name: &str) -> CertificateDer<'static> {
+        let pem = fs::read(self.directory.path().join(format!("{name}.crt"))).unwrap();
+        CertificateDer::from_pem_slice(&pem).unwrap()
+    }
+
     /// A GET in TLS, with the client's certificate if one is named.
     pub async fn get(&self, server: &Served, path: &str, client: Option<&str>) -> Option<Answer> {
+        let tls = self.connect(server, ALL_VERSIONS, client).await?;
+        ask_over(tls, path).await
+    }
+
+    /// A connection in TLS of one of these versions, with the client's certificate if one is named.
+    pub async fn connect(
+        &self,
+        server: &Served,
+        versions: &[&'static SupportedProtocolVersion],
+        client: Option<&str>,
+    ) -> Option<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
         let config = match client {
@@ -67,7 +91,6 @@ impl Authority {
         };
         let stream = TcpStream::connect(server.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        let tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
-        ask_over(tls, path).await
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()
     }
 }

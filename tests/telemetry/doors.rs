@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gaoler::config::checked::{Addresses, Web};
+use gaoler::moment::Moment;
 use gaoler::telemetry::door::{Door, DoorError};
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use crate::golden::check;
 use crate::host::{overview, troubled};
 use crate::http::{Answer, Served, ask};
 use crate::scraped::Prometheus;
+use crate::script::at;
 
 /// `Aladdin:open sesame` and `prometheus:right`, as curl sends them.
 const ALADDIN: &str = "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
@@ -30,7 +32,7 @@ const PATHS: [&str; 9] = [
     "/nowhere",
 ];
 
-fn users(users: &[(&str, &str)]) -> String {
+pub fn users(users: &[(&str, &str)]) -> String {
     let line = |(user, password)| format!("  {user}: {}\n", bcrypt::hash(password, 4).unwrap());
     let lines: Vec<String> = users.iter().copied().map(line).collect();
     format!("basic_auth_users:\n{}", lines.concat())
@@ -42,7 +44,11 @@ pub fn web(file: &Path, yaml: &str) -> Web {
     Web { config_file: Some(file.to_owned()), addresses: Addresses::Authenticated }
 }
 
-fn served(web: Web) -> Served {
+pub fn now() -> Moment {
+    at(0)
+}
+
+pub fn served(web: Web) -> Served {
     let server = Served::guarded(web);
     server.overview.send_replace(overview());
     server
@@ -161,7 +167,7 @@ async fn a_changed_file_holds_from_the_next_look() {
 async fn a_wrong_file_never_opens_the_door() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("web.yml");
-    let door = Door::open(web(&file, &users(&[("prometheus", "right")]))).unwrap();
+    let door = Door::open(web(&file, &users(&[("prometheus", "right")])), now).unwrap();
     let scraper = SCRAPER.trim().strip_prefix("Authorization: ");
     for wrong in ["basic_auth_users: {}\nbasic_auth_user: {}\n", "", "basic_auth_users: {a: b}\n"] {
         // An empty file is a right one, and would let everybody in.
@@ -241,7 +247,7 @@ fn what_cannot_be_used_is_said_at_the_start() {
     authority.sign("localhost");
     authority.sign("other");
     let check = |yaml: &str, expected: &str| {
-        let error: DoorError = Door::open(authority.web(yaml)).unwrap_err();
+        let error: DoorError = Door::open(authority.web(yaml), now).unwrap_err();
         assert!(error.to_string().contains(expected), "{expected} is not in: {error}");
     };
     let tls = |files: &str| format!("tls_server_config: {{{files}}}\n");

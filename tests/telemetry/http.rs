@@ -52,7 +52,7 @@ impl Served {
             metrics: Arc::new(played().metrics),
             overview: watched,
             asking: Asking::new(calls),
-            door: Door::open(web).unwrap(),
+            door: Door::open(web, || at(3_600_000)).unwrap(),
             host: "web1".into(),
             clock: || at(3_600_000),
         };

@@ -9,6 +9,7 @@
 
 mod authority;
 mod browser;
+mod certificates;
 mod documented;
 mod doors;
 mod golden;
@@ -17,3 +18,4 @@ mod http;
 mod page;
 mod scraped;
 mod script;
+mod wire;

@@ -3,6 +3,8 @@
 //! Source: exporter-toolkit, docs/web-configuration.md. What it has and we have not is known, and
 //! refused with that reason.
 
+use hyper::header::HeaderValue;
+
 use super::{Key, Keys, Kind, Text};
 use crate::config::values;
 
@@ -43,7 +45,36 @@ const TLS: Keys = &[&[
 
 const HTTP: Keys = &[&[
     Key::new("http2", Kind::Flag, "Accepted and without effect: HTTP/1.1 is spoken.").or("true"),
-    later("headers"),
+    Key::new(
+        "headers",
+        Kind::Section(HEADERS),
+        "Headers of every answer. One that gaoler sends by itself is replaced.",
+    ),
+]];
+
+/// Those that the toolkit lets one set.
+const HEADERS: Keys = &[&[
+    Key::new(
+        "Strict-Transport-Security",
+        Kind::Text(&HEADER),
+        "For how long browsers come in TLS alone, such as `max-age=31536000`.",
+    ),
+    Key::new(
+        "X-Content-Type-Options",
+        Kind::Choice(&["nosniff"]),
+        "`nosniff` is sent in any case.",
+    ),
+    Key::new(
+        "X-Frame-Options",
+        Kind::Choice(&["deny", "sameorigin"]),
+        "Who may frame the page; nobody, by the policy that gaoler sends.",
+    ),
+    Key::new("X-XSS-Protection", Kind::Text(&HEADER), "For browsers of long ago."),
+    Key::new(
+        "Content-Security-Policy",
+        Kind::Text(&HEADER),
+        "What browsers may load and run; gaoler's own lets them load its style alone.",
+    ),
 ]];
 
 /// A key of the toolkit's that we do not have.
@@ -59,6 +90,15 @@ static HASH: Text = Text::new(
     "$2y$10$Vq3hK0cYzRr7nQ2oYh6e5uRkD9VJfK1n9oQ0oW9nX1oE3sHq9m7Ge",
     hash,
 );
+
+static HEADER: Text =
+    Text { numbers: true, ..Text::new("a header's value", "max-age=31536000", header) };
+
+/// RFC 9110, section 5.5, without the bytes that are no ASCII.
+fn header(text: &str) -> Result<(), String> {
+    let fits = HeaderValue::from_str(text).is_ok_and(|value| value.to_str().is_ok());
+    if fits { Ok(()) } else { Err("has what no header may hold".to_owned()) }
+}
 
 /// In `user:password` the first colon ends the name.
 fn user(text: &str) -> Result<(), String> {

@@ -7,6 +7,7 @@ mod copy;
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ use super::lines::{Line, Lines};
 
 /// How much is read at a time.
 pub(super) const CHUNK: usize = 256 * 1024;
+
+/// How much of what an earlier run has read is looked at again: the attempts that are under way.
+const RECALLED: usize = 32 * 1024;
 
 /// A file that no name leads to any more is read until it has not grown for so long.
 const DELETED_PATIENCE: Duration = Duration::from_secs(5);
@@ -57,6 +61,8 @@ pub(super) struct Followed {
     head: Head,
     /// Its size when last looked at, and its last change: what differs is worth a look.
     seen: (u64, i64, i64),
+    /// The longest it was seen to be.
+    longest: u64,
 }
 
 /// A file that was rotated away.
@@ -103,6 +109,7 @@ impl Followed {
             lines: Lines::default(),
             head: Head::default(),
             seen: (0, 0, 0),
+            longest: 0,
         }
     }
 
@@ -169,6 +176,35 @@ impl Followed {
         let seen = (meta.len(), meta.mtime(), meta.mtime_nsec());
         self.hungry |= self.seen != seen;
         self.seen = seen;
+        self.longest = self.longest.max(meta.len());
+    }
+
+    /// The bytes that were seen to be there, now or before it was cut short, and were not read.
+    pub(super) fn unread(&self) -> Range<u64> {
+        self.offset..self.longest
+    }
+
+    /// How long it is.
+    pub(super) fn size(&self) -> u64 {
+        self.seen.0
+    }
+
+    /// Shows the listeners the last lines before `offset`, which an earlier run has read.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `pread(2)` does.
+    pub(super) fn recall(&self, offset: u64, outlet: &mut Outlet) -> io::Result<()> {
+        let mut buffer = [0; RECALLED];
+        let begin = offset.saturating_sub(RECALLED as u64);
+        let length = usize::try_from(offset - begin).expect("no more than the buffer");
+        let read = head::read_at(&self.file, &mut buffer[..length], begin)?;
+        Lines::default().cut(&buffer[..read], |line| {
+            if let Line::Text(text) = line {
+                outlet.recall(None, text);
+            }
+        });
+        Ok(())
     }
 
     /// Reads one chunk and shows its lines to the listeners.
@@ -207,6 +243,7 @@ impl Followed {
         self.untouched = true;
         self.lines = Lines::default();
         self.head = Head::default();
+        self.longest = 0;
         self.hungry = true;
     }
 

@@ -5,7 +5,7 @@
 use std::fs::{self, DirEntry, File, Metadata};
 use std::io;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::batch::FilePosition;
 use super::followed::FileId;
@@ -33,10 +33,27 @@ pub(super) fn fits(position: &FilePosition, file: &File, meta: &Metadata) -> boo
 ///
 /// # Errors
 ///
-/// Fails if the directory cannot be read.
+/// Fails if the directory cannot be read, or a file that may be the one cannot be opened.
 pub(super) fn renamed(position: &FilePosition) -> io::Result<Option<Found>> {
-    let mut same = beside(position)?.filter(|entry| entry.ino() == position.inode);
-    Ok(same.find_map(|entry| open_if_fits(position, &entry)))
+    refuse_denied(&position.path)?;
+    for entry in beside(position)?.filter(|entry| entry.ino() == position.inode) {
+        let found = open_if_fits(position, &entry);
+        if found.is_some() {
+            return Ok(found);
+        }
+        refuse_denied(&entry.path())?;
+    }
+    Ok(None)
+}
+
+/// Fails if the file is there and may not be opened: which one it is cannot be told then.
+fn refuse_denied(path: &Path) -> io::Result<()> {
+    match open_log(path) {
+        Err(trouble) if trouble.reason == "permission" => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, trouble.detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Finds, beside where it was, a copy of the file at `position`: the newest one, other than

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::time::Instant;
 
-use super::super::batch::{FilePosition, Notice, Rotation, Trouble};
+use super::super::batch::{FilePosition, Loss, Notice, Rotation, Trouble};
 use super::super::outlet::{Outlet, Stopped};
 use super::Follower;
 use super::followed::{FileId, Followed, Left, Likeness};
@@ -20,6 +20,7 @@ impl Follower {
     pub(super) fn notice_names(&mut self, scan: &Scan, outlet: &mut Outlet) -> Result<(), Stopped> {
         for file in &mut self.files {
             match scan.files.iter().find(|(_, meta)| FileId::of(meta) == file.id) {
+                None if is_still_there(file) => {}
                 None => file.leave(),
                 Some((path, meta)) => {
                     file.left = None;
@@ -39,7 +40,7 @@ impl Follower {
         &mut self,
         file: Followed,
         meta: &Metadata,
-        outlet: &Outlet,
+        outlet: &mut Outlet,
     ) -> Result<(), Trouble> {
         let own = |known: &FilePosition| known.inode == file.id.inode;
         // Another inode only with a whole head: its content was moved there.
@@ -52,6 +53,7 @@ impl Follower {
         let Some((at, &FilePosition { offset, .. })) = best else {
             return self.add_new(file, meta, outlet);
         };
+        file.recall(offset, outlet).map_err(|error| trouble(&file.path, &error))?;
         self.add(file, offset)?;
         self.known.swap_remove(at);
         Ok(())
@@ -123,7 +125,7 @@ impl Follower {
         let followed: Vec<FileId> = self.files.iter().map(|file| file.id).collect();
         match known::copied(&position, &followed) {
             Ok(Some(copy)) => self.add_left(copy, &position, Rotation::Truncated, outlet),
-            Ok(None) if position.path.exists() => outlet.notice(Notice::Error(lost(&position))),
+            Ok(None) if position.path.exists() => outlet.notice(Notice::Lost(lost(&position))),
             // Neither it nor another: it may come back.
             Ok(None) | Err(_) => {
                 self.known.push(position);
@@ -134,31 +136,63 @@ impl Follower {
 
     /// A file was cut short: reads what it held from a copy, if there is one, and begins again.
     pub(super) fn truncated(&mut self, at: usize, outlet: &mut Outlet) -> Result<(), Stopped> {
-        let position = self.files[at].position();
-        let id = self.files[at].id;
+        let cut = &self.files[at];
+        let (position, id, unread) = (cut.position(), cut.id, cut.unread());
         self.files[at].restart();
-        if self.go_on_in_a_copy(id, &position) {
-            return outlet.notice(Notice::Rotated(Rotation::Truncated));
+        let copied = match self.go_on_in_a_copy(id, &position) {
+            Some(copied) => {
+                outlet.notice(Notice::Rotated(Rotation::Truncated))?;
+                copied
+            }
+            None => self.go_on_beside(&position, outlet)?,
+        };
+        let lost = unread.end.saturating_sub(unread.start.max(copied));
+        if lost > 0 {
+            outlet.notice(Notice::Lost(cut_short(&position, lost)))?;
         }
+        Ok(())
+    }
+
+    /// Reads on in a copy that no pattern names, if there is one. Returns how long that is.
+    fn go_on_beside(
+        &mut self,
+        position: &FilePosition,
+        outlet: &mut Outlet,
+    ) -> Result<u64, Stopped> {
         let followed: Vec<FileId> = self.files.iter().map(|file| file.id).collect();
-        match known::copied(&position, &followed) {
-            // Followed even if nothing is left in it: a pattern may name it.
-            Ok(Some(copy)) => self.add_left(copy, &position, Rotation::Truncated, outlet),
-            Ok(None) | Err(_) => outlet.notice(Notice::Rotated(Rotation::Truncated)),
+        let Ok(Some(copy)) = known::copied(position, &followed) else {
+            outlet.notice(Notice::Rotated(Rotation::Truncated))?;
+            return Ok(0);
+        };
+        let copied = copy.meta.len();
+        // Followed even if nothing is left in it: a pattern may name it.
+        self.add_left(copy, position, Rotation::Truncated, outlet)?;
+        Ok(copied)
+    }
+
+    /// A file cannot be read any more, as when a server of files has another one by its name now
+    /// (`ESTALE`): what has its place goes on from where this was, if it is the same.
+    pub(super) fn reopen(&mut self, at: usize) {
+        let file = self.files.remove(at);
+        self.watch.forget(file.id);
+        let position = file.position();
+        if self.go_on_in_a_copy(file.id, &position).is_none() && position.offset > 0 {
+            self.known.push(position);
         }
+        self.names_changed = true;
     }
 
     /// Has the copies, among the files followed, of the file that was read up to `position` go on
-    /// in its stead. Returns whether there is any.
-    fn go_on_in_a_copy(&mut self, original: FileId, position: &FilePosition) -> bool {
-        let mut any = false;
+    /// in its stead. Returns how long the longest of them is; `None`: there is none.
+    fn go_on_in_a_copy(&mut self, original: FileId, position: &FilePosition) -> Option<u64> {
+        let mut longest = None;
         for file in &mut self.files {
             let may_be = file.copy_of == Some(original) || file.is_untouched();
             if file.id != original && may_be && file.goes_on_from(position) {
-                any = true;
+                longest = longest.max(Some(file.size()));
             }
         }
-        any
+        longest
     }
 
     /// Whether a file only repeats what another one held: a copy that its patterns happen to name.
@@ -233,13 +267,29 @@ impl Follower {
     }
 }
 
-fn lost(position: &FilePosition) -> Trouble {
-    Trouble {
-        reason: "lost",
-        detail: format!(
-            "{}: the file read before is gone; what was written to it after byte {} was not seen",
-            position.path.display(),
-            position.offset
-        ),
+/// Whether its name still leads to it, though the patterns cannot be looked at now: the directory
+/// may not be read for a while.
+fn is_still_there(file: &Followed) -> bool {
+    match std::fs::metadata(&file.path) {
+        Ok(meta) => FileId::of(&meta) == file.id,
+        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
     }
+}
+
+fn lost(position: &FilePosition) -> Loss {
+    let (path, offset) = (position.path.display(), position.offset);
+    let detail = format!(
+        "{path}: the file read before is gone; what was written to it after byte {offset} was not \
+         seen"
+    );
+    Loss { bytes: 0, detail }
+}
+
+fn cut_short(position: &FilePosition, bytes: u64) -> Loss {
+    let path = position.path.display();
+    let detail = format!(
+        "{path}: cut short before all of it was read, and no copy has the rest: {bytes} bytes were \
+         not seen"
+    );
+    Loss { bytes, detail }
 }

@@ -100,6 +100,10 @@ pub(super) fn trouble(path: &Path, error: &io::Error) -> Trouble {
             reason: "permission",
             detail: format!("{path}: permission denied; gaoler's user must be allowed to read it"),
         },
+        ErrorKind::StaleNetworkFileHandle => {
+            let detail = format!("{path}: the server has another file there now; opening that");
+            Trouble { reason: "replaced", detail }
+        }
         _ => Trouble { reason: "io", detail: format!("{path}: {error}") },
     }
 }

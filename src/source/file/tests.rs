@@ -14,15 +14,21 @@ use super::super::matching::Matching;
 use super::*;
 use crate::moment::{Boot, Moment};
 
-fn follow_blind(pattern: &Path) -> (Arc<Bell>, Receiver<Message>) {
+/// A follower of `pattern`, and what it tells.
+fn blind(pattern: &Path) -> (Follower, Outlet, Arc<Bell>, Receiver<Message>) {
     let clock = || Moment { wall: Timestamp::UNIX_EPOCH, boot: Boot::default() };
-    let (sender, messages) = channel(4);
+    let (sender, messages) = channel(16);
     let bell = Arc::new(Bell::new().unwrap());
     let matching = Matching::new(Vec::new());
-    let mut outlet = Outlet::new("test".into(), sender, Arc::clone(&bell), matching, clock);
+    let outlet = Outlet::new("test".into(), sender, Arc::clone(&bell), matching, clock);
     let origin = FilesOrigin { patterns: vec![pattern.to_str().unwrap().to_owned()] };
+    (Follower::new(&origin, Vec::new(), Watch::blind()), outlet, bell, messages)
+}
+
+fn follow_blind(pattern: &Path) -> (Arc<Bell>, Receiver<Message>) {
+    let (follower, mut outlet, bell, messages) = blind(pattern);
     std::thread::spawn(move || {
-        let Err(Stopped) = Follower::new(&origin, Vec::new(), Watch::blind()).run(&mut outlet);
+        let Err(Stopped) = follower.run(&mut outlet);
     });
     (bell, messages)
 }
@@ -71,4 +77,35 @@ fn looks_for_itself_if_the_kernel_tells_nothing() {
     let rotations = receive(&mut messages, 2);
     assert!(rotations.contains(&Rotation::Renamed), "{rotations:?}");
     bell.stop();
+}
+
+/// As where a server of files restarts: the open file cannot be read any more (`ESTALE`), and its
+/// name leads to another inode with the same content.
+#[test]
+fn goes_on_in_the_file_that_a_server_has_in_its_place() {
+    for seen_before in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        (0..10).for_each(|n| append(&log, &format!("line number {n:>50}")));
+        let (mut follower, mut outlet, _bell, mut messages) = blind(&log);
+        let mut turn = |follower: &mut Follower| {
+            follower.look(&mut outlet).unwrap();
+            while follower.read_round(&mut outlet).unwrap() {}
+        };
+        turn(&mut follower);
+        receive(&mut messages, 10);
+        let new = directory.path().join("new");
+        fs::copy(&log, &new).unwrap();
+        fs::rename(&new, &log).unwrap();
+        if seen_before {
+            turn(&mut follower);
+        }
+        follower.reopen(0);
+        (10..15).for_each(|n| append(&log, &format!("line number {n:>50}")));
+        turn(&mut follower);
+        receive(&mut messages, 5);
+        append(&log, "the last");
+        turn(&mut follower);
+        receive(&mut messages, 1);
+    }
 }

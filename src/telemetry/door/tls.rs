@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -12,6 +13,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::DoorError;
 use crate::config::web::{Required, Tls};
@@ -37,6 +39,15 @@ pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, DoorError> {
     let mut config = config.with_single_cert(certificates, key).map_err(pair)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// When the first certificate of a chain, the server's own, is over.
+pub(super) fn end(path: &Path) -> Result<Timestamp, DoorError> {
+    let certificates = certificates(path)?;
+    let own = X509Certificate::from_der(&certificates[0]);
+    let (_, own) = own.map_err(|error| wrong(path, &format!("no certificate: {error}")))?;
+    let end = own.validity().not_after.timestamp();
+    Ok(Timestamp::from_second(end).unwrap_or(Timestamp::MAX))
 }
 
 fn clients(path: &Path, required: Required) -> Result<Arc<dyn ClientCertVerifier>, DoorError> {

@@ -14,7 +14,7 @@ use crate::source::batch::{Batch, Notice, Rotation};
 
 /// Why something could not be read. A [`Trouble`](crate::source::batch::Trouble) with any other
 /// reason counts as `other`.
-pub const REASONS: [&str; 10] = [
+pub const REASONS: [&str; 11] = [
     "permission",
     "missing",
     "not_a_file",
@@ -23,12 +23,13 @@ pub const REASONS: [&str; 10] = [
     "oversized",
     "journal",
     "io",
+    "lost",
     "panic",
     OTHER,
 ];
 
 /// Why a reader was opened anew, likewise.
-pub const RESTARTS: [&str; 5] = ["corrupt", "replaced", "vacuumed", "journal", OTHER];
+pub const RESTARTS: [&str; 6] = ["corrupt", "replaced", "truncated", "vacuumed", "journal", OTHER];
 
 /// How files are rotated.
 const ROTATIONS: [&str; 2] = ["renamed", "truncated"];
@@ -40,6 +41,7 @@ pub(super) struct SourceFamilies {
     bytes: Family<Labels<1>, Counter>,
     suppressed: Family<Labels<1>, Counter>,
     errors: Family<Labels<2>, Counter>,
+    lost: Family<Labels<1>, Counter>,
     rotations: Family<Labels<2>, Counter>,
     restarts: Family<Labels<2>, Counter>,
     last_record: Family<Labels<1>, FloatGauge>,
@@ -57,6 +59,7 @@ pub struct SourceMetrics {
     bytes: Counter,
     suppressed: Counter,
     errors: PerWord,
+    lost: Counter,
     rotations: PerWord,
     restarts: PerWord,
     last_record: FloatGauge,
@@ -107,6 +110,10 @@ impl SourceMetrics {
                 self.errors.add(trouble.reason, 1);
             }
             Notice::Error(trouble) => self.errors.add(trouble.reason, 1),
+            Notice::Lost(loss) => {
+                self.errors.add("lost", 1);
+                self.lost.inc_by(loss.bytes);
+            }
             Notice::Rotated(Rotation::Renamed) => self.rotations.add("renamed", 1),
             Notice::Rotated(Rotation::Truncated) => self.rotations.add("truncated", 1),
             Notice::Restarted(trouble) => self.restarts.add(trouble.reason, 1),
@@ -116,7 +123,7 @@ impl SourceMetrics {
 
 impl SourceFamilies {
     /// How many series a source has.
-    pub(super) const SERIES: usize = 8 + REASONS.len() + ROTATIONS.len() + RESTARTS.len();
+    pub(super) const SERIES: usize = 9 + REASONS.len() + ROTATIONS.len() + RESTARTS.len();
 
     pub(super) fn register(to: &mut Registry) -> Self {
         Self {
@@ -128,6 +135,13 @@ impl SourceFamilies {
                 "Records that journald says its rate limit dropped before anybody could read them",
             ),
             errors: family(to, "source_errors", "Times something was lost, skipped or unreadable"),
+            lost: family_of(
+                to,
+                "source_lost",
+                Unit::Bytes,
+                "Bytes that were seen to be in a file and were gone before they could be read",
+                Counter::default,
+            ),
             rotations: family(to, "source_rotations", "Files rotated, each read to its last line"),
             restarts: family(to, "source_restarts", "Times the reader was opened anew"),
             last_record: family_of(
@@ -165,6 +179,7 @@ impl SourceFamilies {
             bytes: self.bytes.get_or_create_owned(&one),
             suppressed: self.suppressed.get_or_create_owned(&one),
             errors: words(&self.errors, "reason", &REASONS),
+            lost: self.lost.get_or_create_owned(&one),
             rotations: words(&self.rotations, "reason", &ROTATIONS),
             restarts: words(&self.restarts, "reason", &RESTARTS),
             last_record: self.last_record.get_or_create_owned(&one),
@@ -177,7 +192,7 @@ impl SourceFamilies {
 
     pub(super) fn forget(&self, source: &SourceMetrics) {
         let one = [pair("source", &source.name)];
-        for counters in [&self.records, &self.bytes, &self.suppressed] {
+        for counters in [&self.records, &self.bytes, &self.suppressed, &self.lost] {
             counters.remove(&one);
         }
         for gauges in [&self.up, &self.caught_up, &self.backlog] {

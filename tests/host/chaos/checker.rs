@@ -75,8 +75,8 @@ impl Run {
         self
     }
 
-    fn start(mut self, second: Micros) -> Self {
-        self.0.starts.push(Start { at: second * SECOND });
+    fn restart(mut self, died: Micros, at: Micros) -> Self {
+        self.0.starts.push(Start { died: died * SECOND, at: at * SECOND });
         self
     }
 
@@ -206,13 +206,22 @@ fn a_running_ban_knows_no_wall_clock() {
 fn a_restart_asks_the_wall_clock_and_never_for_more_than_bantime() {
     let restarted = |by| {
         let run = Run::quiet().fails(EVE, &[10, 12, 14]).jump(20, by);
-        run.trouble(20, 25).start(23)
+        run.trouble(20, 25).restart(20, 23)
     };
     restarted(HOUR).banned(EVE, 14, 23).expect(&[]);
     restarted(HOUR).banned(EVE, 14, 39).expect(&["though its ban ended at 23.000", "was to end"]);
     restarted(-HOUR).banned(EVE, 14, 48).expect(&[]);
     restarted(-HOUR).banned(EVE, 14, 60).expect(&["though its ban ended at 48.000", "was to end"]);
-    let plain = Run::quiet().fails(EVE, &[10, 12, 14]).trouble(20, 25).start(23);
+    // What ended while gaoler was dead, by a clock that was set back meanwhile, did not end; what
+    // ended before did.
+    let dead = |from| {
+        let run = Run::quiet().fails(EVE, &[10, 12, 14]).jump(from, -HOUR);
+        run.trouble(from, 50).restart(from, 48)
+    };
+    dead(34).banned(EVE, 14, 73).expect(&[]);
+    dead(42).banned(EVE, 14, 73).expect(&["though its ban ended at 39.000", "was to end"]);
+    dead(42).banned(EVE, 14, 39).expect(&[]);
+    let plain = Run::quiet().fails(EVE, &[10, 12, 14]).trouble(20, 25).restart(20, 23);
     plain.banned(EVE, 14, 39).expect(&[]);
 }
 
@@ -231,7 +240,7 @@ fn failures_count_by_the_logs_own_time() {
 
 #[test]
 fn a_ban_said_twice_around_a_kill_is_one() {
-    let run = Run::quiet().fails(EVE, &[10, 12, 14]).trouble(14, 17).start(16);
+    let run = Run::quiet().fails(EVE, &[10, 12, 14]).trouble(14, 17).restart(14, 16);
     let run = run.says(Said::Ban, EVE, 14).says(Said::Ban, EVE, 16);
     run.says(Said::Unban, EVE, 39).refused(EVE, 17..39).expect(&[]);
 }

@@ -69,14 +69,11 @@ pub(crate) fn httpd(host: &Host, made: &[Made]) -> Result<(Failures, Vec<Made>)>
     Ok((failures, served.copied().collect()))
 }
 
-/// What gaoler said of bans, by jail; and when it started.
-pub(crate) fn gaoler(host: &Host) -> Result<(Vec<(String, Line)>, Vec<Start>)> {
+/// What gaoler said of bans, by jail.
+pub(crate) fn gaoler(host: &Host) -> Result<Vec<(String, Line)>> {
     let spoken = Regex::new(r"^\[([^\]]+)\] (Ban|Restore Ban|Unban) (\S+)$")?;
-    let (mut lines, mut starts) = (Vec::new(), Vec::new());
+    let mut lines = Vec::new();
     for entry in journal(host, "SYSLOG_IDENTIFIER=gaoler")? {
-        if entry.message.contains(" follows ") && entry.message.starts_with("gaoler ") {
-            starts.push(Start { at: entry.at });
-        }
         let Some(found) = spoken.captures(&entry.message) else { continue };
         let said = match &found[2] {
             "Ban" => Said::Ban,
@@ -86,7 +83,26 @@ pub(crate) fn gaoler(host: &Host) -> Result<(Vec<(String, Line)>, Vec<Start>)> {
         let address = found[3].parse().map(subject).or_else(|_| found[3].parse())?;
         lines.push((found[1].to_owned(), Line { subject: address, at: entry.at, said }));
     }
-    Ok((lines, starts))
+    Ok(lines)
+}
+
+/// When gaoler started, by its own word, and when the one before had ended, by systemd's.
+pub(crate) fn starts(host: &Host) -> Result<Vec<Start>> {
+    let ends = journal(host, "SYSLOG_IDENTIFIER=systemd UNIT=gaoler.service")?;
+    let mut ends: Vec<Micros> = ends
+        .iter()
+        .filter(|entry| entry.message.contains("Main process exited"))
+        .map(|entry| entry.at)
+        .collect();
+    ends.reverse();
+    let mut starts = Vec::new();
+    for entry in journal(host, "SYSLOG_IDENTIFIER=gaoler")? {
+        if entry.message.starts_with("gaoler ") && entry.message.contains(" follows ") {
+            let died = ends.iter().copied().find(|end| *end < entry.at).unwrap_or(entry.at);
+            starts.push(Start { died, at: entry.at });
+        }
+    }
+    Ok(starts)
 }
 
 /// The entries that fit a match, in the order of the boot clock.

@@ -167,8 +167,7 @@ fn gather(
     let mut failures = logs::sshd(host)?;
     let (web, served) = logs::httpd(host, &made)?;
     failures.extend(web);
-    let (said, starts) = logs::gaoler(host)?;
-    let clock = stage.clock();
+    let said = logs::gaoler(host)?;
     let mut evidence = Evidence {
         rule: Rule {
             maxretry: MAXRETRY as usize,
@@ -179,8 +178,8 @@ fn gather(
         lines: said.iter().map(|(_, line)| *line).collect(),
         looks: observer.looks(),
         troubles: suffered.iter().map(|it| Trouble { from: it.from, over: it.over }).collect(),
-        starts,
-        clock,
+        starts: logs::starts(host)?,
+        clock: stage.clock(),
         end,
     };
     let unlogged = excuse(&mut evidence, &suffered, served);

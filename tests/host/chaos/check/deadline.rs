@@ -15,10 +15,10 @@ pub(crate) fn deadline(evidence: &Evidence, slack: Slack, ban: &Period) -> (Micr
     let since = evidence.walls(ban.begun, slack.stamp);
     let mut ends = vec![ban.begun + bantime];
     for start in evidence.starts.iter().filter(|start| ban.begun < start.at) {
-        // A ban that ended before gaoler started again is none of this start's business.
-        let (over, running): (Vec<_>, Vec<_>) =
-            ends.iter().partition(|end| **end < start.at - slack.edge);
-        if running.is_empty() {
+        // One that ended before gaoler did is none of this start's business.
+        let died = (start.died - slack.stamp, start.died + slack.stamp);
+        let over = ends.iter().copied().filter(|end| *end < died.1).collect();
+        if ends.iter().all(|end| *end < died.0) {
             break;
         }
         ends = over;

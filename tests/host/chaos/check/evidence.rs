@@ -62,6 +62,8 @@ pub(crate) struct Trouble {
 /// A start of gaoler.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
+    /// When the gaoler before it ended.
+    pub(crate) died: Micros,
     pub(crate) at: Micros,
 }
 
