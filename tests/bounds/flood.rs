@@ -46,8 +46,8 @@ pub(crate) struct Looks {
 }
 
 impl Flooded {
-    /// Starts it.
-    pub(crate) fn start(gaoler: &Path) -> Result<Self> {
+    /// Starts it, with a place for its state database or without.
+    pub(crate) fn start(gaoler: &Path, stores: bool) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let at = directory.path();
         let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
@@ -60,7 +60,7 @@ impl Flooded {
              telemetry: {{listen: 127.0.0.1:{port}}}\n\
              jails:\n  \
                flooded: {{filter: http-get-dos, logpath: [{log}], findtime: 6h, bantime: 6h}}\n",
-            state = at.join("state.db").display(),
+            state = at.join(if stores { "state.db" } else { "none/state.db" }).display(),
             socket = at.join("gaoler.sock").display(),
             log = log.display(),
         );
