@@ -164,6 +164,10 @@ latency: deps ## From log line written to rule in force, over 50 bans; then idle
 scale: deps ## A thousand and more at once through each backend, one more, a restart with them, memory
 	$(CARGO) bench --locked --bench scale -- $(BENCH)
 
+.PHONY: bounds
+bounds: ## Memory under ten million distinct attackers, and transactions a second; BENCH=1000000: fewer
+	$(CARGO) bench --locked --bench bounds -- $(BENCH)
+
 .PHONY: bench-parse
 bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines
 	@scripts/bench-parse.sh $(BIN)

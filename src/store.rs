@@ -50,9 +50,9 @@ pub enum News {
     /// The failure windows that it held are dropped, and so many that were handed over: all of them
     /// are to be handed over again.
     Windows(u64),
-    /// The file, which could not be read at the start, is read. What has been handed over since
-    /// counts before this, and is written after it.
-    Read(Box<Saved>),
+    /// The file, which could not be read at the start, is read, or made where there was none. What has
+    /// been handed over since counts before this, and is written after it.
+    Read(Box<Saved>, Memory),
 }
 
 /// What became of changes.

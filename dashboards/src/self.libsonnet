@@ -99,8 +99,11 @@ local reading = g.row('Does it keep up?', [
   ),
   g.bars(
     'Lost, skipped, unreadable',
-    'Times something of a source was lost, skipped or unreadable. Alert: GaolerSourceErrors.',
-    [g.query('sum by (instance, source, reason) (increase(gaoler_source_errors_total{$hosts}[$__interval])) > 0', '{{instance}} {{source}}: {{reason}}')],
+    'Times something of a source was lost, skipped or unreadable; and bytes of files that were gone before they could be read. Alert: GaolerSourceErrors.',
+    [
+      g.query('sum by (instance, source, reason) (increase(gaoler_source_errors_total{$hosts}[$__interval])) > 0', '{{instance}} {{source}}: {{reason}}'),
+      g.query('sum by (instance, source) (increase(gaoler_source_lost_bytes_total{$hosts}[$__interval])) > 0', '{{instance}} {{source}}: bytes lost'),
+    ],
   ),
   g.bars(
     'Dropped by journald',

@@ -85,6 +85,7 @@ impl Daemon {
             self.ration.log(now.boot, || lines::would_unban(ban));
             return;
         }
+        self.rebuilding.ended(key);
         self.standings.drop(key);
         self.cutting.end(key);
         self.show_bans(key);

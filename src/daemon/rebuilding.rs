@@ -27,6 +27,8 @@ pub(super) struct Rebuilding {
     memory: Memory,
     /// Taken up from the firewall; their ends are guesses.
     adopted: HashSet<BanKey>,
+    /// Ended while the store could not be read: what it says of them then is over.
+    ended: HashSet<BanKey>,
     /// Whether the enforcer has said all that it found.
     told: bool,
 }
@@ -35,6 +37,13 @@ impl Rebuilding {
     /// Whether the enforcer is to spare what it finds.
     pub(super) fn spares(&self) -> bool {
         self.memory != Memory::Whole
+    }
+
+    /// A ban is over; the store may not know when it can be read.
+    pub(super) fn ended(&mut self, key: &BanKey) {
+        if self.memory == Memory::Unread {
+            self.ended.insert(key.clone());
+        }
     }
 }
 
@@ -46,7 +55,7 @@ impl Daemon {
         let why = trouble.to_string();
         if heritage.memory == Memory::Lost {
             self.metrics.state.damaged();
-            news::state_lost(&Loss { why, aside: heritage.aside.clone() });
+            news::state_lost(&why, heritage.aside.as_deref());
         } else {
             self.store_up = false;
             self.metrics.state.opened(false);
@@ -110,7 +119,7 @@ impl Daemon {
     /// What the store held is lost: everything is handed over again.
     pub(super) fn on_anew(&mut self, loss: &Loss, now: Moment) {
         self.metrics.state.damaged();
-        news::state_lost(loss);
+        news::state_lost(&loss.why, loss.aside.as_deref());
         if self.rebuilding.memory == Memory::Unread {
             self.rebuilding.memory = Memory::Lost;
             self.spare_no_more();
@@ -144,7 +153,7 @@ impl Daemon {
     }
 
     /// The store can be read at last. What it knows counts for more than what the firewall shows.
-    pub(super) fn on_read(&mut self, saved: Saved, now: Moment) {
+    pub(super) fn on_read(&mut self, saved: Saved, memory: Memory, now: Moment) {
         for (source, position) in saved.positions {
             self.positions.entry(source).or_insert(position);
         }
@@ -161,8 +170,8 @@ impl Daemon {
         for ban in saved.bans {
             self.take_up_late(ban, now);
         }
-        self.rebuilding.memory = Memory::Whole;
-        self.rebuilding.adopted.clear();
+        self.rebuilding.memory = memory;
+        self.rebuilding.ended.clear();
         self.spare_no_more();
         self.changed(now);
     }
@@ -177,6 +186,9 @@ impl Daemon {
         let known = running.jail.ledger().get(&key.address).is_some();
         if known && !self.rebuilding.adopted.contains(&key) {
             return; // Banned anew since; that stands.
+        }
+        if !known && self.rebuilding.ended.contains(&key) {
+            return; // Lifted since; the store is told of that, too.
         }
         let over = ban.until().is_some_and(|until| until <= now.wall);
         let withheld = super::restore::withheld(running, &ban).filter(|_| !over);

@@ -116,7 +116,7 @@ impl Daemon {
                 self.metrics.forgotten(Forgotten::UnsavedWindows, dropped);
                 self.retell_windows();
             }
-            store::News::Read(saved) => self.on_read(*saved, now),
+            store::News::Read(saved, memory) => self.on_read(*saved, memory, now),
         }
     }
 

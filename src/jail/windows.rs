@@ -134,7 +134,9 @@ impl Windows {
 
     /// Forgets every address.
     pub fn forget_all(&mut self) {
-        self.changed.extend(self.by_address.drain().map(|(host, _)| host));
+        self.changed.clear();
+        let told = self.by_address.drain().filter(|(_, counting)| counting.told);
+        self.gone.extend(told.map(|(host, _)| host));
     }
 
     /// Takes up the failures that an earlier run counted; `name` names their trace, if that was

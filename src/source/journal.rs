@@ -9,9 +9,12 @@
 //! for it costs some 40 µs in a virtual machine. So it looks often while it is spoken to, and
 //! seldom while all is silent: the line that makes a ban comes after others.
 
+mod cursor;
 mod entry;
+mod files;
 mod guard;
 mod open;
+mod sigbus;
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -20,7 +23,7 @@ use jiff::Timestamp;
 use systemd::journal::JournalWaitResult;
 
 use self::entry::{Entry, Reading};
-use self::open::{Broken, Opened};
+use self::open::{Broken, Identity, Opened};
 use super::Start;
 use super::batch::{Notice, Position, Trouble};
 use super::outlet::{Outlet, Stopped};
@@ -49,6 +52,9 @@ const SETTLE: Duration = Duration::from_millis(300);
 const BATCH_ENTRIES: usize = 1024;
 const BATCH_BYTES: u64 = 256 * 1024;
 
+/// How many entries that an earlier run has read are looked at again: the attempts that are under way.
+const RECALLED: u32 = 256;
+
 /// Reads until told to stop.
 pub(super) fn follow(origin: &JournalOrigin, start: Start, mut outlet: Outlet) {
     let cursor = match start.from {
@@ -56,7 +62,16 @@ pub(super) fn follow(origin: &JournalOrigin, start: Start, mut outlet: Outlet) {
         Some(Position::Files(_)) | None => None,
     };
     let entry = Entry::new(origin.trust_unprivileged);
-    let mut reader = Reader { origin, not_before: start.not_before, cursor, entry };
+    if let Err(error) = sigbus::survive() {
+        let detail = format!("a journal file that is cut short would end gaoler: {error}");
+        let notice = Notice::Error(Trouble { reason: "journal", detail });
+        if outlet.notice(notice).is_err() {
+            return;
+        }
+    }
+    let (not_before, tried, passed) = (start.not_before, None, Vec::new());
+    let recalls = cursor.is_some();
+    let mut reader = Reader { origin, not_before, cursor, entry, recalls, tried, passed };
     while reader.try_once(&mut outlet).is_ok() {}
 }
 
@@ -67,6 +82,11 @@ struct Reader<'a> {
     /// Of the last entry read.
     cursor: Option<String>,
     entry: Entry,
+    /// Whether what an earlier run has read is still to be looked at again.
+    recalls: bool,
+    /// The file that the journal was last opened again for, and those that this did not help.
+    tried: Option<Identity>,
+    passed: Vec<Identity>,
 }
 
 /// Why an open journal is read no further.
@@ -103,6 +123,8 @@ impl Reader<'_> {
         match self.read(&mut opened, outlet) {
             Err(End::Stopped) => Err(Stopped),
             Err(End::Broken(trouble)) => {
+                // What was read and not sent is read again.
+                outlet.discard();
                 outlet.notice(Notice::Restarted(trouble))?;
                 outlet.wait(None, RETRY)
             }
@@ -111,6 +133,7 @@ impl Reader<'_> {
 
     /// Reads on after the last entry read, for as long as it goes.
     fn read(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<Infallible, End> {
+        self.recall(opened, outlet)?;
         opened.seek(self.cursor.as_deref(), self.not_before)?;
         let mut resuming = self.cursor.is_some();
         let mut pace = Pace::new(Instant::now());
@@ -136,8 +159,39 @@ impl Reader<'_> {
             }
             if Pace::is_due(&mut pace.check_at, now, RETRY) {
                 opened.check()?;
+                self.look_for_passed(opened, outlet)?;
             }
         }
+    }
+
+    /// A file that is not read though it should be: the journal is opened again for it, once.
+    fn look_for_passed(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<(), End> {
+        let Some(passed) = opened.passed_over(&self.passed)? else { return Ok(()) };
+        if self.tried.replace(passed.id) != Some(passed.id) {
+            return Err(End::Broken(passed.trouble));
+        }
+        self.passed.push(passed.id);
+        outlet.notice(Notice::Error(passed.trouble))?;
+        Ok(())
+    }
+
+    /// Shows the listeners, once, the last entries that an earlier run has read.
+    fn recall(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<(), End> {
+        let recalls = std::mem::take(&mut self.recalls);
+        let Some(cursor) = self.cursor.as_deref().filter(|_| recalls) else { return Ok(()) };
+        opened.seek_before(cursor, RECALLED)?;
+        for _ in 0..=RECALLED {
+            if !opened.next()? {
+                break;
+            }
+            if let Ok(Reading::Record { time, text }) = self.entry.read(&mut opened.journal) {
+                outlet.recall(time, text);
+            }
+            if opened.is_at(cursor)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Reads and sends one batch.
@@ -162,7 +216,9 @@ impl Reader<'_> {
     }
 
     fn read_entry(&mut self, opened: &mut Opened, outlet: &mut Outlet) -> Result<(), End> {
-        match self.entry.read(&mut opened.journal) {
+        let reading = self.entry.read(&mut opened.journal);
+        opened.is_whole()?;
+        match reading {
             Ok(Reading::Record { time, text }) => outlet.record(time, text),
             Ok(Reading::Oversized) => outlet.tally().oversized += 1,
             Ok(Reading::Suppressed(records)) => outlet.tally().suppressed += records,

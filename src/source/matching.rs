@@ -56,6 +56,14 @@ impl Matching {
         &mut self.tally
     }
 
+    /// Shows every listener one record that counts no more, so that they know of the attempts it tells
+    /// of.
+    pub(super) fn recall(&mut self, record: Record<'_>, now: Timestamp) {
+        for matcher in &mut self.matchers {
+            let _ = matcher.read(record, now);
+        }
+    }
+
     /// Shows every listener one record, read at `read`.
     pub(super) fn read(&mut self, record: Record<'_>, read: Moment) {
         self.tally.records += 1;

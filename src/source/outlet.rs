@@ -76,6 +76,12 @@ impl Outlet {
         self.matching.read(Record { time, text }, self.read);
     }
 
+    /// Shows the listeners a record that an earlier run has read: the next one may tell of the same
+    /// attempt again.
+    pub(super) fn recall(&mut self, time: Option<Timestamp>, text: &[u8]) {
+        self.matching.recall(Record { time, text }, self.read.wall);
+    }
+
     /// How lines that are not records of a batch stand to `time`.
     pub(super) fn age(&self, lines: &[&[u8]], time: Timestamp) -> Age {
         self.matching.age(lines, time, self.read.wall)
@@ -94,6 +100,11 @@ impl Outlet {
     /// The counts of the batch in hand.
     pub(super) fn tally(&mut self) -> &mut Tally {
         self.matching.tally()
+    }
+
+    /// Forgets the batch in hand.
+    pub(super) fn discard(&mut self) {
+        drop(self.matching.take());
     }
 
     /// Sends the batch in hand; waits while the channel is full.

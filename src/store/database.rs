@@ -96,6 +96,11 @@ impl Database {
         self.file
     }
 
+    /// Whether there was nothing in it.
+    pub(super) fn is_new(&self) -> bool {
+        self.made
+    }
+
     /// Whether it was made just now, or is not the file that was open before.
     pub(super) fn replaces(&self, before: FileId) -> bool {
         self.made || self.file != before

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
 use super::database::{Database, FileId};
+use super::heritage::Memory;
 use super::inbox::Inbox;
 use super::look::{Dossier, Look};
 use super::{Ack, Loss, News, StoreError, heritage};
@@ -207,7 +208,8 @@ impl Writer {
                 saved.bans.retain(|ban| fates.get(&ban.key).is_none_or(|it| it.ended.is_none()));
                 // And failures have been counted since without those that it holds.
                 self.backlog.windows_anew = true;
-                self.tell(News::Read(Box::new(saved)));
+                let memory = if database.is_new() { Memory::Lost } else { Memory::Whole };
+                self.tell(News::Read(Box::new(saved), memory));
                 Ok(database)
             }
             Ok((database, None)) => {

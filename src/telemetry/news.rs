@@ -3,6 +3,7 @@
 //! A level says what to do: an error needs an operator now, a warning soon, the rest is for later.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -14,7 +15,6 @@ use crate::jail::ban::{BanKey, JailName, show};
 use crate::jail::breaker::Rate;
 use crate::jail::ignore::IgnoreReason;
 use crate::source::batch::{Notice, Rotation};
-use crate::store::Loss;
 
 /// Something happened to a source.
 pub fn source(source: &str, notice: &Notice) {
@@ -228,9 +228,9 @@ pub fn store(trouble: Option<&str>) {
 }
 
 /// What the store held is lost, and a new file begun.
-pub fn state_lost(loss: &Loss) {
-    let why = Printable(loss.why.as_bytes());
-    if let Some(aside) = &loss.aside {
+pub fn state_lost(why: &str, aside: Option<&Path>) {
+    let why = Printable(why.as_bytes());
+    if let Some(aside) = aside {
         let aside = aside.display();
         tracing::error!(
             "state database: {why}; it is kept as {aside}, and a new one begun. Bans in force are \

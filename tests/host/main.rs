@@ -24,6 +24,7 @@ mod foreign;
 mod guards;
 mod hostile;
 mod journal;
+mod killed;
 mod loss;
 mod metrics;
 mod newer;
@@ -99,12 +100,18 @@ const TESTS: &[Test] = &[
     ("restart::kill_9_keeps_bans", restart::kill_9_keeps_bans),
     ("restart::failures_before_it_count", restart::failures_before_it_count),
     ("restart::removes_what_expired_while_down", restart::expired_while_down),
+    ("killed::every_line_counts_once", killed::every_line_counts_once),
+    (
+        "killed::what_was_written_while_it_was_away_counts",
+        killed::what_was_written_while_it_was_away_counts,
+    ),
     ("restart::leaves_nothing_where_told_to", restart::leaves_nothing_where_told_to),
     ("firewall::reload_is_healed", firewall::reload_is_healed),
     ("firewall::restart_is_healed", firewall::restart_is_healed),
     ("firewall::absence_is_waited_out", firewall::absence_is_waited_out),
     ("seed::ban_of_60_s_ends_by_itself", seed::ban_of_60_s_ends),
     ("journal::is_rotated_vacuumed_and_restarted", journal::is_rotated_vacuumed_and_restarted),
+    ("journal::is_killed_and_damaged", journal::is_killed_and_damaged),
     ("journal::of_a_namespace_is_read", journal::of_a_namespace_is_read),
     ("watched::an_attack_is_told", watched::an_attack_is_told),
     (

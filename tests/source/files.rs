@@ -353,6 +353,19 @@ fn resumes_where_it_was() {
     resumed.finish().assert_once(10..20);
 }
 
+#[test]
+fn an_attempt_that_is_told_of_before_and_after_a_restart_counts_once() {
+    let logs = Logs::new();
+    logs.append("log", "attempt 1 FAIL 10.0.0.1\n");
+    let mut watched = Watched::attempts(logs.origin(&["log"]), None);
+    watched.until_failures(1);
+    let through = watched.finish().through;
+    logs.append("log", "attempt 1 CLOSED 10.0.0.1\nattempt 2 CLOSED 10.0.0.2\n");
+    let mut resumed = Watched::attempts(logs.origin(&["log"]), through);
+    resumed.until("the last line is read", |w| w.has_failed(2));
+    resumed.finish().assert_once([2]);
+}
+
 /// Reads ten lines, stops, writes ten, rotates by `rotate`, writes ten, and expects the twenty.
 #[track_caller]
 fn check_resume(patterns: &[&str], rotate: impl Fn(&Logs), expected: &[Notice]) {

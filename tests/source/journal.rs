@@ -162,6 +162,28 @@ fn resumes_after_the_entry_read_last() {
 }
 
 #[test]
+fn an_attempt_that_is_told_of_before_and_after_a_restart_counts_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(&directory.path().join("a.journal"));
+    let mut write = |seq, message: &str| {
+        writer.write(seq, &sshd(&[("MESSAGE", message.as_bytes())]));
+    };
+    for seq in 0..5 {
+        write(seq, &format!("attempt {seq} FAIL 10.0.0.{seq}"));
+    }
+    let origin = Origin::Journal(origin(directory.path()));
+    let mut watched = Watched::attempts(origin.clone(), None);
+    watched.until_failures(5);
+    let through = watched.finish().through;
+    write(5, "attempt 3 CLOSED 10.0.0.3");
+    write(6, "attempt 4 CLOSED 10.0.0.4");
+    write(7, "attempt 9 CLOSED 10.0.0.9");
+    let mut resumed = Watched::attempts(origin, through);
+    resumed.until("the last entry is read", |w| w.has_failed(9));
+    resumed.finish().assert_once([9]);
+}
+
+#[test]
 fn resumes_with_what_is_left_once_vacuumed() {
     let directory = tempfile::tempdir().unwrap();
     journal(directory.path().join("a.journal"), 0..10);
@@ -363,4 +385,71 @@ fn swaps_listeners_without_missing_an_entry() {
     watched.until_failures(1002);
     watched.assert_once(0..1002);
     assert_eq!(watched.jails.last().unwrap(), "jail-19");
+}
+
+fn restarted(notice: &Notice, reason: &str) -> bool {
+    matches!(notice, Notice::Restarted(trouble) if trouble.reason == reason)
+}
+
+#[test]
+fn an_entry_that_was_moved_to_another_file_counts_once() {
+    let directory = tempfile::tempdir().unwrap();
+    journal(directory.path().join("a.journal"), 0..10);
+    let mut watched = follow(directory.path());
+    watched.until_failures(10);
+    let through = watched.finish().through;
+    std::fs::remove_file(directory.path().join("a.journal")).unwrap();
+    // The same entries with another sequence, as when journald moves its journal to /var.
+    journal(directory.path().join("b.journal"), 0..15);
+    let mut watched = Watched::from(Origin::Journal(origin(directory.path())), through);
+    watched.until_failures(5);
+    let watched = watched.finish();
+    watched.assert_once(10..15);
+    assert_eq!(watched.notices, [Notice::Up], "nothing is missing");
+}
+
+#[test]
+fn a_file_that_is_cut_short_ends_nothing() {
+    for left in [0, 4096, 300_000] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.journal");
+        journal(&path, 0..3000);
+        let mut watched = follow(directory.path());
+        watched.until_failures(3000);
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(left).unwrap();
+        journal(directory.path().join("b.journal"), 3000..3010);
+        watched.until_failures(3010);
+        watched.until("it is told", |w| w.notices.iter().any(|n| restarted(n, "truncated")));
+        journal(directory.path().join("c.journal"), 3010..3020);
+        watched.until_failures(3020);
+        watched.finish().assert_once(0..3020);
+    }
+}
+
+#[test]
+fn a_damaged_file_is_told_and_the_others_are_read() {
+    // All of it, and all but the header: libsystemd finds out when it opens or when it reads it.
+    for whole in [0, 4096] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.journal");
+        journal(&path, 0..3000);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[whole..].fill(0x5a);
+        std::fs::write(&path, bytes).unwrap();
+        journal(directory.path().join("b.journal"), 3000..3010);
+        let mut watched = follow(directory.path());
+        let told = |notice: &Notice| {
+            matches!(notice, Notice::Error(t) | Notice::Restarted(t) if t.reason == "corrupt"
+                && t.detail.contains("a.journal"))
+        };
+        let times = |w: &Watched| w.notices.iter().filter(|notice| told(notice)).count();
+        // It is opened once more, lest it was only being written to.
+        watched.until("it is told", |w| times(w) == 2);
+        watched.until("the other is read", |w| w.has_failed(3009));
+        journal(directory.path().join("c.journal"), 3010..3020);
+        watched.until("the next is read", |w| w.has_failed(3019));
+        let watched = watched.finish();
+        assert_eq!(times(&watched), 2);
+        assert!(watched.failures.values().all(|&times| times == 1));
+    }
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test may panic wherever it stands")]
 
+mod cold;
 mod files;
 mod journal;
 mod watched;

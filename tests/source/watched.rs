@@ -49,8 +49,18 @@ impl Watched {
     }
 
     pub(crate) fn start(origin: Origin, start: Start) -> Self {
+        Self::listening(listener("sshd"), origin, start)
+    }
+
+    /// Goes on from a position, for a filter that knows attempts of which there are two lines.
+    pub(crate) fn attempts(origin: Origin, from: Option<Position>) -> Self {
+        let start = Start { from, not_before: Timestamp::UNIX_EPOCH };
+        Self::listening(listener_to("sshd", &["FAIL", "CLOSED"]), origin, start)
+    }
+
+    fn listening(listener: Listener, origin: Origin, start: Start) -> Self {
         let (sender, messages) = channel(4);
-        let source = spawn(origin, vec![listener("sshd")], start, now, sender).unwrap();
+        let source = spawn(origin, vec![listener], start, now, sender).unwrap();
         Self {
             source,
             messages,
@@ -177,7 +187,18 @@ pub(crate) fn fail(host: u32) -> String {
 pub(crate) fn listener(jail: &str) -> Listener {
     let definition =
         Definition { failregex: vec!["FAIL <ADDR>$".to_owned()], ..Definition::default() };
-    let filter = Arc::new(Filter::compile(&definition, "normal").unwrap());
+    compiled(jail, &definition)
+}
+
+/// A jail to which these words tell of the same attempt, one after the other.
+fn listener_to(jail: &str, words: &[&str]) -> Listener {
+    let line = |word: &&str| format!(r"attempt <F-SESSION>\d+</F-SESSION> {word} <ADDR>$");
+    let failregex = words.iter().map(line).collect();
+    compiled(jail, &Definition { failregex, ..Definition::default() })
+}
+
+fn compiled(jail: &str, definition: &Definition) -> Listener {
+    let filter = Arc::new(Filter::compile(definition, "normal").unwrap());
     Listener { jail: JailName::new(jail), filter, time_zone: TimeZone::UTC }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail loudly too")]
 
 mod opened;
+mod power;
 mod trouble;
 
 use std::collections::BTreeMap;

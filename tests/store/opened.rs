@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
-use gaoler::moment::{Boot, Moment};
+use gaoler::moment::{Boot, Clock, Moment};
 use gaoler::store::change::{Change, Saved};
 use gaoler::store::heritage::{Heritage, Memory};
 use gaoler::store::look::{Dossier, Look};
@@ -31,7 +31,13 @@ pub(crate) struct Opened {
 impl Opened {
     #[track_caller]
     pub(crate) fn at(path: &Path) -> Self {
-        let opened = Self::anyhow(path);
+        Self::by(path, clock)
+    }
+
+    /// By another clock.
+    #[track_caller]
+    pub(crate) fn by(path: &Path, clock: Clock) -> Self {
+        let opened = Self::anyhow_by(path, clock);
         let Heritage { memory, trouble, .. } = &opened.heritage;
         assert!(trouble.is_none() && *memory == Memory::Whole, "{trouble:?}");
         opened
@@ -39,6 +45,10 @@ impl Opened {
 
     /// Opened, however the file fares.
     pub(crate) fn anyhow(path: &Path) -> Self {
+        Self::anyhow_by(path, clock)
+    }
+
+    fn anyhow_by(path: &Path, clock: Clock) -> Self {
         let (given, news) = unbounded_channel();
         let (store, mut heritage) = Store::open(path, YEAR, clock, given);
         Self { saved: std::mem::take(&mut heritage.saved), heritage, store, news, seq: 0 }

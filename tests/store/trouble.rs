@@ -324,7 +324,7 @@ fn a_file_that_is_locked_at_the_start_is_read_once_it_is_free() {
     opened.commit(Change { ended, ..Change::default() });
     drop(other);
     let saved = loop {
-        if let News::Read(saved) = opened.next_news() {
+        if let News::Read(saved, Memory::Whole) = opened.next_news() {
             break saved;
         }
     };

@@ -72,12 +72,24 @@ async fn a_store_that_is_read_late_knows_better_than_the_firewall() {
     found(&mut stage, "203.0.113.7/32", &["sshd"], None);
     stage.ordered();
     drop(other);
-    while !matches!(stage.store_says().await, News::Read(_)) {}
+    while !matches!(stage.store_says().await, News::Read(..)) {}
     let ordered = stage.ordered();
     let expected = ["enforce sshd 203.0.113.8/32 22", "enforce sshd 203.0.113.9/32 22", "Clear"];
     assert_eq!(ordered, expected);
     let expected = [("203.0.113.8/32".to_owned(), 20), ("203.0.113.9/32".to_owned(), 50)];
     assert_eq!(left(&stage, "sshd"), expected, "as the store has it");
+}
+
+#[tokio::test]
+async fn a_store_that_gets_a_place_before_the_firewall_is_looked_at_knows_nothing_yet() {
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("none/state.db", directory.path().join("state.db")).unwrap();
+    let mut stage = Stage::resumed(directory, JAILS, false);
+    std::fs::create_dir(stage.directory.path().join("none")).unwrap();
+    while !matches!(stage.store_says().await, News::Read(..)) {}
+    found(&mut stage, "203.0.113.7/32", &["sshd"], None);
+    stage.turn(Event::Firewall(Report::FoundAll));
+    assert_eq!(stage.ordered(), ["enforce sshd 203.0.113.7/32 22", "Clear"]);
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ use super::lines::{Line, Lines};
 /// How much is read at a time.
 pub(super) const CHUNK: usize = 256 * 1024;
 
+/// How much of what an earlier run has read is looked at again: the attempts that are under way.
+const RECALLED: usize = 32 * 1024;
+
 /// A file that no name leads to any more is read until it has not grown for so long.
 const DELETED_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -184,6 +187,24 @@ impl Followed {
     /// How long it is.
     pub(super) fn size(&self) -> u64 {
         self.seen.0
+    }
+
+    /// Shows the listeners the last lines before `offset`, which an earlier run has read.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `pread(2)` does.
+    pub(super) fn recall(&self, offset: u64, outlet: &mut Outlet) -> io::Result<()> {
+        let mut buffer = [0; RECALLED];
+        let begin = offset.saturating_sub(RECALLED as u64);
+        let length = usize::try_from(offset - begin).expect("no more than the buffer");
+        let read = head::read_at(&self.file, &mut buffer[..length], begin)?;
+        Lines::default().cut(&buffer[..read], |line| {
+            if let Line::Text(text) = line {
+                outlet.recall(None, text);
+            }
+        });
+        Ok(())
     }
 
     /// Reads one chunk and shows its lines to the listeners.

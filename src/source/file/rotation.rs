@@ -40,7 +40,7 @@ impl Follower {
         &mut self,
         file: Followed,
         meta: &Metadata,
-        outlet: &Outlet,
+        outlet: &mut Outlet,
     ) -> Result<(), Trouble> {
         let own = |known: &FilePosition| known.inode == file.id.inode;
         // Another inode only with a whole head: its content was moved there.
@@ -53,6 +53,7 @@ impl Follower {
         let Some((at, &FilePosition { offset, .. })) = best else {
             return self.add_new(file, meta, outlet);
         };
+        file.recall(offset, outlet).map_err(|error| trouble(&file.path, &error))?;
         self.add(file, offset)?;
         self.known.swap_remove(at);
         Ok(())

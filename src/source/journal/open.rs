@@ -11,8 +11,9 @@ use systemd::Journal;
 use systemd::journal::{OpenDirectoryOptions, OpenOptions};
 
 use super::super::batch::Trouble;
+use super::cursor::same_entry;
 use super::entry::THRESHOLD;
-use super::guard;
+use super::{files, guard, sigbus};
 use crate::record::origin::{JournalLocation, JournalOrigin};
 
 /// Where journald keeps its files: what outlives a boot, and what does not.
@@ -25,6 +26,13 @@ pub(super) struct Opened {
     pub(super) journal: Journal,
     /// The directories it looks at, and what they were when it was opened.
     roots: Vec<(PathBuf, Option<Identity>)>,
+    /// Where its files are, and which of them count.
+    directories: Vec<PathBuf>,
+    system_only: bool,
+    /// A file that is not read, as it seemed when last looked.
+    suspect: Option<Identity>,
+    /// How many pages had been lost to this thread when it was opened.
+    gone: u64,
     /// The entry last read, which the next may turn out to be once more after a seek.
     already_read: Option<String>,
     gap: bool,
@@ -33,8 +41,14 @@ pub(super) struct Opened {
 /// The journal must be opened anew.
 pub(super) struct Broken(pub(super) Trouble);
 
+/// A journal file that is not read.
+pub(super) struct Passed {
+    pub(super) id: Identity,
+    pub(super) trouble: Trouble,
+}
+
 /// Device and inode: which directory it is, whatever its name.
-type Identity = (u64, u64);
+pub(super) type Identity = (u64, u64);
 
 impl Opened {
     /// Opens the journal of `origin` and asks for its entries.
@@ -45,6 +59,7 @@ impl Opened {
     pub(super) fn open(origin: &JournalOrigin) -> Result<Self, Trouble> {
         let roots = roots(&origin.location)?;
         let seen = roots.iter().map(|root| (root.clone(), identity(root))).collect();
+        let gone = sigbus::gone();
         let opened = open(origin, &roots).and_then(|mut journal| {
             journal.set_data_threshold(THRESHOLD)?;
             guard::apply(&mut journal, &origin.matches, origin.trust_unprivileged)?;
@@ -54,7 +69,16 @@ impl Opened {
             Ok((journal, files))
         });
         match opened {
-            Ok((journal, 1..)) => Ok(Self { journal, roots: seen, already_read: None, gap: false }),
+            Ok((journal, 1..)) => Ok(Self {
+                journal,
+                roots: seen,
+                directories: directories(&origin.location, &roots),
+                system_only: is_system_only(origin),
+                suspect: None,
+                gone,
+                already_read: None,
+                gap: false,
+            }),
             Ok((_, 0)) => Err(unreadable(&roots, None)),
             Err(error) => Err(unreadable(&roots, Some(&error))),
         }
@@ -86,15 +110,79 @@ impl Opened {
     ///
     /// Passes on what libsystemd says.
     pub(super) fn next(&mut self) -> Result<bool, Broken> {
-        if self.journal.next()? == 0 {
+        let more = self.journal.next()? > 0;
+        self.is_whole()?;
+        if !more {
             return Ok(false);
         }
         let Some(cursor) = self.already_read.take() else { return Ok(true) };
-        if self.journal.test_cursor(&cursor)? {
+        if self.is_at(&cursor)? {
             return Ok(self.journal.next()? > 0);
         }
         self.gap = true;
         Ok(true)
+    }
+
+    /// Whether the entry it is at is the one at `cursor`.
+    ///
+    /// # Errors
+    ///
+    /// Passes on what libsystemd says.
+    pub(super) fn is_at(&self, cursor: &str) -> Result<bool, Broken> {
+        Ok(self.journal.test_cursor(cursor)? || same_entry(cursor, &self.journal.cursor()?))
+    }
+
+    /// Goes so many entries back from the one at `cursor`, as far as there are.
+    ///
+    /// # Errors
+    ///
+    /// Passes on what libsystemd says.
+    pub(super) fn seek_before(&mut self, cursor: &str, entries: u32) -> Result<(), Broken> {
+        self.already_read = None;
+        self.journal.seek_cursor(cursor)?;
+        self.journal.previous_skip(entries.into())?;
+        Ok(())
+    }
+
+    /// Fails if a file was cut short under the reader. To be asked before what was read is believed.
+    ///
+    /// # Errors
+    ///
+    /// Says so.
+    pub(super) fn is_whole(&self) -> Result<(), Broken> {
+        if sigbus::gone() == self.gone {
+            return Ok(());
+        }
+        let detail = "a journal file was cut short while it was read; what was not read of it is \
+                      lost"
+            .to_owned();
+        Err(Broken(Trouble { reason: "truncated", detail }))
+    }
+
+    /// A file that libsystemd does not read though it should, other than those `known`; seen so
+    /// twice, since files come and go.
+    ///
+    /// # Errors
+    ///
+    /// Passes on what libsystemd says.
+    pub(super) fn passed_over(&mut self, known: &[Identity]) -> Result<Option<Passed>, Broken> {
+        let mut files = files::list(&self.directories, self.system_only);
+        files.retain(|file| !known.contains(&file.id));
+        let passed = files::passed_over(&files, self.journal.usage()?);
+        let id = passed.map(|file| file.id);
+        let twice = id.is_some() && self.suspect == id;
+        self.suspect = id;
+        Ok(passed.filter(|_| twice).map(|file| Passed {
+            id: file.id,
+            trouble: Trouble {
+                reason: "corrupt",
+                detail: format!(
+                    "{}: no journal, or a damaged one; entries in it are not seen (journalctl \
+                     --verify --file=… says more)",
+                    file.path.display()
+                ),
+            },
+        }))
     }
 
     /// Whether the entry that was to be read on from is gone, told once.
@@ -137,13 +225,38 @@ impl From<systemd::Error> for Broken {
 
 fn open(origin: &JournalOrigin, roots: &[PathBuf]) -> systemd::Result<Journal> {
     if origin.location == JournalLocation::System {
-        // Root's entries are in the system's files; users' entries are in files of their own.
-        let system_only = !origin.trust_unprivileged;
-        return OpenOptions::default().system(system_only).local_only(true).open();
+        return OpenOptions::default().system(is_system_only(origin)).local_only(true).open();
     }
     // A namespace is opened by its directory: `sd_journal_open_namespace` is newer than systemd 239.
     let root = roots.iter().find(|root| root.is_dir()).unwrap_or(&roots[0]);
     OpenDirectoryOptions::default().open_directory(root.as_os_str().as_bytes())
+}
+
+/// Root's entries are in the system's files; users' entries are in files of their own.
+fn is_system_only(origin: &JournalOrigin) -> bool {
+    origin.location == JournalLocation::System && !origin.trust_unprivileged
+}
+
+/// Where the journal's files are: libsystemd looks in the directories named after machines, too.
+fn directories(location: &JournalLocation, roots: &[PathBuf]) -> Vec<PathBuf> {
+    let own = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let below = |root: &PathBuf| {
+        let entries = fs::read_dir(root).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    let machine = |path: &PathBuf| match location {
+        JournalLocation::System => path.ends_with(own.trim()),
+        JournalLocation::Directory(_) => path.file_name().is_some_and(|name| name.len() == 32),
+        JournalLocation::Namespace(_) => false,
+    };
+    let machines = roots.iter().flat_map(below).filter(machine);
+    match location {
+        // Only one of them is opened.
+        JournalLocation::Namespace(_) => {
+            roots.iter().find(|root| root.is_dir()).into_iter().cloned().collect()
+        }
+        _ => roots.iter().cloned().chain(machines).collect(),
+    }
 }
 
 /// The directories that hold the journal's files, the persistent one first.

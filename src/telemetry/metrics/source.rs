@@ -29,7 +29,7 @@ pub const REASONS: [&str; 11] = [
 ];
 
 /// Why a reader was opened anew, likewise.
-pub const RESTARTS: [&str; 5] = ["corrupt", "replaced", "vacuumed", "journal", OTHER];
+pub const RESTARTS: [&str; 6] = ["corrupt", "replaced", "truncated", "vacuumed", "journal", OTHER];
 
 /// How files are rotated.
 const ROTATIONS: [&str; 2] = ["renamed", "truncated"];
