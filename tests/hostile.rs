@@ -210,10 +210,32 @@ fn the_corpus_is_large_and_has_every_filter() {
 /// Whose failure the head of a line is that was too long.
 fn failed_by_head(spec: &str, head: &str) -> Option<IpAddr> {
     let mut matcher = Matcher::new(filters().named(spec).unwrap().1, TimeZone::UTC);
-    match matcher.read_head(head.as_bytes(), now()) {
+    head_of(&mut matcher, head.as_bytes())
+}
+
+fn head_of(matcher: &mut Matcher, head: &[u8]) -> Option<IpAddr> {
+    match matcher.read_head(head, now()) {
         Outcome::Failure(found) => Some(found.address),
         _ => None,
     }
+}
+
+/// Wherever a line of the corpus is cut, what is left names nobody else.
+#[test]
+fn no_cut_of_any_line_chooses_another() {
+    let mut told = 0;
+    for (setting, attempts) in corpus() {
+        let mut matcher = Matcher::new(Arc::clone(&setting.filter), TimeZone::UTC);
+        for attempt in attempts {
+            for end in 0..attempt.line.len() {
+                let found = head_of(&mut matcher, &attempt.line[..end]);
+                let own = found.is_none() || found == attempt.peer;
+                assert!(own, "cut at {end}: {found:?}: {}", attempt.shown());
+                told += usize::from(found.is_some());
+            }
+        }
+    }
+    assert!(told > 0, "heads tell nothing at all");
 }
 
 /// httpd takes headers of 8 KiB, as many of one name as it is sent, and writes four bytes for one

@@ -2,6 +2,7 @@
 
 mod behind;
 mod capability;
+mod chosen;
 mod engines;
 mod pushing;
 
@@ -30,6 +31,7 @@ pub(super) fn run(path: &Path, format: Format, verbose: bool) -> anyhow::Result<
     let mut config = config::load(path)?;
     let host = Path::new("/");
     config.warnings.extend(behind::notes(&config, host));
+    config.warnings.extend(chosen::notes(&config, host));
     config.warnings.extend(capability::note(&config, host));
     let door = Door::open(config.web.clone(), clock::now)?;
     config.warnings.extend(door.certificate_holds().err().map(|error| error.to_string()));

@@ -35,7 +35,7 @@ fn lost_and_put_back(host: &Host) -> Result<()> {
     let capabilities = host.sh(&format!("grep CapEff: /proc/{}/status", pid.trim()))?;
     assert!(capabilities.trim().ends_with("\t0000000000000000"), "{capabilities}");
     await_metric(host, "gaoler_source_up", &SOURCE, |up| up > 0.5)?;
-    let banned = Client::at(host, "192.0.2.161");
+    let banned = Client::at(host, "192.0.2.165");
     for _ in 0..2 {
         assert_eq!(banned.get("/")?, Outcome::Served);
     }
@@ -60,7 +60,7 @@ fn lost_and_put_back(host: &Host) -> Result<()> {
         let ran = host.sh("runuser -u gaoler -- head -c 1 /var/log/httpd/access_log");
         Ok(ran.is_ok().then_some(()))
     })?;
-    let after = Client::at(host, "192.0.2.162");
+    let after = Client::at(host, "192.0.2.166");
     for _ in 0..2 {
         assert_eq!(after.get("/")?, Outcome::Served);
     }

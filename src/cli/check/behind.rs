@@ -94,7 +94,7 @@ fn told_of_crowd(jail: &JailSettings, file: &Path, crowd: &Crowd) -> String {
 }
 
 /// Whether it is about requests to a web server.
-fn reads_httpd(jail: &JailSettings) -> bool {
+pub(super) fn reads_httpd(jail: &JailSettings) -> bool {
     let httpds = |path: &String| path.contains("/httpd/") || path.contains("/apache2/");
     jail.filter.tells_of_clients().is_some()
         || matches!(&jail.origin, Origin::Files(files) if files.patterns.iter().any(httpds))
@@ -102,13 +102,11 @@ fn reads_httpd(jail: &JailSettings) -> bool {
 
 /// The strongest sign of a proxy in httpd's configuration.
 fn sign(root: &Path) -> Option<Sign> {
-    let files = CONFIGURATION.iter().flat_map(|pattern| files(root, pattern)).take(FILES);
     let mut weaker = None;
-    for file in files {
-        let Some(text) = head(&file) else { continue };
+    for (file, text) in configuration(root) {
         for (line, words) in (1..).zip(text.lines()) {
             let Some(directive) = directive(words) else { continue };
-            let sign = Sign { file: shown(root, &file), line, directive };
+            let sign = Sign { file: file.clone(), line, directive };
             if directive != "LogFormat" {
                 return Some(sign);
             }
@@ -116,6 +114,12 @@ fn sign(root: &Path) -> Option<Sign> {
         }
     }
     weaker
+}
+
+/// httpd's configuration, file by file, as far as it can be read.
+pub(super) fn configuration(root: &Path) -> impl Iterator<Item = (PathBuf, String)> {
+    let files = CONFIGURATION.iter().flat_map(|pattern| files(root, pattern)).take(FILES);
+    files.filter_map(|file| Some((shown(root, &file), head(&file)?)))
 }
 
 /// The directive on a line, if it tells of a proxy.
