@@ -509,18 +509,27 @@ fn a_directory_that_is_closed_for_a_while_is_no_rotation() {
     let logs = Logs::new();
     allow(logs.directory.path(), 0o755);
     logs.append_fails("log", 0..10);
-    let mut watched = unprivileged(logs.origin(&["*log"]), None);
+    let others = Logs::new();
+    allow(others.directory.path(), 0o755);
+    let pattern = |logs: &Logs| logs.path("*log").to_str().unwrap().to_owned();
+    let patterns = vec![pattern(&logs), pattern(&others)];
+    let mut watched = unprivileged(Origin::Files(FilesOrigin { patterns }), None);
     watched.until_failures(10);
     allow(logs.directory.path(), 0o700);
     logs.append_fails("log", 10..20);
     watched.until("it is denied", |w| w.notices.iter().any(|n| is_down(n, "permission")));
     watched.until_failures(20);
+    // Each is found by one look more.
+    for other in 30..33 {
+        others.append_fails(&format!("{other}.log"), [other]);
+        watched.until("it is found", |w| w.has_failed(other));
+    }
     allow(logs.directory.path(), 0o755);
     watched.until("it is up", |w| w.notices.last() == Some(&Notice::Up));
     logs.append_fails("log", 20..30);
-    watched.until_failures(30);
+    watched.until_failures(33);
     let watched = watched.finish();
-    watched.assert_once(0..30);
+    watched.assert_once(0..33);
     assert!(!watched.notices.iter().any(|notice| matches!(notice, Notice::Rotated(_))));
 }
 
