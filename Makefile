@@ -11,9 +11,15 @@ BIN ?= target/release/gaoler
 CARGO ?= cargo
 # The commit, for `gaoler_build_info`.
 export GAOLER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# The day of that commit, for the manual pages.
+export GAOLER_DATE ?= $(shell git log -1 --format=%cs 2>/dev/null)
 
 bindir := $(DESTDIR)$(PREFIX)/bin
 datadir := $(DESTDIR)$(PREFIX)/share
+mandir := $(datadir)/man
+bashdir := $(datadir)/bash-completion/completions
+zshdir := $(datadir)/zsh/site-functions
+fishdir := $(datadir)/fish/vendor_completions.d
 unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir := $(DESTDIR)$(SYSCONFDIR)/gaoler
 # So does firewalld look for sets and policies.
@@ -48,6 +54,12 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	install -m 0644 config/filters/*.yaml $(datadir)/gaoler/filters/
 	install -m 0644 config/gaoler.yaml config/*.schema.json $(datadir)/gaoler/
 	install -m 0644 packaging/10-nftables.conf packaging/11-cut-established.conf $(datadir)/gaoler/
+	install -D -m 0644 packaging/firewalld/services/gaoler.xml $(firewalldir)/services/gaoler.xml
+	install -d -m 0755 $(mandir)/man5 $(mandir)/man8 $(bashdir) $(zshdir) $(fishdir)
+	$(BIN) man --out $(mandir)/man8 && mv $(mandir)/man8/*.5 $(mandir)/man5/
+	$(BIN) completions bash >$(bashdir)/gaoler
+	$(BIN) completions zsh >$(zshdir)/_gaoler
+	$(BIN) completions fish >$(fishdir)/gaoler.fish
 	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml
 ifeq ($(DESTDIR),)
 	systemd-sysusers $(PREFIX)/lib/sysusers.d/gaoler.conf
@@ -66,6 +78,8 @@ endif
 	rm -f $(bindir)/gaoler $(unitdir)/gaoler.service $(unitdir)/gaoler.service.d/20-httpd-logs.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(polkitdir)/45-gaoler.rules
 	rm -f $(firewalldir)/ipsets/gaoler[46]-{[0-9][0-9],net}.xml $(firewalldir)/policies/gaoler-{in,fwd}.xml
+	rm -f $(firewalldir)/services/gaoler.xml $(mandir)/man8/gaoler{,-*}.8 $(mandir)/man5/gaoler.yaml.5
+	rm -f $(bashdir)/gaoler $(zshdir)/_gaoler $(fishdir)/gaoler.fish
 	rm -rf $(datadir)/gaoler
 	-rmdir $(unitdir)/gaoler.service.d 2>/dev/null
 ifeq ($(DESTDIR),)
@@ -98,7 +112,7 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc deny host ## Everything; what CI runs
+test: deps lint unit doc chart deny host chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
@@ -116,6 +130,11 @@ unit: ## Unit, property, golden and tidy tests; doc examples
 doc: ## The code's own documentation, without a broken link
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
+.PHONY: chart
+chart: deps ## The Helm chart: Helm's own library renders it, three Kubernetes versions, gaoler itself; UPDATE=1
+	$(CARGO) build --locked
+	@UPDATE=$(UPDATE) scripts/chart.sh $(TEST)
+
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, and what may not be among them
 	@scripts/deny.sh
@@ -128,6 +147,10 @@ advisories: ## Known vulnerabilities of the dependencies; needs the RustSec data
 host: deps ## The host in a box (needs root); TEST=name plays one test
 	$(CARGO) test --locked --test host -- $(TEST)
 
+.PHONY: chaos
+chaos: deps ## Faults on purpose under attack, and a checker (needs root); SEED=n MINUTES=n BACKEND=nftables
+	$(CARGO) test --locked --test chaos -- SEED=$(SEED) MINUTES=$(MINUTES) BACKEND=$(BACKEND)
+
 ##@ Measure
 .PHONY: latency
 latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
@@ -136,6 +159,10 @@ latency: deps ## From log line written to rule in force, over 50 bans; then idle
 .PHONY: scale
 scale: deps ## A thousand and more at once through each backend, one more, a restart with them, memory
 	$(CARGO) bench --locked --bench scale -- $(BENCH)
+
+.PHONY: bounds
+bounds: ## Memory under ten million distinct attackers, and transactions a second; BENCH=1000000: fewer
+	$(CARGO) bench --locked --bench bounds -- $(BENCH)
 
 .PHONY: bench-parse
 bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines

@@ -5,6 +5,8 @@ mod ask;
 mod check;
 mod daemon;
 mod explain;
+mod flush;
+mod man;
 mod provision;
 pub mod test;
 mod tree;
@@ -13,6 +15,7 @@ mod value;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
@@ -22,6 +25,14 @@ use crate::telemetry::log;
 
 /// Where the configuration is, unless `--config` says otherwise.
 const CONFIG: &str = "/etc/gaoler/gaoler.yaml";
+/// The commit this was built from, where the build said so.
+const REVISION: &str = match option_env!("GAOLER_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+/// The version and the revision, as `--version` and the manual pages have them.
+static VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{} (revision {REVISION})", env!("CARGO_PKG_VERSION")));
 /// Where the daemon listens, unless `--socket` says otherwise.
 const SOCKET: &str = "/run/gaoler/gaoler.sock";
 
@@ -50,7 +61,7 @@ Examples:
 /// Follows the systemd journal and log files, recognises failures with filters, counts them in
 /// jails, and has firewalld refuse the addresses that failed too often.
 #[derive(Debug, Parser)]
-#[command(name = "gaoler", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "gaoler", version = VERSION.as_str(), after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -131,6 +142,12 @@ enum Verb {
     },
     /// Show, or with --apply make, the sets and policies that let firewalld hold many bans.
     Provision(provision::ProvisionArgs),
+    /// Take all that is gaoler's out of the firewall, while no daemon runs; as root.
+    ///
+    /// For the day that gaoler is removed. What the daemon remembers stays: started again, it bans
+    /// again who is still to be banned. The sets that `gaoler provision` made stay, empty; `gaoler
+    /// provision --remove --apply` removes those.
+    Flush(flush::FlushArgs),
     /// Have the daemon read its configuration again. Bans stay.
     Reload {
         #[command(flatten)]
@@ -138,6 +155,8 @@ enum Verb {
     },
     /// Print the JSON Schema of gaoler.yaml, for editors and reviewers.
     Schema,
+    /// Print a manual page, or write all: `gaoler man ban | man -l -`.
+    Man(man::ManArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -259,8 +278,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Resume { jail, ask } => ask::resume(&ask.socket, &jail, ask.format.format),
         Verb::Provision(arguments) => provision::run(&arguments),
+        Verb::Flush(arguments) => flush::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
         Verb::Schema => check::schema(),
+        Verb::Man(arguments) => man::run(<Cli as clap::CommandFactory>::command(), &arguments),
         Verb::Completions { shell } => Ok(completions(shell)),
     }
 }

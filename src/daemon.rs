@@ -21,6 +21,7 @@ mod judge;
 mod keeping;
 mod notify;
 mod ration;
+mod rebuilding;
 mod recent;
 mod recidive;
 mod reload;
@@ -53,6 +54,7 @@ use self::frozen::Frozen;
 use self::keeping::Keeping;
 use self::notify::Notify;
 use self::ration::Ration;
+use self::rebuilding::Rebuilding;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use self::telling::Telling;
@@ -68,6 +70,7 @@ use crate::store::Store;
 use crate::store::change::{Totals, Window};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::enforcement::BackendMetrics;
+use crate::telemetry::metrics::reason::Forgotten;
 use crate::telemetry::otlp::exporters::Exporters;
 use crate::telemetry::overview::Overview;
 use crate::telemetry::trace::ban::Kept;
@@ -126,6 +129,7 @@ struct Daemon {
     /// None in a dry run, which keeps nothing.
     store: Option<Store>,
     store_up: bool,
+    rebuilding: Rebuilding,
     orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Sender<Event>,
     /// What sources send to; gone once the daemon stops, so that the last source closes it.
@@ -194,6 +198,7 @@ impl Daemon {
             overview_due: None,
             store: setting.store,
             store_up: true,
+            rebuilding: Rebuilding::default(),
             orders: setting.orders,
             events: setting.events,
             messages: Some(setting.messages),
@@ -210,7 +215,7 @@ impl Daemon {
         match event {
             Event::Source(message) => self.on_message(message, now),
             Event::Firewall(report) => self.on_report(report, now),
-            Event::Stored(ack) => self.on_stored(&ack, now),
+            Event::Stored(news) => self.on_store(news, now),
             Event::Call(call) => self.on_call(call, now),
             Event::Addresses(guards) => self.on_addresses(guards, now),
             Event::Sessions(sessions) => self.on_sessions(sessions, now),
@@ -288,8 +293,12 @@ impl Daemon {
                 running.jail.sweep(now);
             }
             running.remind(now);
-            running.metrics.tracking(running.jail.windows().len());
+            running.track();
+            let forgiven = running.jail.take_forgiven();
+            self.metrics.forgotten(Forgotten::EarlierBans, forgiven);
         }
+        self.metrics.forgotten(Forgotten::Records, self.evidence.take_forgotten());
+        self.metrics.forgotten(Forgotten::Traces, self.telling.take_forgotten());
         self.telling.sweep(now);
         self.evidence.sweep(now.boot);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);

@@ -4,11 +4,12 @@
 //! hears [`order::Report`]s; it never waits for it.
 //!
 //! [`firewalld`] has bans enforced by firewalld, over D-Bus; [`nftables`] by a table of our own in
-//! the kernel; [`watch`] stands in where nothing is enforced. [`order`] is what all of them are
+//! the kernel; [`watch`] stands in where nothing is enforced. [`flush`] undoes it all. [`order`] is what all of them are
 //! asked and answer.
 
 pub mod cut;
 pub mod firewalld;
+pub mod flush;
 pub mod netlink;
 pub mod nftables;
 pub mod order;
@@ -21,7 +22,7 @@ mod watch;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
-use self::order::{Demand, Order, Report};
+use self::order::{Inherited, Order, Report};
 use crate::config::checked::Enforcement;
 use crate::moment::Clock;
 
@@ -51,16 +52,15 @@ pub fn operations(enforcement: &Enforcement) -> &'static [&'static str] {
 
 /// Starts the task that enforces, on the current runtime.
 ///
-/// `restored`: the bans of an earlier run, oldest first. They are known before the firewall is
-/// looked at, so what of them is still in force stays so, and what is in force without being among
-/// them goes. The task ends after [`Order::Stop`] or when either channel is closed; bans stay.
+/// What was `inherited` is known before the firewall is looked at, so what of it is still in force
+/// stays so; what is in force without being among it goes, or is spared. The task ends after [`Order::Stop`] or when either channel is closed; bans stay.
 ///
 /// # Panics
 ///
 /// Panics outside a tokio runtime.
 pub fn spawn(
     enforcement: &Enforcement,
-    restored: Vec<Demand>,
+    inherited: Inherited,
     clock: Clock,
     orders: UnboundedReceiver<Order>,
     reports: Sender<Report>,
@@ -68,10 +68,10 @@ pub fn spawn(
     match enforcement {
         Enforcement::None => watch::spawn(orders, reports),
         Enforcement::Nftables(settings) => {
-            nftables::spawn(settings, restored, clock, orders, reports)
+            nftables::spawn(settings, inherited, clock, orders, reports)
         }
         Enforcement::Firewalld(settings) => {
-            firewalld::spawn(settings, restored, clock, orders, reports)
+            firewalld::spawn(settings, inherited, clock, orders, reports)
         }
     }
 }

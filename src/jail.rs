@@ -295,6 +295,28 @@ impl Jail {
         windows.restore(self.policy.threshold, kept, || new_trace(&mut self.random));
     }
 
+    /// How many addresses with failures the cap has made it forget since the last time.
+    pub fn take_forgotten(&mut self) -> u64 {
+        self.windows.take_forgotten() + self.networks.take_forgotten()
+    }
+
+    /// How many addresses with earlier bans likewise.
+    pub fn take_forgiven(&mut self) -> u64 {
+        self.book.take_forgotten()
+    }
+
+    /// Ends the ban that would end first, to make room.
+    pub fn evict(&mut self) -> Option<Ban> {
+        let address = self.ledger.first_to_end()?.key.address;
+        self.ledger.remove(&address)
+    }
+
+    /// All failure windows count as changed.
+    pub fn retell_windows(&mut self) {
+        self.windows.retell();
+        self.networks.retell();
+    }
+
     /// The failure windows that have changed since the last time, those that are gone among them.
     pub fn take_changed_windows(&mut self) -> Vec<Kept> {
         let mut changed = self.windows.take_changed();
@@ -411,7 +433,8 @@ impl Jail {
         ban
     }
 
-    fn new_trace(&mut self) -> TraceId {
+    /// Names a trace.
+    pub fn new_trace(&mut self) -> TraceId {
         new_trace(&mut self.random)
     }
 }

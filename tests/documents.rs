@@ -130,3 +130,19 @@ fn the_commands_shown_exist() {
     }
     assert!(seen >= 8, "only {seen} commands are shown");
 }
+
+/// Every verb has a page, gaoler.yaml has one, and mandoc finds nothing wrong with them.
+#[test]
+fn the_manual_pages_are_whole_and_well_formed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let made = Command::new(env!("CARGO_BIN_EXE_gaoler")).args(["man", "--out", path]).output();
+    assert!(made.unwrap().status.success());
+    let pages: Vec<_> =
+        std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for page in ["gaoler.8", "gaoler-ban.8", "gaoler-explain.8", "gaoler.yaml.5"] {
+        assert!(pages.iter().any(|path| path.ends_with(page)), "{page} is missing");
+    }
+    let lint = Command::new("mandoc").args(["-Tlint", "-Wwarning"]).args(&pages).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&lint.stdout), "");
+}

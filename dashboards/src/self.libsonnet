@@ -214,6 +214,22 @@ local state = g.row('Does it remember?', [
       g.query('sum by (instance) (increase(gaoler_bans_restored_total{$hosts}[$__rate_interval]))', '{{instance}} restored'),
     ],
   ),
+  g.lines(
+    'Damaged state databases',
+    'State databases that were set aside, or gone, and bans taken up from the firewall since. Alert: GaolerStateDamaged.',
+    [
+      g.query('sum by (instance) (gaoler_state_damaged_total{$hosts})', '{{instance}} databases'),
+      g.query('sum by (instance) (gaoler_bans_adopted_total{$hosts})', '{{instance}} bans'),
+    ],
+  ),
+  g.lines(
+    'Forgotten for want of room',
+    'What went since memory is bounded: addresses furthest from a ban, records of failures, links of traces, what a failing state database could not take.',
+    [
+      g.query('sum by (instance) (rate(gaoler_addresses_forgotten_total{$hosts}[$__rate_interval]))', '{{instance}} addresses'),
+      g.query('sum by (instance, what) (rate(gaoler_forgotten_total{$hosts}[$__rate_interval]))', '{{instance}} {{what}}'),
+    ],
+  ),
 ]);
 
 g.dashboard(

@@ -3,16 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::REVISION;
 use crate::config;
 use crate::daemon::clock;
 use crate::daemon::start::{self, Options};
 use crate::telemetry::log;
-
-/// The commit this was built from, where the build said so.
-const REVISION: &str = match option_env!("GAOLER_REVISION") {
-    Some(revision) => revision,
-    None => "unknown",
-};
 
 /// Runs the daemon until a signal ends it.
 ///

@@ -33,6 +33,8 @@ pub struct Config {
     pub on_stop: OnStop,
     /// The state database.
     pub state: PathBuf,
+    /// How long ended bans are remembered there.
+    pub history: SignedDuration,
     /// The control socket.
     pub socket: PathBuf,
     /// Where metrics and pages are served.

@@ -84,6 +84,17 @@ impl Key {
         self.later = true;
         self
     }
+
+    /// The keys of the section that this one is, and the section's name, at `path` (`jails.NAME.`).
+    pub(super) fn inner(&self, path: &str) -> Option<(Keys, String)> {
+        let (keys, suffix) = match self.kind {
+            Kind::Section(keys) => (keys, ""),
+            Kind::Named(_, keys) => (keys, ".NAME"),
+            Kind::Sections(keys) => (keys, "[]"),
+            _ => return None,
+        };
+        Some((keys, format!("{path}{}{suffix}", self.name)))
+    }
 }
 
 impl Text {

@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
+
 use super::checked::{
     Action, Addresses, Config, Enforcement, Firewalld, JailSettings, Mode, Nftables, OnStop, Web,
 };
@@ -37,6 +39,13 @@ pub(super) struct Meaning<'a> {
     pub(super) refused: &'a [ConfigError],
     pub(super) errors: Vec<ConfigError>,
     pub(super) warnings: Vec<String>,
+}
+
+/// How long ended bans are remembered: at least as long as they count.
+fn history(file: &View) -> SignedDuration {
+    let state = file.section("state");
+    let ages = ["history", "dbpurgeage"].map(|key| state.duration(key));
+    ages.into_iter().flatten().max().unwrap_or_default()
 }
 
 impl Meaning<'_> {
@@ -66,6 +75,7 @@ impl Meaning<'_> {
             max_new_bans,
             on_stop,
             state,
+            history: history(&file),
             socket,
             listen,
             otlp,

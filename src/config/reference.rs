@@ -1,7 +1,11 @@
-//! The reference of every key, in Markdown: from the same tables that the checker uses.
+//! The reference of every key, in Markdown and as a manual page: from the same tables that the
+//! checker uses.
+
+mod page;
 
 use std::fmt::Write as _;
 
+pub use self::page::page;
 use super::keys::{self, Key, Keys, Kind, filter, foreign, gaoler, web};
 
 const HEAD: &str = "\
@@ -84,13 +88,9 @@ fn sections(page: &mut String, keys: Keys, title: &str, path: &str) {
         let _ = writeln!(page, "\nNot supported by this version yet: {}.", later.join(", "));
     }
     for key in known() {
-        let (inner, path) = match key.kind {
-            Kind::Section(inner) => (inner, format!("{path}{}", key.name)),
-            Kind::Named(_, inner) => (inner, format!("{path}{}.NAME", key.name)),
-            Kind::Sections(inner) => (inner, format!("{path}{}[]", key.name)),
-            _ => continue,
-        };
-        sections(page, inner, &path, &format!("{path}."));
+        if let Some((inner, path)) = key.inner(path) {
+            sections(page, inner, &path, &format!("{path}."));
+        }
     }
 }
 

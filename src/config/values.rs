@@ -1,12 +1,14 @@
-//! The forms that texts in a file have: addresses, paths, names, zones of time.
+//! The forms that texts in a file have: paths, names, rates, formats.
 //!
 //! Each reads one, or says what is wrong with it in words that follow the text itself.
 
+mod network;
+mod time_zone;
+
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::{IpNet, Ipv4Net};
-use jiff::tz::{Offset, TimeZone};
-
+pub(super) use self::network::{network, network_form};
+pub(super) use self::time_zone::{time_zone, time_zone_form};
 use super::duration::{self, Length};
 use crate::filter::definition::HttpdFormat;
 use crate::filter::httpd::logformat::LogFormat;
@@ -111,64 +113,6 @@ pub(super) fn journalmatch(text: &str) -> Result<(), String> {
         .map_err(|error| format!("is not a journalmatch: {error}"))
 }
 
-/// An address, a network, or a network with its netmask. Host bits are cleared; an IPv4-mapped
-/// IPv6 address is the IPv4 one.
-pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    let (address, mask) = match text.split_once('/') {
-        Some((address, mask)) => (address, Some(mask)),
-        None => (text, None),
-    };
-    let Ok(address) = address.parse::<IpAddr>() else {
-        return Err(not_an_address(text));
-    };
-    let width = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = match mask {
-        None => width,
-        Some(mask) => prefix_length(address, mask)?,
-    };
-    let network = IpNet::new(address, prefix)
-        .map_err(|_| format!("is not a network: the prefix length is at most {width}"))?;
-    Ok(unmapped(network).trunc())
-}
-
-fn prefix_length(address: IpAddr, mask: &str) -> Result<u8, String> {
-    if let (IpAddr::V4(address), Ok(mask)) = (address, mask.parse()) {
-        return Ipv4Net::with_netmask(address, mask)
-            .map(|network| network.prefix_len())
-            .map_err(|_| "is not a network: its netmask has a gap".to_owned());
-    }
-    mask.parse().map_err(|_| {
-        "is not a network: after `/` comes a prefix length (192.0.2.0/24), or in IPv4 a netmask \
-         (192.0.2.0/255.255.255.0)"
-            .to_owned()
-    })
-}
-
-fn not_an_address(text: &str) -> String {
-    let looks_like_a_name =
-        text.contains(|c: char| c.is_ascii_alphabetic()) && !text.contains([':', '/']);
-    if looks_like_a_name {
-        return "is a name; write its addresses: whoever answers for a name could lift bans, and \
-                asking takes time"
-            .to_owned();
-    }
-    "is not an address or network; write for example `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`"
-        .to_owned()
-}
-
-fn unmapped(network: IpNet) -> IpNet {
-    let IpNet::V6(v6) = network else { return network };
-    match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
-        (Some(address), Some(prefix)) => Ipv4Net::new(address, prefix).map_or(network, IpNet::V4),
-        _ => network,
-    }
-}
-
-/// As [`network`], for the table.
-pub(super) fn network_form(text: &str) -> Result<(), String> {
-    network(text).map(|_| ())
-}
-
 /// A number that something is multiplied by.
 pub(super) fn factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -267,53 +211,6 @@ pub(super) fn header(text: &str) -> Result<(), String> {
     if named && valued { Ok(()) } else { Err("is no header that can be sent".to_owned()) }
 }
 
-/// A zone by its IANA name, or a fixed one as fail2ban writes it: `UTC+0200`.
-pub(super) fn time_zone(text: &str) -> Result<TimeZone, String> {
-    if text == "Z" {
-        return Ok(TimeZone::UTC);
-    }
-    if let Some(offset) = text.strip_prefix("UTC").or_else(|| text.strip_prefix("GMT")) {
-        return fixed_zone(offset)
-            .ok_or_else(|| "is not an offset; write for example `UTC+0200`".to_owned());
-    }
-    TimeZone::get(text).map_err(|_| {
-        "is not a time zone known here; write an IANA name such as `Europe/Berlin` (tzdata must be \
-         installed) or an offset such as `UTC+0200`"
-            .to_owned()
-    })
-}
-
-/// As [`time_zone`], for the table.
-pub(super) fn time_zone_form(text: &str) -> Result<(), String> {
-    time_zone(text).map(|_| ())
-}
-
-/// The zone of an offset from UTC; no offset is UTC itself.
-fn fixed_zone(offset: &str) -> Option<TimeZone> {
-    if offset.is_empty() {
-        return Some(TimeZone::UTC);
-    }
-    let seconds = match offset.strip_prefix('-') {
-        Some(west) => -offset_seconds(west)?,
-        None => offset_seconds(offset.strip_prefix('+')?)?,
-    };
-    Offset::from_seconds(seconds).ok().map(TimeZone::fixed)
-}
-
-/// `0200`, `02:00` and `02` in seconds.
-fn offset_seconds(text: &str) -> Option<i32> {
-    let digits = text.replacen(':', "", 1);
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let (hours, minutes): (i32, i32) = match digits.len() {
-        1 | 2 => (digits.parse().ok()?, 0),
-        4 => (digits[..2].parse().ok()?, digits[2..].parse().ok()?),
-        _ => return None,
-    };
-    (hours <= 14 && minutes < 60).then_some(hours * 3600 + minutes * 60)
-}
-
 /// A firewalld zone's name (firewalld.zone(5)), or `active`.
 pub(super) fn zone(text: &str) -> Result<(), String> {
     let is_name = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/-".contains(&b));
@@ -370,50 +267,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn reads_networks_in_every_form() {
-        let check = |text, expected: &str| {
-            assert_eq!(network(text).map(|n| n.to_string()), Ok(expected.to_owned()), "{text}");
-        };
-        check("192.0.2.7", "192.0.2.7/32");
-        check("192.0.2.7/24", "192.0.2.0/24");
-        check("192.0.2.0/255.255.255.0", "192.0.2.0/24");
-        check("::1", "::1/128");
-        check("2001:DB8::5/32", "2001:db8::/32");
-        check("::ffff:192.0.2.7", "192.0.2.7/32");
-        check("::ffff:192.0.2.7/120", "192.0.2.0/24");
-        check("::/0", "::/0");
-    }
-
-    #[test]
-    fn refuses_what_is_no_network() {
-        let check = |text, expected: &str| {
-            let error = network(text).unwrap_err();
-            assert!(error.contains(expected), "{text}: {error}");
-        };
-        check("example.com", "is a name");
-        check("192.0.2.256", "not an address");
-        check("192.0.2.0/33", "at most 32");
-        check("::/129", "at most 128");
-        check("192.0.2.0/255.0.255.0", "gap");
-        check("192.0.2.0/x", "prefix length");
-        check("::/255.255.255.0", "prefix length");
-    }
-
-    #[test]
-    fn reads_zones_by_name_and_by_offset() {
-        let offset = |text| time_zone(text).unwrap().to_offset(jiff::Timestamp::UNIX_EPOCH);
-        assert_eq!(offset("UTC+0200").seconds(), 7200);
-        assert_eq!(offset("UTC-02:30").seconds(), -9000);
-        assert_eq!(offset("GMT+1").seconds(), 3600);
-        assert_eq!(offset("Z").seconds(), 0);
-        assert_eq!(offset("UTC").seconds(), 0);
-        assert!(time_zone("Europe/Berlin").is_ok());
-        for bad in ["UTC+1500", "UTC+02000", "UTC+0x", "UTC+", "Mars/Phobos", ""] {
-            assert!(time_zone(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn reads_rates() {
@@ -478,15 +331,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in ".{0,40}") {
-            let _ = (network(&text), listen(&text), time_zone(&text), filter_spec(&text));
+            let _ = (listen(&text), filter_spec(&text));
             let _ = (jail_name(&text), log_path(&text), journalmatch(&text), status(&text));
             let _ = (zone(&text), bus(&text), timestamp(&text), port_form(&text));
             let _ = (logformat(&text), rate(&text));
-        }
-
-        #[test]
-        fn any_offset_is_read_or_refused(text in "(UTC|GMT)[+-]?[0-9:\u{e9}]{0,6}") {
-            let _ = time_zone(&text);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How a ban begins and ends, whoever decided.
 
 use super::evidence::exhibit_of;
+use super::running::RunningJail;
 use super::telling::Cause;
 use super::{Daemon, recent};
 use crate::enforcer::order::Order;
@@ -12,17 +13,23 @@ use crate::telemetry::metrics::jail::PerFamily;
 use crate::telemetry::metrics::reason::{Unbanned, Withheld};
 use crate::telemetry::verdicts::Word;
 
+/// How many bans there are at most, of all jails together: as many as any firewall takes. Each costs
+/// about a kilobyte, in all that knows of it.
+const MOST_BANS: usize = 1_000_000;
+
 impl Daemon {
     /// A jail has banned, or an operator did; `cause` is what led the jail to it.
     pub(super) fn begin_ban(&mut self, ban: &Ban, cause: Option<Cause>, now: Moment) {
         let Some(index) = self.index(&ban.key.jail) else { return };
+        self.make_room(now);
         let running = &mut self.jails[index];
+        if running.jail.ledger().get(&ban.key.address).is_none() {
+            return; // It would end first itself.
+        }
         self.evidence.keep(ban.trace, running.jail.ledger().end(&ban.key.address));
         if running.settings.dry_run {
             running.metrics.withheld(Withheld::DryRun);
-            if self.ration.allows(now.boot) {
-                lines::would_ban(ban);
-            }
+            self.ration.log(now.boot, || lines::would_ban(ban));
             let reason = Withheld::DryRun.word();
             let said = recent::of_ban(running, ban, Word::Withheld, reason, now.wall);
             self.recent.add(said);
@@ -35,9 +42,7 @@ impl Daemon {
             running.totals.banned += 1;
             self.keeping.count(&ban.key.jail, Totals { failed: 0, banned: 1 }, now.boot);
         }
-        if self.ration.allows(now.boot) {
-            lines::banned(ban);
-        }
+        self.ration.log(now.boot, || lines::banned(ban));
         let reason = ban.origin.as_str();
         self.recent.add(recent::of_ban(running, ban, Word::Banned, reason, now.wall));
         let order = Order::Enforce(running.demand(&ban.key));
@@ -77,11 +82,10 @@ impl Daemon {
         let key = &ban.key;
         self.evidence.drop(ban.trace);
         if self.is_dry(&key.jail) {
-            if self.ration.allows(now.boot) {
-                lines::would_unban(ban);
-            }
+            self.ration.log(now.boot, || lines::would_unban(ban));
             return;
         }
+        self.rebuilding.ended(key);
         self.standings.drop(key);
         self.cutting.end(key);
         self.show_bans(key);
@@ -91,13 +95,23 @@ impl Daemon {
             let said = recent::of_ban(running, ban, Word::Unbanned, reason.word(), now.wall);
             self.recent.add(said);
         }
-        if self.ration.allows(now.boot) {
-            lines::unbanned(ban);
-        }
+        self.ration.log(now.boot, || lines::unbanned(ban));
         self.telling.ended(ban, reason.word(), now);
         let ended = Ended { key: key.clone(), at: now.wall, reason: reason.word() };
         self.keeping.ended(ended, Some(Order::Release(key.clone())));
         self.changed(now);
+    }
+
+    /// Past so many bans, the one goes that would end first, of the jail that has the most.
+    fn make_room(&mut self, now: Moment) {
+        let bans = |running: &RunningJail| running.jail.ledger().len();
+        if self.jails.iter().map(bans).sum::<usize>() <= MOST_BANS {
+            return;
+        }
+        let fullest = self.jails.iter_mut().max_by_key(|running| bans(running));
+        if let Some(ban) = fullest.and_then(|running| running.jail.evict()) {
+            self.end_ban(&ban, Unbanned::Capacity, now);
+        }
     }
 
     /// Ends the bans whose time is over.

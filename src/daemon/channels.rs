@@ -9,7 +9,7 @@ use super::event::Event;
 use crate::control::Call;
 use crate::enforcer::order::Report;
 use crate::source::batch::Message;
-use crate::store::Ack;
+use crate::store;
 
 /// Batches that may wait for the loop; then the sources wait.
 const BATCHES: usize = 16;
@@ -20,7 +20,7 @@ const EVENTS: usize = 256;
 pub(super) struct Channels {
     pub(super) messages: mpsc::Receiver<Message>,
     pub(super) reports: mpsc::Receiver<Report>,
-    pub(super) acks: mpsc::UnboundedReceiver<Ack>,
+    pub(super) stored: mpsc::UnboundedReceiver<store::News>,
     pub(super) calls: mpsc::Receiver<Call>,
     pub(super) events: mpsc::Receiver<Event>,
     pub(super) signals: Signals,
@@ -37,7 +37,7 @@ pub(super) struct Signals {
 pub(super) struct Senders {
     pub(super) messages: mpsc::Sender<Message>,
     pub(super) reports: mpsc::Sender<Report>,
-    pub(super) acks: mpsc::UnboundedSender<Ack>,
+    pub(super) stored: mpsc::UnboundedSender<store::News>,
     pub(super) calls: mpsc::Sender<Call>,
     pub(super) events: mpsc::Sender<Event>,
 }
@@ -46,7 +46,7 @@ pub(super) struct Senders {
 pub(super) fn open() -> io::Result<(Senders, Channels)> {
     let (messages_in, messages) = mpsc::channel(BATCHES);
     let (reports_in, reports) = mpsc::channel(EVENTS);
-    let (acks_in, acks) = mpsc::unbounded_channel();
+    let (stored_in, stored) = mpsc::unbounded_channel();
     let (calls_in, calls) = mpsc::channel(EVENTS);
     let (events_in, events) = mpsc::channel(EVENTS);
     let signals = Signals::hear()?;
@@ -54,11 +54,11 @@ pub(super) fn open() -> io::Result<(Senders, Channels)> {
         Senders {
             messages: messages_in,
             reports: reports_in,
-            acks: acks_in,
+            stored: stored_in,
             calls: calls_in,
             events: events_in,
         },
-        Channels { messages, reports, acks, calls, events, signals },
+        Channels { messages, reports, stored, calls, events, signals },
     ))
 }
 

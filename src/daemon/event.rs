@@ -9,7 +9,7 @@ use crate::enforcer::cut;
 use crate::enforcer::order::Report;
 use crate::jail::guards::Guards;
 use crate::source::batch::Message;
-use crate::store::Ack;
+use crate::store;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(super) enum Event {
     Source(Message),
     /// The firewall did something, or fares otherwise.
     Firewall(Report),
-    /// The store kept something, or could not.
-    Stored(Ack),
+    /// The store kept something, could not, or has lost it.
+    Stored(store::News),
     /// A command asks.
     Call(Call),
     /// The host's own addresses, its links and its default gateways, looked up again; who is logged

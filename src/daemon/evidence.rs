@@ -30,6 +30,7 @@ pub(super) struct Evidence {
     by_age: VecDeque<(u64, TraceId)>,
     grown: u64,
     bytes: usize,
+    forgotten: u64,
 }
 
 /// The records of one trace.
@@ -63,6 +64,7 @@ impl Evidence {
         {
             if self.cases.get(&oldest).is_some_and(|case| case.grown == grown) {
                 self.drop(oldest);
+                self.forgotten += 1;
             }
         }
         self.tidy();
@@ -79,6 +81,11 @@ impl Evidence {
     pub(super) fn of(&self, trace: TraceId) -> Vec<Arc<Exhibit>> {
         let exhibits = self.cases.get(&trace).map(|case| case.exhibits.iter().cloned().collect());
         exhibits.unwrap_or_default()
+    }
+
+    /// How many traces' records were dropped for want of room since the last time.
+    pub(super) fn take_forgotten(&mut self) -> u64 {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Forgets a trace.

@@ -110,7 +110,7 @@ impl Daemon {
         for (running, more) in self.jails.iter_mut().zip(found) {
             running.totals.failed += more.failed;
             self.keeping.count(&running.settings.name, more, now.boot);
-            running.metrics.tracking(running.jail.windows().len());
+            running.track();
         }
         sentences
     }

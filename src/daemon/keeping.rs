@@ -53,6 +53,18 @@ impl Keeping {
         self.orders.push(order);
     }
 
+    /// A ban that is in force is to be kept, though nothing waits for that: the store has lost it, or
+    /// never had it.
+    pub(super) fn again(&mut self, ban: Ban, now: Boot) {
+        self.since.get_or_insert(now);
+        self.change.began.push(ban);
+    }
+
+    /// What was counted is told anew.
+    pub(super) fn forget_totals(&mut self) {
+        self.change.totals.clear();
+    }
+
     /// A ban ended; `order` releases it.
     pub(super) fn ended(&mut self, ended: Ended, order: Option<Order>) {
         self.change.ended.push(ended);

@@ -24,8 +24,14 @@ pub(super) struct Ration {
 }
 
 impl Ration {
-    /// Whether one more line is to be logged.
-    pub(super) fn allows(&mut self, now: Boot) -> bool {
+    /// Has one more line logged, or counts it.
+    pub(super) fn log(&mut self, now: Boot, line: impl FnOnce()) {
+        if self.allows(now) {
+            line();
+        }
+    }
+
+    fn allows(&mut self, now: Boot) -> bool {
         if self.begun.is_none_or(|begun| now.since(begun) >= WINDOW) {
             self.begun = Some(now);
             self.logged = 0;

@@ -74,7 +74,7 @@ impl Daemon {
             let tripped = running.trips(&verdict, self.new_bans.as_mut(), now);
             running.totals.failed += u64::from(counts);
             self.recent.extend(recent::on_failure(running, address, &verdict, now.wall));
-            running.metrics.tracking(running.jail.windows().len());
+            running.track();
             let more = Totals { failed: u64::from(counts), banned: 0 };
             self.keeping.count(&running.settings.name, more, now.boot);
             if tripped {

@@ -68,6 +68,9 @@ impl Daemon {
             self.new_bans = config.max_new_bans.map(Recent::new);
         }
         self.on_stop = config.on_stop;
+        if let Some(store) = &self.store {
+            store.keep_history(config.history);
+        }
         self.remove_jails(&config.jails, now);
         for settings in &config.jails {
             match self.index(&settings.name) {

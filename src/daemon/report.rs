@@ -6,8 +6,8 @@ use super::telling::Operation;
 use crate::enforcer::order::{Condition, Coverage, Order, Report};
 use crate::jail::ban::BanKey;
 use crate::moment::Moment;
-use crate::store::Ack;
-use crate::telemetry::metrics::reason::Withheld;
+use crate::store::{self, Ack};
+use crate::telemetry::metrics::reason::{Forgotten, Withheld};
 use crate::telemetry::news;
 use crate::telemetry::trace::ban::{End, Kept};
 
@@ -42,6 +42,10 @@ impl Daemon {
                 news::lost_more(std::mem::take(&mut self.lost).saturating_sub(LOST_LOGGED));
                 news::reconciled(trigger, missing, unexpected);
             }
+            Report::Found { address, jails, left } => {
+                self.on_found(address, &jails, left, now);
+            }
+            Report::FoundAll => self.on_found_all(),
             Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),
             Report::MadePermanent { count, remedy } => news::made_permanent(count, &remedy),
             Report::Coverage(coverage) => self.on_coverage(coverage),
@@ -103,14 +107,27 @@ impl Daemon {
         }
     }
 
-    /// The store kept something, or could not.
-    pub(super) fn on_stored(&mut self, ack: &Ack, now: Moment) {
+    /// The store kept something, could not, or has lost it.
+    pub(super) fn on_store(&mut self, news: store::News, now: Moment) {
+        match news {
+            store::News::Ack(ack) => self.on_stored(&ack, now),
+            store::News::Anew(loss) => self.on_anew(&loss, now),
+            store::News::Windows(dropped) => {
+                self.metrics.forgotten(Forgotten::UnsavedWindows, dropped);
+                self.retell_windows();
+            }
+            store::News::Read(saved, memory) => self.on_read(*saved, memory, now),
+        }
+    }
+
+    fn on_stored(&mut self, ack: &Ack, now: Moment) {
         let kept = ack.result.is_ok();
         self.metrics.state.stored(ack.took, kept);
         if kept != self.store_up {
             news::store(ack.result.as_ref().err().map(String::as_str));
             self.store_up = kept;
         }
+        self.metrics.forgotten(Forgotten::UnsavedBans, ack.dropped);
         let orders: Vec<Order> = self.keeping.acknowledged(ack.seq, kept);
         self.telling.ordered(&orders, if kept { Kept::Durable } else { Kept::Failed }, now);
         self.send(orders);

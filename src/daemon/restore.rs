@@ -43,9 +43,7 @@ impl Daemon {
             }
             running.metrics.restored();
             self.telling.remember(&ban.key, ban.trace);
-            if self.ration.allows(now.boot) {
-                lines::restored(&ban);
-            }
+            self.ration.log(now.boot, || lines::restored(&ban));
             desired.push(running.demand(&key));
             self.standings.want(key.clone(), None);
             self.show_bans(&key);
@@ -65,16 +63,14 @@ impl Daemon {
 
     /// Ends a ban that ran out, or was forbidden, while nobody watched. Its rules go when the
     /// enforcer compares what is with what should be.
-    fn forget(&mut self, ban: &Ban, reason: &'static str, now: Moment) {
-        if self.ration.allows(now.boot) {
-            lines::unbanned(ban);
-        }
+    pub(super) fn forget(&mut self, ban: &Ban, reason: &'static str, now: Moment) {
+        self.ration.log(now.boot, || lines::unbanned(ban));
         self.keeping.ended(Ended { key: ban.key.clone(), at: now.wall, reason }, None);
     }
 }
 
 /// Why a ban of an earlier run must not be taken up, if so.
-fn withheld(running: &RunningJail, ban: &Ban) -> Option<Withheld> {
+pub(super) fn withheld(running: &RunningJail, ban: &Ban) -> Option<Withheld> {
     if running.settings.dry_run {
         return Some(Withheld::DryRun);
     }

@@ -59,6 +59,12 @@ impl RunningJail {
         &self.settings.filter.definition.name
     }
 
+    /// Shows how many addresses it counts, and how many it has had to forget.
+    pub(super) fn track(&mut self) {
+        let forgotten = self.jail.take_forgotten();
+        self.metrics.tracking(self.jail.windows().len(), forgotten);
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> &JailName {
         &self.settings.name

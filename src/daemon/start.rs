@@ -11,9 +11,10 @@ use crate::config::checked::{Config, Enforcement};
 use crate::control::access::{ADMIN_GROUP, Access};
 use crate::control::server;
 use crate::enforcer;
+use crate::enforcer::order::Inherited;
 use crate::moment::Moment;
-use crate::store::change::Saved;
-use crate::store::{Ack, Store, StoreError};
+use crate::store::heritage::Heritage;
+use crate::store::{self, Store};
 use crate::telemetry;
 use crate::telemetry::asking::Asking;
 use crate::telemetry::door::{Door, DoorError};
@@ -37,9 +38,6 @@ pub struct Options {
 /// Why the daemon did not start. Once it runs, nothing ends it but a signal.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The state database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
     /// The control socket.
     #[error(transparent)]
     Socket(#[from] server::SocketError),
@@ -71,7 +69,7 @@ pub enum StartError {
 pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
     let now = clock::now();
     let (senders, channels) = channels::open().map_err(StartError::Signals)?;
-    let (store, saved) = open_store(&config, &options, senders.acks)?;
+    let (store, mut heritage) = open_store(&config, &options, senders.stored);
     let socket = server::bind(&config.socket).await?;
     let pages = config.listen.map(telemetry::server::bind).transpose()?;
     let door = Door::open(config.web.clone())?;
@@ -103,7 +101,10 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
         exporters,
         overview,
     });
-    let restored = daemon.take_up(&config, saved, now);
+    daemon.inherit(&heritage);
+    let saved = std::mem::take(&mut heritage.saved);
+    let restored =
+        Inherited { bans: daemon.take_up(&config, saved, now), spare: daemon.rebuilding.spares() };
     let enforcer = enforcer::spawn(&enforcement, restored, clock::now, ordered, senders.reports);
     tokio::spawn(server::serve(socket, access, senders.calls.clone()));
     if let Some(pages) = pages {
@@ -161,11 +162,11 @@ fn host_name() -> String {
 fn open_store(
     config: &Config,
     options: &Options,
-    acks: mpsc::UnboundedSender<Ack>,
-) -> Result<(Option<Store>, Saved), StoreError> {
+    news: mpsc::UnboundedSender<store::News>,
+) -> (Option<Store>, Heritage) {
     if options.dry_run {
-        return Ok((None, Saved::default()));
+        return (None, Heritage::default());
     }
-    let (store, saved) = Store::open(&config.state, clock::now, acks)?;
-    Ok((Some(store), saved))
+    let (store, heritage) = Store::open(&config.state, config.history, clock::now, news);
+    (Some(store), heritage)
 }

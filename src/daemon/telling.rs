@@ -204,6 +204,11 @@ impl Telling {
         self.exporters.trace(spans);
     }
 
+    /// How many addresses' earlier traces were forgotten for want of room since the last time.
+    pub(super) fn take_forgotten(&mut self) -> u64 {
+        self.earlier.take_forgotten()
+    }
+
     /// Tells all that is left as it stands. What is still to be sent is the exporters' business.
     pub(super) fn close(mut self, now: Moment) -> Exporters {
         let spans = self.book.close(now);

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 mod explain;
 mod killed;
 mod policy;
+mod rebuilding;
 mod series;
 mod telling;
 
@@ -20,7 +21,7 @@ use crate::failure::Failure;
 use crate::jail::ban::BanKey;
 use crate::source::batch::{Batch, Body, Finding, Tally};
 use crate::source::excerpt::Excerpts;
-use crate::store::Ack;
+use crate::store::News;
 use crate::telemetry::exposition::{self, Format};
 use crate::telemetry::otlp::exporters::Kept;
 use crate::telemetry::otlp::sampler::Sampler;
@@ -36,7 +37,7 @@ jails:
 struct Stage {
     daemon: Daemon,
     orders: mpsc::UnboundedReceiver<Order>,
-    acks: mpsc::UnboundedReceiver<Ack>,
+    stored: mpsc::UnboundedReceiver<News>,
     events: mpsc::Receiver<Event>,
     /// What a collector would be told.
     told: Kept,
@@ -64,9 +65,10 @@ impl Stage {
         let path = directory.path().join("gaoler.yaml");
         std::fs::write(&path, yaml).unwrap();
         let config = config::load(&path).unwrap();
-        let (ack_sender, acks) = mpsc::unbounded_channel();
+        let (news_sender, stored) = mpsc::unbounded_channel();
         let state = directory.path().join("state.db");
-        let (store, saved) = Store::open(&state, super::clock::now, ack_sender).unwrap();
+        let (store, mut heritage) =
+            Store::open(&state, config.history, super::clock::now, news_sender);
         let (order_sender, orders) = mpsc::unbounded_channel();
         let (event_sender, events) = mpsc::channel(16);
         let enforcement = config.enforcement.clone();
@@ -94,8 +96,9 @@ impl Stage {
             exporters,
             overview: watch::channel(Overview::default()).0,
         });
-        daemon.take_up(&config, saved, now);
-        Self { daemon, orders, acks, events, told, now, directory }
+        daemon.inherit(&heritage);
+        daemon.take_up(&config, std::mem::take(&mut heritage.saved), now);
+        Self { daemon, orders, stored, events, told, now, directory }
     }
 
     /// Ends the daemon; what it left is in the directory.
@@ -140,11 +143,17 @@ impl Stage {
     /// Lets the store's answers in, until every ban that it was given is kept.
     async fn kept(&mut self) -> &mut Self {
         while self.daemon.keeping.awaits_store() {
-            let ack = tokio::time::timeout(std::time::Duration::from_secs(30), self.acks.recv());
-            let ack = ack.await.expect("the store answers").expect("the store lives");
-            self.turn(Event::Stored(ack));
+            self.store_says().await;
         }
         self
+    }
+
+    /// Lets in what the store says next.
+    async fn store_says(&mut self) -> News {
+        let news = tokio::time::timeout(std::time::Duration::from_secs(30), self.stored.recv());
+        let news = news.await.expect("the store answers").expect("the store lives");
+        self.turn(Event::Stored(news.clone()));
+        news
     }
 
     /// The orders since the last look, as words.

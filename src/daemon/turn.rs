@@ -32,7 +32,7 @@ impl Daemon {
                     message.map_or(Event::Deadline, Event::Source)
                 }
                 Some(report) = channels.reports.recv() => Event::Firewall(report),
-                Some(ack) = channels.acks.recv() => Event::Stored(ack),
+                Some(news) = channels.stored.recv() => Event::Stored(news),
                 Some(call) = channels.calls.recv() => Event::Call(call),
                 Some(event) = channels.events.recv() => event,
                 event = channels.signals.next() => event,

@@ -28,7 +28,7 @@ use self::bus::{Bus, Calls, News};
 use self::call::{Answer, Call};
 use self::fault::Fault;
 use self::plan::Plan;
-use super::order::{Demand, Order, Outcome, Report};
+use super::order::{Inherited, Order, Outcome, Report};
 use crate::config::checked::Firewalld;
 use crate::moment::{Boot, Clock};
 
@@ -44,12 +44,13 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// Starts the task. It ends at [`Order::Stop`], or when either channel is closed.
 pub(super) fn spawn(
     settings: &Firewalld,
-    restored: Vec<Demand>,
+    inherited: Inherited,
     clock: Clock,
     orders: UnboundedReceiver<Order>,
     reports: Sender<Report>,
 ) -> JoinHandle<()> {
-    let plan = Plan::new(settings, restored);
+    let plan = Plan::new(settings, inherited.bans);
+    let plan = if inherited.spare { plan.spare() } else { plan };
     let driver = Driver { plan, clock, orders, reports, stop_by: None };
     tokio::spawn(driver.run(settings.bus.clone()))
 }

@@ -43,7 +43,7 @@ use self::plan::{Answer, Generations, Plan, Work};
 use self::socket::Connection;
 use self::trouble::Trouble;
 use super::IPV6_PREFIX;
-use super::order::{Demand, Order, Outcome, Report};
+use super::order::{Inherited, Order, Outcome, Report};
 use crate::config::checked::Nftables;
 use crate::moment::{Boot, Clock};
 
@@ -63,15 +63,27 @@ const ORDERS: usize = 16_384;
 /// Starts the task. It ends at [`Order::Stop`], or when either channel is closed.
 pub(super) fn spawn(
     settings: &Nftables,
-    restored: Vec<Demand>,
+    inherited: Inherited,
     clock: Clock,
     orders: UnboundedReceiver<Order>,
     reports: Sender<Report>,
 ) -> JoinHandle<()> {
-    let plan = Plan::new(IPV6_PREFIX, restored, clock().boot);
+    let plan = Plan::new(IPV6_PREFIX, inherited.bans, clock().boot);
+    let plan = if inherited.spare { plan.spare() } else { plan };
     let table = settings.table.clone();
     let driver = Driver { plan, clock, orders, reports, stop_by: None };
     tokio::spawn(driver.run(Kernel { table, connection: None }))
+}
+
+/// Deletes our table, if it is there; blocks while the kernel does it.
+///
+/// # Errors
+///
+/// Fails if we may not, or the kernel refuses.
+pub fn delete_table(table: &str) -> Result<(), Trouble> {
+    // To delete what is not there is an error, and to add what is there is none.
+    let statements = [statement::Statement::AddTable, statement::Statement::DeleteTable];
+    Connection::open(table)?.commit(&statements)
 }
 
 struct Driver {

@@ -31,6 +31,16 @@ pub struct Demand {
     pub until: Option<Boot>,
 }
 
+/// What an earlier run has left to do.
+#[derive(Clone, Debug, Default)]
+pub struct Inherited {
+    /// Its bans that should still be in force, oldest first.
+    pub bans: Vec<Demand>,
+    /// Whether there may have been others, which nobody can tell of: then what the firewall holds of
+    /// ours is spared and [told of](Report::Found), until an [`Order::Clear`].
+    pub spare: bool,
+}
+
 /// What the daemon asks.
 #[derive(Clone, Debug)]
 pub enum Order {
@@ -40,6 +50,9 @@ pub enum Order {
     Release(BanKey),
     /// These are the jails, and what a ban of each refuses: for what is said of the backend.
     Jails(BTreeMap<JailName, Scope>),
+    /// Remove what is found of ours and nobody wants: all that will be wanted has been said. Only
+    /// an enforcer that was started to spare it waits for this.
+    Clear,
     /// Look now whether all is as it should be.
     Look,
     /// Do what was asked so far, then end; bans stay.
@@ -101,6 +114,18 @@ pub enum Report {
         /// Rules of ours that nobody asked for and have been removed.
         unexpected: u64,
     },
+    /// Ours was found that nobody has asked for, and it is spared: said by an enforcer that was
+    /// started to do so, once.
+    Found {
+        /// Who is refused.
+        address: IpNet,
+        /// The jails whose bans refuse what this does.
+        jails: Vec<JailName>,
+        /// What is left of it; `None`: the firewall cannot tell.
+        left: Option<SignedDuration>,
+    },
+    /// That was all that was found.
+    FoundAll,
     /// How many rules are in place, and how many this backend takes at most.
     Capacity {
         /// In place.

@@ -17,7 +17,7 @@ pub(super) fn spawn(
             let heard = match order {
                 Order::Stop => return,
                 Order::Release(key) => reports.send(Report::Released { key }).await,
-                Order::Enforce(..) | Order::Jails(_) | Order::Look => Ok(()),
+                Order::Enforce(..) | Order::Jails(_) | Order::Clear | Order::Look => Ok(()),
             };
             if heard.is_err() {
                 return;

@@ -111,7 +111,8 @@ impl Matcher {
         let dates = &filter.dates;
         match state {
             State::Httpd(rule) if !ignored(record.text) => {
-                let (outcome, found) = read_request(rule, dates, record, zone, now);
+                let request = rule.parse(record.text);
+                let (outcome, found) = judge_request(rule, dates, request, record, zone, now);
                 *form = found;
                 outcome
             }
@@ -138,6 +139,22 @@ impl Matcher {
             State::Patterns(_) => text,
         };
         self.filter.dates.locate(dated)?.stamp.resolve(&self.zone, now)
+    }
+
+    /// Says what a line is of which there is the head alone, since it was too long. Only an access
+    /// log's tells: who asked for what stands before all that a peer can make long. Of any other the
+    /// peer would choose where it is cut, and so what seems to stand at its end.
+    pub fn read_head<'a>(&'a mut self, head: &'a [u8], now: Timestamp) -> Outcome<'a> {
+        let Self { filter, zone, state, ignoreregex, form, .. } = self;
+        let State::Httpd(rule) = state else { return Outcome::Missed };
+        if ignoreregex.as_ref().is_some_and(|set| set.is_match(head)) {
+            return Outcome::Ignored;
+        }
+        let record = Record { time: None, text: head };
+        let request = rule.parse_head(head);
+        let (outcome, found) = judge_request(rule, &filter.dates, request, record, zone, now);
+        *form = found;
+        outcome
     }
 
     /// The filter at work.
@@ -179,14 +196,15 @@ fn cut<'a>(
     (line, Some(located))
 }
 
-fn read_request<'a>(
+fn judge_request<'a>(
     rule: &Rule,
     dates: &Dates,
+    request: Option<Request<'a>>,
     record: Record<'a>,
     zone: &TimeZone,
     now: Timestamp,
 ) -> (Outcome<'a>, Option<Form>) {
-    let Some(request) = rule.parse(record.text) else { return (Outcome::Missed, None) };
+    let Some(request) = request else { return (Outcome::Missed, None) };
     let date = dates.locate(request.time).filter(|_| record.time.is_none());
     let form = date.as_ref().map(|date| date.form);
     let address = match rule.judge(&request) {

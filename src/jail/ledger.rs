@@ -122,6 +122,13 @@ impl Ledger {
         released
     }
 
+    /// The ban that ends first; of those that never do, the one of the lowest address.
+    #[must_use]
+    pub fn first_to_end(&self) -> Option<&Ban> {
+        let first = self.by_end.first().and_then(|(_, address)| self.get(address));
+        first.or_else(|| self.bans.values().next().map(|entry| &entry.ban))
+    }
+
     /// How many bans there are.
     #[must_use]
     pub fn len(&self) -> usize {

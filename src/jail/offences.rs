@@ -17,6 +17,7 @@ pub struct Book {
     // The hash is keyed (std's SipHash): attackers choose the addresses.
     by_address: HashMap<IpNet, Record>,
     cap: usize, // Invariant: positive.
+    forgotten: u64,
 }
 
 /// What is known of one address.
@@ -31,7 +32,7 @@ impl Book {
     /// A book of at most `cap` addresses; at least one.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self { by_address: HashMap::new(), cap: cap.max(1) }
+        Self { by_address: HashMap::new(), cap: cap.max(1), forgotten: 0 }
     }
 
     /// Changes the cap, as a reload may.
@@ -73,6 +74,11 @@ impl Book {
         crowded::shrink(&mut self.by_address);
     }
 
+    /// How many addresses the cap has made it forget since the last time.
+    pub fn take_forgotten(&mut self) -> u64 {
+        std::mem::take(&mut self.forgotten)
+    }
+
     /// How many addresses it holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -89,6 +95,7 @@ impl Book {
     fn make_room(&mut self) {
         for address in crowded::least(&self.by_address, |record| (record.bans, record.until)) {
             self.by_address.remove(&address);
+            self.forgotten += 1;
         }
     }
 }

@@ -18,8 +18,11 @@ use crate::trace::TraceId;
 pub struct Windows {
     // The hash is keyed (std's SipHash): attackers choose the addresses.
     by_address: HashMap<IpNet, Counting>,
-    /// Whose windows have changed since somebody last asked.
+    /// Whose windows have changed since somebody last asked. Invariant: they are there.
     changed: HashSet<IpNet>,
+    /// Whose windows were told of, and are not there any more. One that came and went in between is
+    /// not worth a word: so a flood makes neither set larger than the cap.
+    gone: HashSet<IpNet>,
     cap: usize, // Invariant: positive.
     forgotten: u64,
 }
@@ -29,6 +32,8 @@ pub struct Windows {
 struct Counting {
     trace: TraceId,
     window: FailureWindow,
+    /// Whether somebody was told of it, and may keep it.
+    told: bool,
 }
 
 /// What counting a failure came to.
@@ -65,7 +70,13 @@ impl Windows {
     /// Windows for at most `cap` addresses at a time; at least one.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self { by_address: HashMap::new(), changed: HashSet::new(), cap: cap.max(1), forgotten: 0 }
+        Self {
+            by_address: HashMap::new(),
+            changed: HashSet::new(),
+            gone: HashSet::new(),
+            cap: cap.max(1),
+            forgotten: 0,
+        }
     }
 
     /// Changes the cap, as a reload may.
@@ -95,7 +106,7 @@ impl Windows {
         let failures = u32::try_from(recent).unwrap_or(u32::MAX);
         let trace = counting.trace;
         if met {
-            self.by_address.remove(&host);
+            self.forget(&host);
         }
         Count { trace, failures, met }
     }
@@ -114,14 +125,18 @@ impl Windows {
 
     /// Forgets an address, as an unban does.
     pub fn forget(&mut self, host: &IpNet) {
-        if self.by_address.remove(host).is_some() {
-            self.changed.insert(*host);
+        let Some(counting) = self.by_address.remove(host) else { return };
+        self.changed.remove(host);
+        if counting.told {
+            self.gone.insert(*host);
         }
     }
 
     /// Forgets every address.
     pub fn forget_all(&mut self) {
-        self.changed.extend(self.by_address.drain().map(|(host, _)| host));
+        self.changed.clear();
+        let told = self.by_address.drain().filter(|(_, counting)| counting.told);
+        self.gone.extend(told.map(|(host, _)| host));
     }
 
     /// Takes up the failures that an earlier run counted; `name` names their trace, if that was
@@ -130,7 +145,11 @@ impl Windows {
         if kept.times.is_empty() {
             return;
         }
+        if self.by_address.len() >= self.cap && !self.by_address.contains_key(&kept.address) {
+            self.make_room();
+        }
         let counting = self.counting(kept.address, || kept.trace.unwrap_or_else(name));
+        counting.told = true;
         for &time in &kept.times {
             // They did not meet the threshold then; where a lower one holds now, the next does.
             let _ = counting.window.record(threshold, time);
@@ -140,34 +159,40 @@ impl Windows {
     /// How many failures of exactly this address or network count now, and their trace.
     #[must_use]
     pub fn count(&self, findtime: SignedDuration, host: &IpNet) -> Option<Count> {
-        let Counting { trace, window } = self.by_address.get(host)?;
+        let Counting { trace, window, .. } = self.by_address.get(host)?;
         let failures = u32::try_from(window.recent(findtime)).unwrap_or(u32::MAX);
         Some(Count { trace: *trace, failures, met: false })
     }
 
     /// The windows that have changed since the last time, those that are gone among them.
     pub fn take_changed(&mut self) -> Vec<Kept> {
-        let kept = |&address: &IpNet| {
-            let counting = self.by_address.get(&address);
-            let times = counting.map(|counting| counting.window.times().collect());
-            let trace = counting.map(|counting| counting.trace);
-            Kept { address, times: times.unwrap_or_default(), trace }
-        };
-        let changed = self.changed.iter().map(kept).collect();
-        self.changed = HashSet::new();
-        changed
+        let changed = std::mem::take(&mut self.changed).into_iter().filter_map(|address| {
+            let counting = self.by_address.get_mut(&address)?;
+            counting.told = true;
+            let times = counting.window.times().collect();
+            Some(Kept { address, times, trace: Some(counting.trace) })
+        });
+        let changed: Vec<Kept> = changed.collect();
+        let gone = std::mem::take(&mut self.gone).into_iter().map(Kept::none);
+        changed.into_iter().chain(gone).collect()
+    }
+
+    /// All of them count as changed.
+    pub fn retell(&mut self) {
+        self.changed.extend(self.by_address.keys());
     }
 
     /// Drops windows whose newest failure is older than `findtime`.
     pub fn sweep(&mut self, findtime: SignedDuration, now: Timestamp) {
-        self.by_address.retain(|host, counting| {
+        let over = |counting: &Counting| {
             let newest = counting.window.newest();
-            let counts = newest.is_some_and(|newest| now.duration_since(newest) <= findtime);
-            if !counts {
-                self.changed.insert(*host);
-            }
-            counts
-        });
+            newest.is_none_or(|newest| now.duration_since(newest) > findtime)
+        };
+        let over: Vec<IpNet> =
+            self.by_address.iter().filter(|(_, one)| over(one)).map(|(host, _)| *host).collect();
+        for host in over {
+            self.forget(&host);
+        }
         crowded::shrink(&mut self.by_address);
     }
 
@@ -183,15 +208,17 @@ impl Windows {
         self.by_address.is_empty()
     }
 
-    /// How many addresses the cap has made it forget so far.
-    #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    /// How many addresses the cap has made it forget since the last time.
+    pub fn take_forgotten(&mut self) -> u64 {
+        std::mem::take(&mut self.forgotten)
     }
 
     fn counting(&mut self, host: IpNet, name: impl FnOnce() -> TraceId) -> &mut Counting {
-        let new = || Counting { trace: name(), window: FailureWindow::default() };
-        self.by_address.entry(host).or_insert_with(new)
+        let gone = &mut self.gone;
+        self.by_address.entry(host).or_insert_with(|| {
+            let told = gone.remove(&host);
+            Counting { trace: name(), window: FailureWindow::default(), told }
+        })
     }
 
     /// Forgets some of the addresses: those furthest from a ban, the oldest of them first.
@@ -200,15 +227,16 @@ impl Windows {
             (window.len(), window.newest())
         });
         for host in &least {
-            self.by_address.remove(host);
+            self.forget(host);
         }
         self.forgotten += least.len() as u64;
-        self.changed.extend(least);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn host(number: u32) -> IpNet {
@@ -246,7 +274,8 @@ mod tests {
             assert_eq!(met(&mut windows, 5, other, 5), None);
             assert!(windows.len() <= 100);
         }
-        assert!(windows.forgotten() >= 9_900);
+        assert!(windows.take_forgotten() >= 9_900);
+        assert_eq!(windows.take_forgotten(), 0);
         assert_eq!(met(&mut windows, 5, 0, 6), Some(5));
     }
 
@@ -278,7 +307,7 @@ mod tests {
         let _ = met(&mut windows, 1, 2, 1);
         let mut changed = windows.take_changed();
         changed.sort();
-        assert_eq!(changed, [kept(1, &[0, 1]), kept(2, &[])]);
+        assert_eq!(changed, [kept(1, &[0, 1])], "what came and went is not told");
         assert_eq!(windows.take_changed(), []);
         windows.sweep(SignedDuration::from_secs(600), second(602));
         assert_eq!(windows.take_changed(), [kept(1, &[])]);
@@ -303,6 +332,102 @@ mod tests {
         let [first, other, again] = [record(1, 0), record(2, 0), record(1, 1)];
         assert_eq!((first, other, again), (TraceId::new(1), TraceId::new(2), first));
         assert_eq!(record(1, 2), TraceId::new(3), "those of the ban are spent");
+    }
+
+    #[test]
+    fn a_flood_between_two_tellings_is_told_by_what_is_left_of_it() {
+        let mut windows = Windows::new(100);
+        for host in 0..100 {
+            let _ = met(&mut windows, 5, host, 0);
+        }
+        assert_eq!(windows.take_changed().len(), 100);
+        for host in 100..10_000 {
+            let _ = met(&mut windows, 5, host, 1);
+            assert!(windows.changed.len() <= 100 && windows.gone.len() <= 100);
+        }
+        let told = windows.take_changed();
+        let gone = told.iter().filter(|kept| kept.times.is_empty()).count();
+        assert_eq!((told.len() - gone, gone), (windows.len(), 100));
+        // One that went, was not told of, and came again is still known to somebody.
+        let _ = met(&mut windows, 5, 9_999, 2);
+        windows.forget(&host(9_999));
+        let _ = met(&mut windows, 5, 9_999, 3);
+        windows.forget(&host(9_999));
+        assert_eq!(windows.take_changed(), [kept(9_999, &[])]);
+    }
+
+    #[test]
+    fn what_an_earlier_run_counted_is_bounded_too() {
+        let mut windows = Windows::new(10);
+        for number in 0..100 {
+            windows.restore(threshold(3), &kept(number, &[1]), || TraceId::new(1));
+            assert!(windows.len() <= 10);
+        }
+    }
+
+    /// How a window would be missed: by how many failures it has, then by how new they are.
+    type Rank = (usize, i64);
+
+    proptest! {
+        /// The oracle keeps everything, and says of each that was forgotten what it was worth then.
+        #[test]
+        fn whoever_is_forgotten_was_no_nearer_to_a_ban_than_whoever_stayed(
+            cap in 1usize..20,
+            steps in prop::collection::vec((0u32..40, 0i64..100), 1..200),
+        ) {
+            let maxretry = 6;
+            let mut windows = Windows::new(cap);
+            let mut all: HashMap<u32, Vec<i64>> = HashMap::new();
+            let rank = |times: &Vec<i64>| -> Rank { (times.len(), *times.iter().max().unwrap()) };
+            for (number, at) in steps {
+                let before: Vec<u32> = all.keys().copied().collect();
+                let met = met(&mut windows, maxretry, number, at).is_some();
+                let is_there = |number: &u32| windows.by_address.contains_key(&host(*number));
+                let gone: Vec<u32> =
+                    before.into_iter().filter(|n| *n != number && !is_there(n)).collect();
+                let worst = gone.iter().map(|number| rank(&all[number])).max();
+                for number in gone {
+                    all.remove(&number);
+                }
+                // Whoever came just now is not judged: somebody had to go for him.
+                let stayed = all.iter().filter(|(n, _)| **n != number).map(|(_, t)| rank(t)).min();
+                if let (Some(worst), Some(stayed)) = (worst, stayed) {
+                    prop_assert!(worst <= stayed, "{worst:?} went and {stayed:?} stayed");
+                }
+                let times = all.entry(number).or_default();
+                times.push(at);
+                times.sort_unstable();
+                let surplus = times.len().saturating_sub(maxretry);
+                times.drain(..surplus);
+                if met {
+                    all.remove(&number);
+                }
+                prop_assert_eq!(windows.len(), all.len());
+                prop_assert!(windows.len() <= cap);
+            }
+        }
+
+        /// However the flood is mixed, who has more failures than any of it stays, and is banned.
+        #[test]
+        fn who_is_near_a_ban_survives_a_flood_of_addresses_with_fewer(
+            near in 2usize..5,
+            cap in 8usize..64,
+            flood in prop::collection::vec(0usize..2, 200..600),
+        ) {
+            let mut windows = Windows::new(cap);
+            for at in 0..near {
+                let _ = met(&mut windows, 5, 0, i64::try_from(at).unwrap());
+            }
+            for (number, more) in (1..).zip(flood) {
+                for _ in 0..=more.min(near - 2) {
+                    prop_assert_eq!(met(&mut windows, 5, number, 10), None);
+                }
+            }
+            for at in near..4 {
+                prop_assert_eq!(met(&mut windows, 5, 0, 20 + i64::try_from(at).unwrap()), None);
+            }
+            prop_assert_eq!(met(&mut windows, 5, 0, 30), Some(5));
+        }
     }
 
     #[test]

@@ -69,9 +69,24 @@ impl Matching {
         self.tally.records += 1;
         self.tally.bytes += record.text.len() as u64;
         self.tally.last_record = self.tally.last_record.max(record.time);
+        self.show(record, read, |matcher, record| matcher.read(record, read.wall));
+    }
+
+    /// Shows every listener the head of a record that was too long, which counts as none.
+    pub(super) fn read_head(&mut self, text: &[u8], read: Moment) {
+        let head = Record { time: None, text };
+        self.show(head, read, |matcher, head| matcher.read_head(head.text, read.wall));
+    }
+
+    fn show(
+        &mut self,
+        record: Record<'_>,
+        read: Moment,
+        ask: impl for<'m> Fn(&'m mut Matcher, Record<'m>) -> Outcome<'m>,
+    ) {
         let mut text = None;
         for (listener, matcher) in self.matchers.iter_mut().enumerate() {
-            match matcher.read(record, read.wall) {
+            match ask(matcher, record) {
                 Outcome::Missed | Outcome::NoFail(..) => {}
                 Outcome::Ignored => self.tally.ignored[listener] += 1,
                 Outcome::Unattributed => self.tally.unattributed[listener] += 1,

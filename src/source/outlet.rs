@@ -92,6 +92,11 @@ impl Outlet {
         self.read
     }
 
+    /// Matches the head of a line that is too long to be held.
+    pub(super) fn head(&mut self, head: &[u8]) {
+        self.matching.read_head(head, self.read);
+    }
+
     /// The counts of the batch in hand.
     pub(super) fn tally(&mut self) -> &mut Tally {
         self.matching.tally()

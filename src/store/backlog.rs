@@ -5,7 +5,6 @@
 //! of the outage.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -24,7 +23,8 @@ pub(super) const MOST_BANS: usize = 100_000;
 /// How many bans that began and ended unwritten are kept for the history.
 const MOST_PAST: usize = 1_000;
 
-/// How many windows are kept at most while they cannot be written.
+/// How many windows are kept at most while they cannot be written. Past that all of them are dropped,
+/// and asked for anew once they can: see [`Backlog::windows_anew`].
 const MOST_WINDOWS: usize = 200_000;
 
 /// How many bans' records are kept at most while they cannot be written: those of the first.
@@ -39,6 +39,10 @@ pub(super) struct Backlog {
     pub(super) past: Vec<(Ban, Ended)>,
     pub(super) positions: HashMap<SourceName, Position>,
     pub(super) windows: HashMap<(JailName, IpNet), Kept>,
+    /// Whether windows were dropped: none that is written can be relied on.
+    pub(super) windows_anew: bool,
+    /// How many.
+    pub(super) dropped_windows: u64,
     pub(super) totals: HashMap<JailName, Totals>,
     pub(super) breakers: HashMap<JailName, Option<Timestamp>>,
     /// The records that bans rest on.
@@ -57,8 +61,9 @@ pub(super) struct Fate {
 impl Backlog {
     /// Adds a change after those it holds. Gives it up, all of it, if there is no room.
     pub(super) fn add(&mut self, change: Change) -> Result<(), Full> {
-        if self.bans.len() + change.began.len() + change.ended.len() > MOST_BANS {
-            return Err(Full);
+        let more = change.began.len() + change.ended.len();
+        if self.bans.len() + more > MOST_BANS {
+            return Err(Full(more as u64));
         }
         for ended in change.ended {
             self.end(ended);
@@ -71,15 +76,7 @@ impl Backlog {
         self.evidence.extend(change.evidence.into_iter().take(room));
         self.positions.extend(change.positions);
         self.breakers.extend(change.breakers);
-        for Window { jail, kept } in change.windows {
-            let room = self.windows.len() < MOST_WINDOWS;
-            match self.windows.entry((jail, kept.address)) {
-                Entry::Occupied(mut window) => drop(window.insert(kept)),
-                Entry::Vacant(window) if room => drop(window.insert(kept)),
-                // A restart then forgets a few failures; a ban is never lost for it.
-                Entry::Vacant(_) => {}
-            }
-        }
+        self.add_windows(change.windows);
         for (jail, added) in change.totals {
             let totals = self.totals.entry(jail).or_default();
             totals.failed = totals.failed.saturating_add(added.failed);
@@ -88,12 +85,57 @@ impl Backlog {
         Ok(())
     }
 
+    /// Adds what came after, in the same way.
+    pub(super) fn absorb(&mut self, later: Self) -> Result<(), Full> {
+        let (mut began, mut ended) = (Vec::new(), Vec::new());
+        for fate in later.bans.into_values() {
+            ended.extend(fate.ended);
+            began.extend(fate.began);
+        }
+        if later.windows_anew {
+            self.drop_windows();
+            self.dropped_windows += later.dropped_windows;
+        }
+        let windows = later.windows.into_iter().map(|((jail, _), kept)| Window { jail, kept });
+        let change = Change {
+            began,
+            evidence: later.evidence,
+            ended,
+            positions: later.positions.into_iter().collect(),
+            windows: windows.collect(),
+            totals: later.totals.into_iter().collect(),
+            breakers: later.breakers.into_iter().collect(),
+        };
+        self.add(change)?;
+        let room = MOST_PAST.saturating_sub(self.past.len());
+        self.past.extend(later.past.into_iter().take(room));
+        Ok(())
+    }
+
+    /// Adds windows, or gives up all of them: the store is to forget what it has of them then, for
+    /// half of the truth would count failures that are forgotten.
+    fn add_windows(&mut self, windows: Vec<Window>) {
+        for Window { jail, kept } in windows {
+            self.windows.insert((jail, kept.address), kept);
+        }
+        if self.windows.len() > MOST_WINDOWS {
+            self.drop_windows();
+        }
+    }
+
+    fn drop_windows(&mut self) {
+        self.dropped_windows += self.windows.len() as u64;
+        self.windows = HashMap::new();
+        self.windows_anew = true;
+    }
+
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         self.bans.is_empty()
             && self.past.is_empty()
             && self.positions.is_empty()
             && self.windows.is_empty()
+            && !self.windows_anew
             && self.totals.is_empty()
             && self.breakers.is_empty()
             && self.evidence.is_empty()
@@ -116,7 +158,7 @@ impl Backlog {
 /// There is no room for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than {MOST_BANS} changed bans wait to be written; this one is not kept")]
-pub(super) struct Full;
+pub(super) struct Full(pub(super) u64);
 
 #[cfg(test)]
 mod tests {
@@ -156,6 +198,56 @@ mod tests {
     }
 
     #[test]
+    fn what_came_later_goes_on_from_what_came_before() {
+        let change = |began: &[u32], ended_: &[u32]| Change {
+            began: began.iter().copied().map(ban).collect(),
+            ended: ended_.iter().copied().map(ended).collect(),
+            ..Change::default()
+        };
+        let changes = [
+            change(&[1, 2, 3], &[]),
+            change(&[4], &[1, 9]),
+            change(&[1], &[2]),
+            change(&[2], &[1, 2, 3]),
+        ];
+        for split in 0..=changes.len() {
+            let (mut at_once, mut earlier, mut later) =
+                (Backlog::default(), Backlog::default(), Backlog::default());
+            for (at, change) in changes.iter().enumerate() {
+                at_once.add(change.clone()).unwrap();
+                let part = if at < split { &mut earlier } else { &mut later };
+                part.add(change.clone()).unwrap();
+            }
+            earlier.absorb(later).unwrap();
+            let fates = |backlog: &Backlog| {
+                let fate = |fate: &Fate| (fate.ended.clone(), fate.began.clone());
+                let mut fates: Vec<_> =
+                    backlog.bans.iter().map(|(key, one)| (key.clone(), fate(one))).collect();
+                fates.sort_by(|one, other| one.0.cmp(&other.0));
+                fates
+            };
+            assert_eq!(fates(&earlier), fates(&at_once), "split at {split}");
+        }
+    }
+
+    #[test]
+    fn too_many_windows_are_all_asked_for_anew() {
+        let mut backlog = Backlog::default();
+        let windows = |hosts: std::ops::Range<u32>| {
+            let window = |host| Window {
+                jail: JailName::new("sshd"),
+                kept: Kept::none(ban(host).key.address),
+            };
+            Change { windows: hosts.map(window).collect(), ..Change::default() }
+        };
+        backlog.add(windows(0..150_000)).unwrap();
+        backlog.add(windows(0..150_000)).unwrap();
+        assert_eq!((backlog.windows.len(), backlog.windows_anew), (150_000, false));
+        backlog.add(windows(150_000..300_000)).unwrap();
+        assert_eq!((backlog.windows.len(), backlog.windows_anew), (0, true));
+    }
+
+    #[test]
     fn an_outage_does_not_grow_it_without_end() {
         let mut backlog = Backlog::default();
         for _ in 0..3 {
@@ -166,6 +258,6 @@ mod tests {
         }
         assert_eq!((backlog.bans.len(), backlog.past.len()), (40_000, MOST_PAST));
         let began = (40_000..110_000).map(ban).collect();
-        assert_eq!(backlog.add(Change { began, ..Change::default() }), Err(Full));
+        assert_eq!(backlog.add(Change { began, ..Change::default() }), Err(Full(70_000)));
     }
 }

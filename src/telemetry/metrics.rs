@@ -31,6 +31,7 @@ use self::jail::{JailFamilies, JailMetrics, Settings};
 use self::label::PerWord;
 use self::otlp::{OtlpFamilies, SignalMetrics};
 use self::process::Process;
+use self::reason::Forgotten;
 use self::room::{Kind, Room};
 use self::source::{SourceFamilies, SourceMetrics};
 use self::state::{ReloadMetrics, StateMetrics};
@@ -51,6 +52,7 @@ pub struct Metrics {
     enforcement: EnforcementFamilies,
     otlp: OtlpFamilies,
     cut_errors: PerWord,
+    forgotten: PerWord,
     room: Room,
     /// How the configuration fares.
     pub reload: ReloadMetrics,
@@ -75,6 +77,7 @@ impl Metrics {
             enforcement: EnforcementFamilies::register(ours),
             otlp: OtlpFamilies::register(ours),
             cut_errors: cut_errors(ours),
+            forgotten: forgotten(ours),
             room: Room::register(ours, room::SERIES),
             reload: ReloadMetrics::register(ours),
             state: StateMetrics::register(ours),
@@ -143,6 +146,11 @@ impl Metrics {
         self.cut_errors.add(reason.word(), 1);
     }
 
+    /// So much was forgotten, or not kept, for want of room.
+    pub fn forgotten(&self, what: Forgotten, count: u64) {
+        self.forgotten.add(what.word(), count);
+    }
+
     /// All samples as they are now, families by name, series by labels.
     ///
     /// # Panics
@@ -167,6 +175,12 @@ fn cut_errors(to: &mut Registry) -> PerWord {
     PerWord::new(Reason::WORDS, |reason| {
         errors.get_or_create_owned(&[label::label("reason", reason)])
     })
+}
+
+fn forgotten(to: &mut Registry) -> PerWord {
+    let help = "What was forgotten, or not kept, for want of room, the oldest first";
+    let all = label::family::<1, Counter>(to, "forgotten", help);
+    PerWord::new(Forgotten::WORDS, |what| all.get_or_create_owned(&[label::label("what", what)]))
 }
 
 /// A series' label values, in the order they are written.

@@ -3,6 +3,7 @@
 //! A level says what to do: an error needs an operator now, a warning soon, the rest is for later.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -224,6 +225,27 @@ pub fn store(trouble: Option<&str>) {
             tracing::error!("state database: {why}; bans go on, and are lost if gaoler ends now");
         }
     }
+}
+
+/// What the store held is lost, and a new file begun.
+pub fn state_lost(why: &str, aside: Option<&Path>) {
+    let why = Printable(why.as_bytes());
+    if let Some(aside) = aside {
+        let aside = aside.display();
+        tracing::error!(
+            "state database: {why}; it is kept as {aside}, and a new one begun. Bans in force are \
+             taken from the firewall, for their jail's bantime from now; the history is lost"
+        );
+    } else {
+        tracing::error!("state database: {why}; a new one is begun, and the history lost");
+    }
+}
+
+/// Bans were taken up from the firewall, since the store could not tell of them.
+pub fn adopted(bans: usize) {
+    tracing::warn!(
+        "{bans} bans are taken up from the firewall, which the state database did not know"
+    );
 }
 
 /// The configuration was read again.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use gaoler::config::checked::{Action, Enforcement, Firewalld, Mode};
-use gaoler::enforcer::order::{Block, Condition, Demand, Order, Report};
+use gaoler::enforcer::order::{Block, Condition, Demand, Inherited, Order, Report};
 use gaoler::enforcer::spawn;
 use gaoler::jail::ban::{BanKey, JailName};
 use gaoler::jail::scope::{PortRange, Protocol, Scope};
@@ -71,11 +71,21 @@ pub(crate) fn ssh_rule(address: &str) -> String {
 impl Enforcing {
     /// Starts it over bans of an earlier run.
     pub(crate) fn start(settings: Firewalld, restored: Vec<(BanKey, Block)>) -> Self {
+        Self::begin(settings, restored, false)
+    }
+
+    /// Starts it over bans of an earlier run, of which some may be unknown.
+    pub(crate) fn sparing(settings: Firewalld, restored: Vec<(BanKey, Block)>) -> Self {
+        Self::begin(settings, restored, true)
+    }
+
+    fn begin(settings: Firewalld, restored: Vec<(BanKey, Block)>, spare: bool) -> Self {
         let (orders, taken) = unbounded_channel();
         let (given, reports) = channel(10_000);
         let enforcement = Enforcement::Firewalld(settings);
         let restored = restored.into_iter().map(|(key, block)| demand(key, block)).collect();
-        let task = spawn(&enforcement, restored, clock, taken, given);
+        let inherited = Inherited { bans: restored, spare };
+        let task = spawn(&enforcement, inherited, clock, taken, given);
         Self { orders, reports, task, heard: Vec::new() }
     }
 

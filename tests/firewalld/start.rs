@@ -2,10 +2,11 @@
 
 use gaoler::config::checked::Firewalld;
 use gaoler::enforcer::order::{Condition, Order, Report};
+use gaoler::jail::ban::JailName;
 use gaoler::jail::scope::Protocol::Tcp;
 
 use super::NONE;
-use super::enforcing::{Enforcing, ban, settings, ssh, ssh_rule};
+use super::enforcing::{Ban, Enforcing, ban, settings, ssh, ssh_rule};
 use super::rig::{Rig, wait_until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -34,6 +35,46 @@ async fn a_restart_adopts_what_is_right_adds_what_is_missing_and_removes_the_res
     assert_eq!(rig.rules("public"), [ssh_rule("192.0.2.1"), ssh_rule("192.0.2.3")]);
     assert_eq!(rig.rules("work"), NONE);
     assert!(rig.cmd(&["--list-rich-rules"]).contains(admins), "an administrator's rule stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn where_bans_may_be_unknown_what_is_found_is_told_and_spared_until_it_is_cleared() {
+    let rig = Rig::started();
+    let mut first = Enforcing::ready(&rig).await;
+    let [known, lifted, unknown, odd] =
+        ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"].map(ssh);
+    let web = ban("web", "192.0.2.3", &[(80, 80)], &[Tcp]);
+    let gone = ban("gone", "192.0.2.5", &[(25, 25)], &[Tcp]);
+    for ban in [&known, &lifted, &unknown, &odd, &web, &gone] {
+        first.ban_now(ban).await;
+    }
+    first.stop().await;
+    let before = rig.rules("public");
+
+    let mut second = Enforcing::sparing(settings(&rig), vec![known.clone()]);
+    let scope = |ban: &Ban| (ban.0.jail.clone(), ban.1.scope.clone());
+    second.order(Order::Jails([scope(&known), scope(&web)].into()));
+    second.until("all that is found", |r| matches!(r, Report::FoundAll)).await;
+    let found = second.take_heard().into_iter().filter_map(|report| match report {
+        Report::Found { address, jails, left: None } => {
+            let jails: Vec<&str> = jails.iter().map(JailName::as_str).collect();
+            Some(format!("{address} {}", jails.join(" ")))
+        }
+        _ => None,
+    });
+    let expected = ["192.0.2.2/32 sshd", "192.0.2.3/32 sshd web", "192.0.2.4/32 sshd"];
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    second.ban_now(&unknown).await;
+    // An operator's word counts at once.
+    second.ban(&lifted);
+    second.release_now(&lifted.0).await;
+    second.order(Order::Look);
+    second.until_reconciled("asked").await;
+    let left: Vec<String> = before.into_iter().filter(|r| *r != ssh_rule("192.0.2.2")).collect();
+    assert_eq!(rig.rules("public"), left, "nothing else is removed");
+    second.order(Order::Clear);
+    second.until_reconciled("asked").await;
+    assert_eq!(rig.rules("public"), ["192.0.2.1", "192.0.2.3"].map(ssh_rule));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -38,7 +38,8 @@ impl Backend {
         include_str!("firewalls.yaml").replace("ENFORCEMENT", self.enforcement())
     }
 
-    fn enforcement(self) -> &'static str {
+    /// Its `enforcement`, in a `gaoler.yaml`.
+    pub(crate) fn enforcement(self) -> &'static str {
         match self {
             Self::RichRule => "{backend: firewalld, firewalld: {mode: rich-rule}}",
             Self::Ipset => "{backend: firewalld, firewalld: {mode: ipset}}",

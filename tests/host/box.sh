@@ -197,7 +197,7 @@ watch_owner() {
 cmd_install() {
     local need=() package
     for package in systemd-container firewalld openssh-server openssh-client sshpass apache2 iproute2 \
-        curl jq dbus polkitd nftables procps bsdutils; do
+        curl jq dbus polkitd nftables procps bsdutils libfaketime; do
         [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
             need+=("$package")
     done

@@ -66,6 +66,12 @@ impl Host {
         Ok(host)
     }
 
+    /// What its network namespaces' names begin with.
+    #[allow(dead_code, reason = "not every user of the box needs it")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Ends it, leaving no trace.
     pub(crate) fn down(&self) -> Result<()> {
         let down = Command::new(box_sh()).args(["down", &self.name]).output()?;

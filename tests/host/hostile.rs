@@ -101,6 +101,27 @@ pub(crate) fn request_lines(host: &Host) -> Result<()> {
     nobody_framed(host)
 }
 
+/// Headers that httpd writes as more than gaoler holds of a line: nobody hides behind them.
+pub(crate) fn headers_without_end(host: &Host) -> Result<()> {
+    const HIDING: &str = "192.0.2.129";
+    host.settle()?;
+    // httpd joins headers of one name, and puts a backslash before each quote.
+    let header = format!("Referer: {}", "\"".repeat(8_000));
+    let options = ["-H", header.as_str()].repeat(10);
+    let client = Client::at(host, HIDING);
+    for _ in 0..2 {
+        client.http("/", &options)?;
+    }
+    host.await_rule(HIDING, 80, true)?;
+    let longest =
+        host.sh("awk '{ if (length > n) n = length } END { print n }' /var/log/httpd/access_log")?;
+    assert!(
+        longest.trim().parse::<u32>()? > 65_536,
+        "too short a line to prove anything: {longest}"
+    );
+    nobody_framed(host)
+}
+
 /// A local user's programs, called sshd or saying that they are, speak for nobody.
 pub(crate) fn local_programs_named_sshd(host: &Host) -> Result<()> {
     host.settle()?;

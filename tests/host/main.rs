@@ -70,6 +70,7 @@ const TESTS: &[Test] = &[
     ("hostile::ssh_user_names", hostile::ssh_user_names),
     ("hostile::journal_entries_of_any_bytes", hostile::journal_entries_of_any_bytes),
     ("hostile::request_lines", hostile::request_lines),
+    ("hostile::headers_without_end", hostile::headers_without_end),
     ("hostile::local_programs_named_sshd", hostile::local_programs_named_sshd),
     ("control::who_may_what", control::who_may_what),
     ("explain::a_ban_and_its_end", explain::a_ban_and_its_end),
@@ -122,6 +123,8 @@ const TESTS: &[Test] = &[
 /// Likewise, for each backend, on a box of its own.
 const BACKEND_TESTS: &[BackendTest] = &[
     ("adopt::restart_changes_nothing", adopt::restart_changes_nothing),
+    ("adopt::a_damaged_store_costs_no_ban", adopt::a_damaged_store_costs_no_ban),
+    ("adopt::a_store_without_a_place_stops_nobody", adopt::a_store_without_a_place_stops_nobody),
     ("packets::every_zone", packets::every_zone),
     ("packets::forwarded", packets::forwarded),
     ("packets::published", packets::published),

@@ -51,11 +51,11 @@ fn main() -> Result<()> {
 
 fn measure(backend: Backend) -> Result<()> {
     let host = Host::up(env!("CARGO_BIN_EXE_gaoler"), 's', false, config(backend))?;
-    backend.prepare(&host)?;
     println!("{backend}");
     if backend.needs_firewalld() {
         bare::measure(&host, backend)?;
     }
+    backend.prepare(&host)?;
     let crowds: &[u32] = match backend {
         Backend::RichRule => &[1_000],
         Backend::Ipset => &[1_000, 16_000],

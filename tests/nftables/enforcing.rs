@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use gaoler::config::checked::{Enforcement, Nftables};
-use gaoler::enforcer::order::{Block, Condition, Demand, Order, Report};
+use gaoler::enforcer::order::{Block, Condition, Demand, Inherited, Order, Report};
 use gaoler::enforcer::spawn;
 use gaoler::jail::ban::{BanKey, JailName};
 use gaoler::jail::scope::{PortRange, Protocol, Scope};
@@ -61,10 +61,20 @@ pub(crate) fn host(n: u32) -> String {
 impl Enforcing {
     /// Starts it over bans of an earlier run.
     pub(crate) fn start(restored: Vec<Demand>) -> Self {
+        Self::begin(restored, false)
+    }
+
+    /// Starts it over bans of an earlier run, of which some may be unknown.
+    pub(crate) fn sparing(restored: Vec<Demand>) -> Self {
+        Self::begin(restored, true)
+    }
+
+    fn begin(restored: Vec<Demand>, spare: bool) -> Self {
         let (orders, taken) = unbounded_channel();
         let (given, reports) = channel(10_000);
         let enforcement = Enforcement::Nftables(Nftables { table: "gaoler".to_owned() });
-        let task = spawn(&enforcement, restored, clock, taken, given);
+        let inherited = Inherited { bans: restored, spare };
+        let task = spawn(&enforcement, inherited, clock, taken, given);
         Self { orders, reports, task, heard: Vec::new() }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gaoler::enforcer::order::{Demand, Report};
+use gaoler::enforcer::order::{Block, Demand, Order, Report};
 
 use super::enforcing::{Enforcing, ban, host, run_in, ssh, transactions};
 use super::rig::Net;
@@ -54,6 +54,53 @@ fn what_is_missing_is_added_and_what_nobody_wants_is_removed() {
         }
         for part in ["192.0.2.1", "192.0.2.3", "gone"] {
             assert!(!table.contains(part), "{part} in {table}");
+        }
+    });
+}
+
+#[test]
+fn where_bans_may_be_unknown_what_is_found_is_told_and_spared_until_it_is_cleared() {
+    let net = Arc::new(Net::new());
+    let within = net.clone();
+    run_in(&net, async move || {
+        let mut first = Enforcing::ready().await;
+        let gone = ban("gone", "192.0.2.1", &[80], None);
+        let [known, unknown, odd] = ["192.0.2.2", "2001:db8:7::/64", "10.0.0.0/9"].map(ssh);
+        for ban in [&gone, &known, &unknown, &odd] {
+            first.ban_now(ban).await;
+        }
+        first.stop().await;
+
+        let mut second = Enforcing::sparing(vec![known.clone()]);
+        let Block { scope, .. } = known.block.clone();
+        second.order(Order::Jails([(known.key.jail.clone(), scope)].into()));
+        second.until("all that is found", |r| matches!(r, Report::FoundAll)).await;
+        let mut found: Vec<String> = Vec::new();
+        for report in second.take_heard() {
+            if let Report::Found { address, jails, left: Some(left) } = report {
+                assert!((3500..=3600).contains(&left.as_secs()), "{left:?}");
+                found.push(format!("{} {address}", jails[0]));
+            }
+        }
+        found.sort();
+        assert_eq!(found, ["sshd 10.0.0.0/9", "sshd 2001:db8:7::/64"]);
+        second.ban_now(&unknown).await;
+        second.until_reconciled("start").await;
+        let table = within.table();
+        for part in ["192.0.2.1", "192.0.2.2", "2001:db8:7::", "10.0.0.0/9"] {
+            assert!(table.contains(part), "{part} in {table}");
+        }
+        second.order(Order::Clear);
+        let cleared = |r: &Report| matches!(r, Report::Reconciled { unexpected: 1, .. });
+        second.until("it is cleared away", cleared).await;
+        let table = within.table();
+        for (part, there) in [
+            ("192.0.2.1", false),
+            ("192.0.2.2", true),
+            ("2001:db8:7::", true),
+            ("10.0.0.0/9", false),
+        ] {
+            assert_eq!(table.contains(part), there, "{part} in {table}");
         }
     });
 }

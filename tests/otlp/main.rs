@@ -10,6 +10,7 @@ mod receiver;
 #[allow(dead_code, reason = "the enforcer's own tests need more of it")]
 mod rig;
 mod rotel;
+mod rotel_agent;
 mod stage;
 
 use std::sync::Arc;

@@ -2,11 +2,10 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
+use super::rotel_agent::{self, VERSION};
 use super::stage::{Stage, free_port};
-
-const VERSION: &str = "0.0.1a15";
 
 /// The collector, and what it has printed.
 struct Rotel {
@@ -18,15 +17,10 @@ struct Rotel {
 impl Rotel {
     /// Fetches it once from `PyPI`, and starts it; `None` if it cannot be had.
     fn start(directory: &Path) -> Option<Self> {
-        let agent = install()?;
+        let mut command = rotel_agent::command()?;
         let ports = [free_port(), free_port()];
         let [grpc, http] = ports.map(|port| format!("127.0.0.1:{port}"));
         let printed = directory.join("printed");
-        let mut command = Command::new(agent);
-        command.env(
-            "LD_LIBRARY_PATH",
-            python("import sysconfig; print(sysconfig.get_config_var('LIBDIR'))")?,
-        );
         command.args(["--environment", "test", "start", "--exporter", "blackhole"]);
         command.args(["--otlp-grpc-endpoint", &grpc, "--otlp-http-endpoint", &http]);
         for signal in ["traces", "metrics", "logs"] {
@@ -54,27 +48,6 @@ impl Drop for Rotel {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// The program, in a directory of the build's.
-fn install() -> Option<PathBuf> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rotel-{VERSION}"));
-    let agent = directory.join("rotel/rotel-agent");
-    if !agent.exists() {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]);
-        pip.arg("--target").arg(&directory).arg(format!("rotel=={VERSION}"));
-        let output = pip.output().ok()?;
-        if !output.status.success() {
-            eprintln!("{}", String::from_utf8_lossy(&output.stderr));
-        }
-    }
-    agent.exists().then_some(agent)
-}
-
-fn python(program: &str) -> Option<String> {
-    let output = Command::new("python3").args(["-c", program]).output().ok()?;
-    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
 /// Without the collector there is nothing to see; where everything must be proven, that is a failure.

@@ -551,7 +551,7 @@ fn says_how_much_was_cut_off_unread() {
     let watched = watched.finish();
     watched.assert_once((0..total / 2).chain([1_000_000]));
     let lost = watched.notices.iter().filter_map(|notice| match notice {
-        Notice::Lost(lost) => Some(lost.bytes),
+        Notice::Lost(unread) => Some(unread.bytes),
         _ => None,
     });
     assert_eq!(lost.collect::<Vec<_>>(), [size - copied.len() as u64]);

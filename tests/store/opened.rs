@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
 use gaoler::moment::{Boot, Clock, Moment};
 use gaoler::store::change::{Change, Saved};
+use gaoler::store::heritage::{Heritage, Memory};
 use gaoler::store::look::{Dossier, Look};
-use gaoler::store::{Ack, Store};
+use gaoler::store::{Ack, News, Store};
 use gaoler::trace::TraceId;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel};
@@ -15,26 +16,37 @@ use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channe
 /// How long anything may take before a test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long the history is kept.
+pub(crate) const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
+
 /// An open store.
 pub(crate) struct Opened {
     pub(crate) saved: Saved,
+    pub(crate) heritage: Heritage,
     store: Store,
-    acks: UnboundedReceiver<Ack>,
+    news: UnboundedReceiver<News>,
     seq: u64,
 }
 
 impl Opened {
     #[track_caller]
     pub(crate) fn at(path: &Path) -> Self {
+        let opened = Self::anyhow(path);
+        let Heritage { memory, trouble, .. } = &opened.heritage;
+        assert!(trouble.is_none() && *memory == Memory::Whole, "{trouble:?}");
+        opened
+    }
+
+    /// Opened, however the file fares.
+    pub(crate) fn anyhow(path: &Path) -> Self {
         Self::by(path, clock)
     }
 
     /// By another clock.
-    #[track_caller]
     pub(crate) fn by(path: &Path, clock: Clock) -> Self {
-        let (given, acks) = unbounded_channel();
-        let (store, saved) = Store::open(path, clock, given).unwrap();
-        Self { saved, store, acks, seq: 0 }
+        let (given, news) = unbounded_channel();
+        let (store, mut heritage) = Store::open(path, YEAR, clock, given);
+        Self { saved: std::mem::take(&mut heritage.saved), heritage, store, news, seq: 0 }
     }
 
     /// Commits under the next number, from 1.
@@ -44,13 +56,31 @@ impl Opened {
         self.seq
     }
 
-    /// Waits for the next acknowledgement.
+    /// Waits for the next acknowledgement of a change.
     #[track_caller]
     pub(crate) fn next_ack(&mut self) -> Ack {
+        loop {
+            match self.next_news() {
+                News::Ack(ack) if ack.seq > 0 => return ack,
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until all that was committed is kept.
+    #[track_caller]
+    pub(crate) fn kept(&mut self) {
+        let last = self.seq;
+        while !matches!(self.next_ack(), ack if ack.seq == last && ack.result.is_ok()) {}
+    }
+
+    /// Waits for what the store says next.
+    #[track_caller]
+    pub(crate) fn next_news(&mut self) -> News {
         let begun = Instant::now();
         loop {
-            match self.acks.try_recv() {
-                Ok(ack) => return ack,
+            match self.news.try_recv() {
+                Ok(news) => return news,
                 Err(TryRecvError::Disconnected) => panic!("the store has ended"),
                 Err(TryRecvError::Empty) => assert!(begun.elapsed() < DEADLINE, "no ack came"),
             }

@@ -134,7 +134,7 @@ impl Host {
         jail.stale();
         jail.found(&finding(9, 250), false);
         jail.ignored(Ignored::Ignoreip);
-        jail.tracking(1);
+        jail.tracking(1, 0);
         jail.banned(BanOrigin::Detected, Some(traced(2_000)));
         jail.banned(BanOrigin::Manual, None);
         jail.restored();

@@ -138,6 +138,13 @@ const STATE: Keys = &[&[
          `bantime.increment`.",
     )
     .or("1d"),
+    Key::new(
+        "history",
+        Kind::Duration { permanent: false },
+        "How long ended bans are remembered, with the records that they rest on, for `gaoler \
+         explain`: the last 100,000 at most. `dbpurgeage` holds where it is longer.",
+    )
+    .or("52w"),
 ]];
 
 const CONTROL: Keys = &[&[Key::new(

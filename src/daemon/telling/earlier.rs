@@ -18,11 +18,12 @@ pub(super) struct Earlier {
     /// Counts the bans, to know which are the latest.
     bans: u64,
     cap: usize,
+    forgotten: u64,
 }
 
 impl Default for Earlier {
     fn default() -> Self {
-        Self { traces: HashMap::new(), bans: 0, cap: CAP }
+        Self { traces: HashMap::new(), bans: 0, cap: CAP, forgotten: 0 }
     }
 }
 
@@ -49,7 +50,14 @@ impl Earlier {
         let middle = lasts.len() / 2;
         let (_, median, _) = lasts.select_nth_unstable(middle);
         let median = *median;
+        let before = self.traces.len();
         self.traces.retain(|_, (last, _)| *last >= median);
+        self.forgotten += (before - self.traces.len()) as u64;
+    }
+
+    /// How many addresses were forgotten for want of room since the last time.
+    pub(super) fn take_forgotten(&mut self) -> u64 {
+        std::mem::take(&mut self.forgotten)
     }
 }
 

@@ -68,8 +68,21 @@ impl Play {
         // It has been here before: a first start takes what is recent.
         play.take(0..0, true);
         play.pass(1);
+        play.await_position();
         play.keep();
         play
+    }
+
+    /// Waits until the store has the first position: without one it would be a first start again.
+    fn await_position(&self) {
+        let path = self.stage.as_ref().unwrap().directory.path().join("state.db");
+        let database = rusqlite::Connection::open(path).unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let count = || database.query_row("SELECT count(*) FROM positions", [], |row| row.get(0));
+        while count() != Ok(1) {
+            assert!(std::time::Instant::now() < deadline, "the store has no position");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
     }
 
     /// Starts it with what is on this disk.

@@ -31,7 +31,7 @@ impl Stage {
         told.collect()
     }
 
-    fn unban(&mut self, address: &str) {
+    pub(super) fn unban(&mut self, address: &str) {
         let addresses = vec![address.parse().unwrap()];
         drop(self.ask(Request::Unban(UnbanRequest { addresses, ..UnbanRequest::default() })));
         self.after(1);

@@ -25,6 +25,7 @@ mod settling;
 mod signal;
 #[cfg(test)]
 mod simulation;
+mod sparing;
 mod whose;
 
 use std::collections::{BTreeMap, HashSet};
@@ -37,6 +38,7 @@ use self::leftovers::Leftovers;
 use self::look::Look;
 use self::releases::Releases;
 use self::settling::Settling;
+use self::sparing::Sparing;
 use super::call::{Answer, Call};
 use super::desired::Desired;
 use super::element::Zone;
@@ -88,6 +90,7 @@ pub struct Plan {
     /// Whether every zone and set has been listed once.
     adopted: bool,
     leftovers: Leftovers,
+    sparing: Sparing,
     /// The sets that refused to be filled at once, since the last look.
     one_by_one: HashSet<SetName>,
     settling: Settling,
@@ -138,6 +141,7 @@ impl Plan {
             found: None,
             adopted: false,
             leftovers: Leftovers::default(),
+            sparing: Sparing::default(),
             one_by_one: HashSet::new(),
             settling: Settling::default(),
             gathering: Gathering::default(),
@@ -170,8 +174,10 @@ impl Plan {
             Order::Release(key) => self.release(&key),
             Order::Jails(jails) => {
                 self.jails = jails;
+                self.tell_later(now);
                 self.report_coverage();
             }
+            Order::Clear => self.clear(now),
             Order::Look => self.look_at(now.boot, "asked"),
             Order::Stop => {}
         }

@@ -14,7 +14,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use crate::config::checked::Action;
 use crate::enforcer::order::Block;
 use crate::jail::ban::show;
-use crate::jail::scope::{PortRange, Protocol};
+use crate::jail::scope::{PortRange, Protocol, Scope};
 
 /// How each of our rules begins, as we and firewalld write it.
 const MARK: &str = r#"rule priority="-31007" "#;
@@ -50,6 +50,23 @@ impl Rule {
             scope.protocols.iter().map(move |&protocol| Some((range, protocol)))
         });
         Some(pairs.map(|ports| Self { address, ports, action }).collect())
+    }
+
+    /// Whom it refuses.
+    #[must_use]
+    pub fn address(&self) -> IpNet {
+        self.address
+    }
+
+    /// Whether it is one of the rules of bans that refuse `scope`.
+    #[must_use]
+    pub fn is_within(&self, scope: &Scope) -> bool {
+        match self.ports {
+            None => scope.ports.is_empty(),
+            Some((range, protocol)) => {
+                scope.ports.contains(&range) && scope.protocols.contains(&protocol)
+            }
+        }
     }
 
     /// A rule that refuses nobody, since the address is never a sender's.

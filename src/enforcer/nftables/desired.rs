@@ -258,7 +258,8 @@ impl Desired {
         }
     }
 
-    fn group(&mut self, group: Group) -> usize {
+    /// The place of a group; it has one from now on.
+    pub(super) fn group(&mut self, group: Group) -> usize {
         if let Some(known) = self.groups.iter().position(|known| *known == group) {
             return known;
         }

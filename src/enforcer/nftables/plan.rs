@@ -17,6 +17,7 @@ mod look;
 mod news;
 #[cfg(test)]
 mod simulation;
+mod sparing;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,6 +28,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use self::agenda::{Agenda, Asked, Task};
 use self::commit::Flight;
 use self::look::Look;
+use self::sparing::Sparing;
 pub use self::work::{Answer, Generations, Work};
 use super::counters::Counters;
 use super::desired::{Desired, SetId, Target};
@@ -90,6 +92,7 @@ pub struct Plan {
     setbacks: Setbacks,
     /// How many commits in a row failed.
     refusals: u32,
+    sparing: Sparing,
     /// Whether all was compared once.
     adopted: bool,
     used: Option<usize>,
@@ -139,6 +142,7 @@ impl Plan {
             condition: None,
             setbacks: Setbacks::default(),
             refusals: 0,
+            sparing: Sparing::default(),
             adopted: false,
             used: None,
             reports: Vec::new(),
@@ -163,10 +167,12 @@ impl Plan {
             }
             Order::Jails(jails) => {
                 self.jails = jails;
+                self.know_groups(now.boot);
                 if self.whole.iter().any(|at| !self.is_wanted(*at)) {
                     self.look_at(now.boot, "asked");
                 }
             }
+            Order::Clear => self.clear(now.boot),
             Order::Look => self.look_at(now.boot, "asked"),
             Order::Stop => {}
         }
@@ -295,7 +301,8 @@ impl Plan {
     fn is_wanted(&self, at: usize) -> bool {
         let Group { jail, scope } = &self.desired.groups()[at];
         let may_have = || self.whole.contains(&at) && self.jails.get(jail) == Some(scope);
-        self.desired.count_in(at) > 0 || may_have()
+        let may_be_found = || self.sparing.on && self.jails.get(jail) == Some(scope);
+        self.desired.count_in(at) > 0 || may_have() || may_be_found()
     }
 
     fn count(&mut self, counts: Vec<Count>, now: Boot) {

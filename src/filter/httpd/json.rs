@@ -41,6 +41,8 @@ fn assign<'a>(request: &mut Request<'a>, key: &[u8], value: &'a [u8]) -> Option<
         b"peer" | b"peer_addr" | b"peer_ip" | b"realip_remote_addr" => {
             return once(&mut request.peer, value);
         }
+        // Traefik's. Its `ClientHost` is whatever an X-Forwarded-For says that it believes.
+        b"ClientAddr" => return once(&mut request.peer, without_port(value)),
         b"x_forwarded_for"
         | b"http_x_forwarded_for"
         | b"X-Forwarded-For"
@@ -81,6 +83,13 @@ fn assign<'a>(request: &mut Request<'a>, key: &[u8], value: &'a [u8]) -> Option<
 /// Sets what may be named once only.
 fn once<'a>(field: &mut &'a [u8], value: &'a [u8]) -> Option<()> {
     std::mem::replace(field, value).is_empty().then_some(())
+}
+
+/// The address of `192.0.2.1:4711` or `[2001:db8::1]:4711`.
+fn without_port(value: &[u8]) -> &[u8] {
+    let address = memchr::memrchr(b':', value).map_or(value, |colon| &value[..colon]);
+    let bare = address.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    bare.unwrap_or(address)
 }
 
 /// A string without its quotes, and what follows.
@@ -175,6 +184,16 @@ mod tests {
         assert_eq!(request.forwarded, br#"a, \"b"#);
         assert_eq!(parse(br#"{"peer":"10.0.0.1","peer_ip":"10.0.0.2"}"#), None);
         assert_eq!(parse(br#"{"peer":"10.0.0.1","xff":"::1","x_forwarded_for":"::2"}"#), None);
+    }
+
+    #[test]
+    fn traefiks_peer_has_a_port() {
+        for (text, peer) in [("192.0.2.1:4711", "192.0.2.1"), ("[2001:db8::1]:4711", "2001:db8::1")]
+        {
+            let line = format!(r#"{{"ClientHost":"203.0.113.9","ClientAddr":"{text}"}}"#);
+            let request = parse(line.as_bytes()).unwrap();
+            assert_eq!((request.peer, request.client), (peer.as_bytes(), &b"203.0.113.9"[..]));
+        }
     }
 
     #[test]

@@ -144,20 +144,33 @@ impl LogFormat {
         let mut rest = line.trim_ascii_end();
         let (last, quoted) = self.regions.split_last()?;
         for region in quoted {
-            let end = if let Some(end) = region.read_empty_user(rest, &mut request) {
-                end
-            } else {
-                let end = closing_quote(rest)?;
-                region.read(&rest[..end], &mut request)?;
-                end
-            };
-            rest = &rest[end + 1..];
+            rest = region.read_closed(rest, &mut request)?;
         }
         if closing_quote(rest).is_some() {
             return None;
         }
         last.read(rest, &mut request)?;
         Some(request)
+    }
+
+    /// Reads the head of a line: the parts that end within it. `None` if a part that tells of the peer
+    /// or of clients does not.
+    #[must_use]
+    pub fn read_head<'a>(&self, head: &'a [u8]) -> Option<Request<'a>> {
+        let mut request = Request::default();
+        let mut rest = head;
+        let (_, quoted) = self.regions.split_last()?;
+        let mut read = 0;
+        for region in quoted {
+            let mut tried = request;
+            let Some(after) = region.read_closed(rest, &mut tried) else { break };
+            (request, rest, read) = (tried, after, read + 1);
+        }
+        let whose = |field: &Field| {
+            matches!(field.meaning, Meaning::Peer | Meaning::Client | Meaning::Forwarded)
+        };
+        let cut_off = self.regions[read..].iter().flat_map(|region| &region.fields).any(whose);
+        (!cut_off).then_some(request)
     }
 }
 
@@ -183,6 +196,18 @@ impl Region {
         }
         free.meaning.assign(request, rest);
         Some(())
+    }
+
+    /// Reads the part that `text` begins with, up to a bare quote; returns what follows that.
+    fn read_closed<'a>(&self, text: &'a [u8], request: &mut Request<'a>) -> Option<&'a [u8]> {
+        let end = if let Some(end) = self.read_empty_user(text, request) {
+            end
+        } else {
+            let end = closing_quote(text)?;
+            self.read(&text[..end], request)?;
+            end
+        };
+        Some(&text[end + 1..])
     }
 
     /// Reads a part in which the user is empty, which httpd writes as two bare quotes; returns

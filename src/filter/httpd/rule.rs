@@ -91,6 +91,17 @@ impl Rule {
         }
     }
 
+    /// Reads the head of a line that is too long, if what it holds says who asked, whatever follows.
+    /// Of an object any key may follow, one that gives it the lie as well.
+    #[must_use]
+    pub fn parse_head<'a>(&self, head: &'a [u8]) -> Option<Request<'a>> {
+        match &self.format {
+            Format::Combined { vhost_first } => combined::parse(head, *vhost_first),
+            Format::Json => None,
+            Format::LogFormat(format) => format.read_head(head),
+        }
+    }
+
     /// Whether a request is a failure, and whose.
     #[must_use]
     pub fn judge(&self, request: &Request<'_>) -> Judgement {

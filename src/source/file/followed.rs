@@ -314,6 +314,9 @@ impl Followed {
 fn show(line: &Line<'_>, outlet: &mut Outlet) {
     match line {
         Line::Text(text) => outlet.record(None, text),
-        Line::Oversized => outlet.tally().oversized += 1,
+        Line::Oversized(head) => {
+            outlet.tally().oversized += 1;
+            outlet.head(head);
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use memchr::memchr;
 
-/// A longer line is skipped, however long it gets; no more of a line is ever held.
+/// Of a longer line the head alone is shown, however long it gets; no more of a line is ever held.
 pub(super) const LIMIT: usize = 64 * 1024;
 
 /// Cuts chunk after chunk of one file.
@@ -21,8 +21,8 @@ pub(super) struct Lines {
 pub(super) enum Line<'a> {
     /// Its bytes.
     Text(&'a [u8]),
-    /// It is over the limit. Given once, when that is clear.
-    Oversized,
+    /// It is over the limit: what is within. Given once, when that is clear.
+    Oversized(&'a [u8]),
 }
 
 /// How much of a chunk is done with.
@@ -53,7 +53,7 @@ impl Lines {
         let rest = chunk.len() - at;
         if self.skipping || LIMIT < rest {
             if !std::mem::replace(&mut self.skipping, true) {
-                each(Line::Oversized);
+                each(Line::Oversized(&chunk[at..at + LIMIT]));
             }
             at = chunk.len();
         }
@@ -74,7 +74,7 @@ fn zeros(bytes: &[u8]) -> usize {
 
 fn checked(line: &[u8]) -> Line<'_> {
     let text = line.strip_suffix(b"\r").unwrap_or(line);
-    if text.len() <= LIMIT { Line::Text(text) } else { Line::Oversized }
+    if text.len() <= LIMIT { Line::Text(text) } else { Line::Oversized(&text[..LIMIT]) }
 }
 
 #[cfg(test)]
@@ -92,7 +92,10 @@ mod tests {
             let chunk = &bytes[offset..bytes.len().min(offset + size)];
             let cut = lines.cut(chunk, |line| match line {
                 Line::Text(text) => found.push(text.to_vec()),
-                Line::Oversized => oversized += 1,
+                Line::Oversized(head) => {
+                    assert_eq!(head, &b"x".repeat(LIMIT), "its head");
+                    oversized += 1;
+                }
             });
             offset += cut.consumed;
             if cut.consumed == 0 {

@@ -19,12 +19,13 @@ const MOST_HISTORY: i64 = 100_000;
 /// How many records of bans are remembered at most: some 40 MB of the longest.
 const MOST_EVIDENCE: i64 = 50_000;
 
-/// How long an ended ban is remembered at most.
-const OLDEST_HISTORY: SignedDuration = SignedDuration::from_hours(24 * 366);
-
 impl Database {
-    /// Writes all of it, or nothing.
-    pub(in crate::store) fn write(&mut self, backlog: &Backlog) -> rusqlite::Result<()> {
+    /// Writes all of it, or nothing; forgets bans that ended longer than `age` ago.
+    pub(in crate::store) fn write(
+        &mut self,
+        backlog: &Backlog,
+        age: SignedDuration,
+    ) -> rusqlite::Result<()> {
         let transaction = begin(&mut self.connection)?;
         for (ban, ended) in &backlog.past {
             remember(&transaction, ban, ended)?;
@@ -46,6 +47,9 @@ impl Database {
             let insert = "INSERT OR REPLACE INTO positions (source, position) VALUES (?1, ?2)";
             transaction.prepare_cached(insert)?.execute([&**source, &position])?;
         }
+        if backlog.windows_anew {
+            transaction.execute("DELETE FROM windows", [])?;
+        }
         for ((jail, _), kept) in &backlog.windows {
             keep_window(&transaction, jail, kept)?;
         }
@@ -55,7 +59,7 @@ impl Database {
         for (jail, open) in &backlog.breakers {
             keep_breaker(&transaction, jail, *open)?;
         }
-        prune(&transaction, backlog)?;
+        prune(&transaction, backlog, age)?;
         transaction.commit()
     }
 }
@@ -184,7 +188,11 @@ fn keep_breaker(
 }
 
 /// Forgets the oldest of the history and of the records, if they have grown.
-fn prune(transaction: &Transaction, backlog: &Backlog) -> rusqlite::Result<()> {
+fn prune(
+    transaction: &Transaction,
+    backlog: &Backlog,
+    age: SignedDuration,
+) -> rusqlite::Result<()> {
     if !backlog.evidence.is_empty() {
         let surplus = "DELETE FROM evidence WHERE id <= (SELECT max(id) FROM evidence) - ?1";
         transaction.prepare_cached(surplus)?.execute([MOST_EVIDENCE])?;
@@ -192,7 +200,7 @@ fn prune(transaction: &Transaction, backlog: &Backlog) -> rusqlite::Result<()> {
     let past = backlog.past.iter().map(|(_, ended)| ended.at);
     let ended = backlog.bans.values().filter_map(|fate| Some(fate.ended.as_ref()?.at));
     let Some(now) = past.chain(ended).max() else { return Ok(()) };
-    let oldest = now.saturating_sub(OLDEST_HISTORY).unwrap_or(Timestamp::MIN).as_microsecond();
+    let oldest = now.saturating_sub(age).unwrap_or(Timestamp::MIN).as_microsecond();
     transaction.prepare_cached("DELETE FROM history WHERE ended < ?1")?.execute([oldest])?;
     let surplus = "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?1";
     transaction.prepare_cached(surplus)?.execute([MOST_HISTORY])?;

@@ -51,6 +51,7 @@ pub struct JailMetrics {
     ignored: PerWord,
     stale: Counter,
     tracked: Gauge,
+    forgotten: Counter,
     bans: PerWord<TracedCounter>,
     restored: Counter,
     breaker: Gauge,
@@ -104,9 +105,10 @@ impl JailMetrics {
         self.stale.inc();
     }
 
-    /// How many addresses the jail has failures of.
-    pub fn tracking(&self, addresses: usize) {
+    /// How many addresses the jail has failures of, and how many more it has had to forget.
+    pub fn tracking(&self, addresses: usize, forgotten: u64) {
         self.tracked.set(i64::try_from(addresses).unwrap_or(i64::MAX));
+        self.forgotten.inc_by(forgotten);
     }
 
     /// A ban began.

@@ -81,6 +81,25 @@ words! {
         DryRun = "dry_run",
         /// A reload took the jail away.
         JailRemoved = "jail_removed",
+        /// There are so many that the one that would end first went.
+        Capacity = "capacity",
+    }
+}
+
+words! {
+    /// What was forgotten, or not kept, for want of room.
+    Forgotten {
+        /// Earlier bans of an address, which `bantime.increment` goes by.
+        EarlierBans = "earlier_bans",
+        /// Records that failures and bans rest on, which `gaoler explain` shows.
+        Records = "records",
+        /// The traces of an address's earlier bans, which new ones are linked to.
+        Traces = "traces",
+        /// Failure windows that could not be written while the state database failed; they are handed
+        /// over anew once it works.
+        UnsavedWindows = "unsaved_windows",
+        /// Changes of bans that could not be written while the state database failed.
+        UnsavedBans = "unsaved_bans",
     }
 }
 

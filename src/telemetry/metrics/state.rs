@@ -1,6 +1,7 @@
 //! How the state database and the configuration fare.
 
 use jiff::SignedDuration;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
@@ -13,6 +14,8 @@ use crate::moment::Moment;
 pub struct StateMetrics {
     up: Gauge,
     volatile: Gauge,
+    damaged: Counter,
+    adopted: Counter,
     writes: Histogram,
 }
 
@@ -25,7 +28,13 @@ pub struct ReloadMetrics {
 
 impl StateMetrics {
     pub(super) fn register(to: &mut Registry) -> Self {
-        let state = Self { up: Gauge::default(), volatile: Gauge::default(), writes: durations() };
+        let state = Self {
+            up: Gauge::default(),
+            volatile: Gauge::default(),
+            damaged: Counter::default(),
+            adopted: Counter::default(),
+            writes: durations(),
+        };
         to.register(
             "state_up",
             "Whether the last write to the state database succeeded",
@@ -35,6 +44,16 @@ impl StateMetrics {
             "bans_volatile",
             "Bans in force that a restart would forget, since they are not stored yet",
             state.volatile.clone(),
+        );
+        to.register(
+            "state_damaged",
+            "State databases that were found damaged, or gone, and replaced by a new one",
+            state.damaged.clone(),
+        );
+        to.register(
+            "bans_adopted",
+            "Bans taken up from the firewall, since the state database could not tell of them",
+            state.adopted.clone(),
         );
         to.register_with_unit(
             "state_write_duration",
@@ -50,9 +69,21 @@ impl StateMetrics {
         self.up.set(ok.into());
     }
 
-    /// A transaction ended.
+    /// It was damaged, or gone, and a new one was begun.
+    pub fn damaged(&self) {
+        self.damaged.inc();
+    }
+
+    /// A ban was taken up from the firewall.
+    pub fn adopted(&self) {
+        self.adopted.inc();
+    }
+
+    /// A transaction ended; one that took no time was not tried.
     pub fn stored(&self, took: SignedDuration, ok: bool) {
-        self.writes.observe(seconds(took));
+        if !took.is_zero() {
+            self.writes.observe(seconds(took));
+        }
         self.opened(ok);
     }
 

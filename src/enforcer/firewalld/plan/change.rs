@@ -206,7 +206,8 @@ impl Plan {
 
     fn empty(&self, set: &SetName) -> Option<Step> {
         let worth = self.placed.elements(&Holder::Set(set.clone())).count() >= super::WORTH_FILLING;
-        (worth && self.desired.entries(set) == 0).then(|| Step::Empty(set.clone()))
+        (worth && self.desired.entries(set) == 0 && !self.spares())
+            .then(|| Step::Empty(set.clone()))
     }
 
     /// Puts what the step is about in doubt until its call is back.

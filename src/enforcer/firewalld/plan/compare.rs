@@ -25,11 +25,13 @@ impl Plan {
         let steps = self.placed.steps(&self.desired, &self.zones);
         let awaited =
             |step: &Step| matches!(step, Step::Remove(_, element) if self.releases.awaits(element));
-        let (releases, repairs) = steps.into_iter().partition(awaited);
+        let (releases, mut repairs): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(awaited);
+        repairs.retain(|step| self.may_take(step));
         self.agenda.replace(releases, repairs);
         for element in self.releases.elements() {
             self.report_released(&element);
         }
+        self.tell_found();
     }
 
     /// Reports how it ends, once nothing is left to do.

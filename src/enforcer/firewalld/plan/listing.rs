@@ -112,13 +112,14 @@ impl Plan {
     /// Says what is in force of that which was just listed, and queues what is to be put right. The
     /// zones in use are one, since a ban needs its rules in all of them.
     fn mend(&mut self, holder: &Holder, now: Moment) {
-        let steps = match holder {
+        let mut steps = match holder {
             Holder::Set(set) => self.placed.steps_of_set(set, &self.desired),
             Holder::Zone(_) if self.is_last_zone_in_use() => {
                 self.placed.steps_of_zones(&self.desired, &self.zones)
             }
             Holder::Zone(_) => return,
         };
+        steps.retain(|step| self.may_take(step));
         self.agenda.mend(steps);
         let needs = self.desired.belonging(holder, &self.zones).filter_map(|e| e.need(holder));
         for key in needs.flat_map(|need| self.desired.bans_of(&need)).collect::<Vec<_>>() {

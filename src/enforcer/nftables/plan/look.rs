@@ -68,6 +68,10 @@ impl Plan {
         let wanted = self.wanted();
         let verdict = compare(&wanted, self.ipv6_prefix, seen);
         self.amiss = verdict.amiss;
+        if self.sparing.on {
+            self.amiss.extras.clear();
+        }
+        self.begin_telling();
         self.whole = verdict.whole;
         self.held.retain(|set, _| verdict.usable.contains(&set.group));
         let whole = self.whole.clone();
@@ -102,6 +106,7 @@ impl Plan {
         let Some(set) = look.pending.as_mut().and_then(Vec::pop) else { return };
         let seen: Elements =
             elements.into_iter().map(|(span, left)| (span, ends(left, now.boot))).collect();
+        self.tell_found(set, &seen, now.boot);
         let Drift { amiss, missing, unexpected } = self.drift(set, &seen, now.boot);
         let soon = End::At(now.boot.after(TOLERANCE));
         self.lose(|desired, key| {
@@ -133,7 +138,7 @@ impl Plan {
         }
         for (span, end) in seen {
             let target = target_of(set, span.first);
-            if !wanted.contains_key(span) && *end > soon {
+            if !self.sparing.on && !wanted.contains_key(span) && *end > soon {
                 drift.amiss.insert(target);
                 drift.unexpected += u64::from(!self.agenda.may_concern(target));
             }
@@ -159,6 +164,7 @@ impl Plan {
             return;
         }
         self.known = true;
+        self.end_telling();
         self.due.get_or_insert(Due { at: now.boot.after(PERIOD), trigger: "periodic" });
         self.announce_all(now);
     }

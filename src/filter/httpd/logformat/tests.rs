@@ -133,6 +133,26 @@ fn other_lines_are_none() {
     }
 }
 
+/// A format, a line, and how many of its bytes there are: the peer and status that the head tells.
+#[track_caller]
+fn check_head(words: &str, line: &str, expected: Option<(&str, u16)>) {
+    let format = format(words);
+    let told = format.read_head(line.as_bytes());
+    let told = told.map(|told| (String::from_utf8_lossy(told.peer).into_owned(), told.status));
+    assert_eq!(told, expected.map(|(peer, status)| (peer.to_owned(), status)), "{line}");
+}
+
+#[test]
+fn a_head_tells_what_ends_within_it() {
+    let words = r#"%{c}a %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i""#;
+    let line = format!(r#"::1 - - {TIME} "GET /" 404 1 "r" "\" a long agent"#);
+    check_head(words, &line, Some(("::1", 404)));
+    check_head(words, &line[..line.find("404").unwrap()], Some(("::1", 0)));
+    check_head(words, &line[..line.find("GET").unwrap() - 1], None);
+    // Whom a proxy names stands behind the cut: so it cannot be told whose it is.
+    check_head(PROXIED, &format!(r#"10.0.0.1 ::1 - - {TIME} "GET /" 404 1 "r" "agent"#), None);
+}
+
 #[test]
 fn formats_that_cannot_be_read_are_refused() {
     let refused = |words: &str| LogFormat::parse(words).unwrap_err().to_string();

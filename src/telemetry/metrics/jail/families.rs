@@ -20,7 +20,7 @@ const BANS: &str = "gaoler_bans_total";
 const ENFORCEMENT: &str = "gaoler_ban_enforcement_duration_seconds";
 
 /// Families that have one series a jail.
-const ALONE: usize = 10;
+const ALONE: usize = 11;
 
 const ORIGINS: [&str; 2] = ["detected", "manual"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
@@ -35,6 +35,7 @@ pub(in crate::telemetry::metrics) struct JailFamilies {
     ignored: Family<Labels<2>, Counter>,
     stale: Family<Labels<1>, Counter>,
     tracked: Family<Labels<1>, Gauge>,
+    forgotten: Family<Labels<1>, Counter>,
     bans: Family<Labels<2>, TracedCounter>,
     restored: Family<Labels<1>, Counter>,
     breaker: Family<Labels<1>, Gauge>,
@@ -65,6 +66,11 @@ impl JailFamilies {
             ignored: family(to, "ignored", "Records and failures that did not count, and why"),
             stale: family(to, "stale", "Failures too old to count: before now by over findtime"),
             tracked: family(to, "tracked_addresses", "Addresses with failures in the window"),
+            forgotten: family(
+                to,
+                "addresses_forgotten",
+                "Addresses with failures that were forgotten since others came: those furthest from a ban",
+            ),
             bans: family(to, "bans", "Bans that began, by who decided"),
             restored: family(to, "bans_restored", "Bans of an earlier run that go on"),
             withheld: family(to, "bans_withheld", "Bans that were due and did not begin, and why"),
@@ -151,6 +157,7 @@ impl JailFamilies {
             ignored: per_word(&self.ignored, first, "reason", Ignored::WORDS),
             stale: self.stale.get_or_create_owned(&one),
             tracked: self.tracked.get_or_create_owned(&one),
+            forgotten: self.forgotten.get_or_create_owned(&one),
             bans: per_word(&self.bans, first, "origin", &ORIGINS),
             restored: self.restored.get_or_create_owned(&one),
             breaker: self.breaker.get_or_create_owned(&one),
@@ -211,7 +218,9 @@ impl JailFamilies {
     pub(in crate::telemetry::metrics) fn forget(&self, jail: &JailMetrics) {
         let name = jail.name.as_str();
         let one = [pair("jail", name)];
-        for counters in [&self.date_errors, &self.failures, &self.stale, &self.restored] {
+        for counters in
+            [&self.date_errors, &self.failures, &self.stale, &self.restored, &self.forgotten]
+        {
             counters.remove(&one);
         }
         for gauges in [&self.tracked, &self.maxretry, &self.breaker, &self.unprovisioned] {

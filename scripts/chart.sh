@@ -1,0 +1,28 @@
+#!/bin/bash
+# Tests the Helm chart: chart.sh [unittest's arguments]. Needs no cluster and no helm: helm-python-sdk
+# is Helm's own library, from PyPI. UPDATE=1 makes anew what is generated, and takes the renders.
+set -euo pipefail
+
+repo=$(cd "$(dirname "$0")/.." && pwd)
+tests=$repo/tests/chart
+venv=$repo/target/chart/venv
+gaoler=${GAOLER:-$repo/target/debug/gaoler}
+[[ -x $gaoler ]] || { echo "$gaoler is not there: cargo build" >&2; exit 1; }
+export GAOLER=$gaoler PYTHONDONTWRITEBYTECODE=1
+
+wanted=$(sha256sum "$tests/requirements.txt")
+if [[ $(cat "$venv/made-of" 2>/dev/null) != "$wanted" ]]; then
+    echo "Making target/chart/venv, once: some 150 MB of packages" >&2
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$tests/requirements.txt"
+    echo "$wanted" >"$venv/made-of"
+fi
+
+cd "$tests"
+if [[ ${UPDATE:-} ]]; then
+    "$venv/bin/python" generate.py
+fi
+"$venv/bin/yamllint" --strict -c yamllint.yaml "$repo/helm/gaoler"
+shellcheck --shell=sh "$repo/helm/gaoler/files/test.sh"
+"$venv/bin/python" -m unittest --verbose "$@" 2>&1 || exit 1
