@@ -71,27 +71,38 @@ pub(crate) fn every_line_counts_once(host: &Host) -> Result<()> {
     host.settle()
 }
 
-/// Two failures within `findtime` of each other make a ban, though gaoler reads the second one long
-/// after; and the ban ends when it would have.
+/// gaoler is stopped, and started long after.
 pub(crate) fn what_was_written_while_it_was_away_counts(host: &Host) -> Result<()> {
-    let address = "198.18.8.1";
+    is_away(host, "198.18.8.1", "systemctl stop gaoler", "systemctl start gaoler")
+}
+
+/// It is held up, as by a host that sleeps, and goes on long after.
+pub(crate) fn what_was_written_while_it_slept_counts(host: &Host) -> Result<()> {
+    let signal = |name| format!("systemctl kill -s {name} --kill-who=main gaoler");
+    is_away(host, "198.18.8.2", &signal("STOP"), &signal("CONT"))
+}
+
+/// Two failures within `findtime` of each other make a ban, though gaoler reads the second one long
+/// after; and the ban began when it would have.
+fn is_away(host: &Host, address: &str, leave: &str, return_: &str) -> Result<()> {
     let jail = JAILS.split("  stream-journal").next().context("a jail")?;
     let jail = jail.replace("findtime: 10m", "findtime: 4s");
     let jail = jail.replace("maxretry: 5", "maxretry: 2").replace("stream-file", "away");
     host.sh(&format!(": >{LOG}"))?;
     host.configure(&format!("{SEED}{jail}"))?;
     host.sh("systemctl restart gaoler")?;
+    let before = Status::of(host, "away")?.total_failed;
     append(host, &[address])?;
     host.until("the failure is counted", SOON, || {
-        Ok((Status::of(host, "away")?.total_failed == 1).then_some(()))
+        Ok((Status::of(host, "away")?.total_failed == before + 1).then_some(()))
     })?;
-    host.sh("systemctl stop gaoler")?;
+    host.sh(leave)?;
     append(host, &[address])?;
     let written = seconds(host)?;
     host.until("it is too old to count now", SOON, || {
         Ok((seconds(host)? > written + 6).then_some(()))
     })?;
-    host.sh("systemctl start gaoler")?;
+    host.sh(return_)?;
     await_ban(host, "away", address, true)?;
     let since = host.gaoler_ok(&["banned", "away", "--format", "json"])?;
     let since: serde_json::Value = serde_json::from_str(&since)?;
