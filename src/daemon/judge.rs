@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 use super::running::RunningJail;
 use super::telling::Cause;
 use super::{Daemon, recent};
-use crate::jail::Verdict;
+use crate::failure::Failure;
 use crate::jail::ban::{Ban, JailName};
+use crate::jail::{Jail, Verdict};
 use crate::moment::Moment;
 use crate::record::exhibit::Exhibit;
 use crate::source::batch::{Batch, Body, Finding, Message, Notice, SourceName};
@@ -88,12 +89,7 @@ impl Daemon {
             let running = &mut self.jails[index];
             running.metrics.found(finding, batch.caught_up);
             let first = self.telling.first(&running.jail, finding);
-            let (verdict, then) = if batch.late {
-                let then = running.jail.judged(finding.failure, now);
-                (running.jail.on_late_failure(finding.failure, now), then)
-            } else {
-                (running.jail.on_failure(finding.failure, now), now)
-            };
+            let (verdict, then) = decide(&mut running.jail, finding.failure, batch.late, now);
             let user = finding.user.map(|user| batch.excerpts.get(user));
             self.telling.found(running.name(), running.filter(), finding, &verdict, user);
             let counts =
@@ -156,6 +152,16 @@ impl Daemon {
     /// Where a jail stands in the list.
     pub(super) fn index(&self, name: &JailName) -> Option<usize> {
         self.jails.binary_search_by(|running| running.name().cmp(name)).ok()
+    }
+}
+
+/// What a jail says of a failure, and as of when.
+fn decide(jail: &mut Jail, failure: Failure, late: bool, now: Moment) -> (Verdict, Moment) {
+    if late {
+        let then = jail.judged(failure, now);
+        (jail.on_late_failure(failure, now), then)
+    } else {
+        (jail.on_failure(failure, now), now)
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) mod entry;
 mod files;
 mod guard;
 mod open;
+mod roots;
 mod sigbus;
 
 use std::convert::Infallible;
@@ -23,7 +24,8 @@ use jiff::Timestamp;
 use systemd::journal::JournalWaitResult;
 
 use self::entry::{Entry, Reading};
-use self::open::{Broken, Identity, Opened};
+use self::open::{Broken, Opened};
+use self::roots::Identity;
 use super::Start;
 use super::batch::{Notice, Position, Trouble};
 use super::outlet::{Outlet, Stopped};

@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -33,6 +33,9 @@ const JAILS: &str = "  stream-file:
 /// How many attackers there are, and which of them fail once too often.
 const HOSTS: u8 = 30;
 
+/// How often it is killed meanwhile, at the least.
+const KILLS: usize = 8;
+
 fn is_guilty(host: u8) -> bool {
     host.is_multiple_of(3)
 }
@@ -44,16 +47,16 @@ pub(crate) fn every_line_counts_once(host: &Host) -> Result<()> {
     host.configure(&format!("{SEED}{JAILS}"))?;
     host.sh("systemctl restart gaoler")?;
     let seed = fastrand::u64(..);
-    let over = AtomicBool::new(false);
-    let (written, kills) = thread::scope(|scope| {
-        let killer = scope.spawn(|| kill(host, fastrand::Rng::with_seed(seed), &over));
-        let written = stream(host, fastrand::Rng::with_seed(seed + 1));
+    let (over, kills) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let written = thread::scope(|scope| {
+        let killer = scope.spawn(|| kill(host, fastrand::Rng::with_seed(seed), &over, &kills));
+        let written = stream(host, fastrand::Rng::with_seed(seed.wrapping_add(1)), &kills);
         over.store(true, Ordering::Relaxed);
-        let kills = killer.join().ok().context("the killer panicked")??;
-        Ok::<_, anyhow::Error>((written?, kills))
+        killer.join().ok().context("the killer panicked")??;
+        written
     })?;
+    let kills = kills.into_inner();
     println!("seed {seed}: {written} lines each, killed {kills} times");
-    assert!(kills >= 3, "killed {kills} times");
     host.sh("systemctl reset-failed gaoler; systemctl start gaoler")?;
     for jail in ["stream-file", "stream-journal"] {
         let status = host.until(&format!("{jail} has counted all (seed {seed})"), SOON, || {
@@ -71,27 +74,38 @@ pub(crate) fn every_line_counts_once(host: &Host) -> Result<()> {
     host.settle()
 }
 
-/// Two failures within `findtime` of each other make a ban, though gaoler reads the second one long
-/// after; and the ban ends when it would have.
+/// gaoler is stopped, and started long after.
 pub(crate) fn what_was_written_while_it_was_away_counts(host: &Host) -> Result<()> {
-    let address = "198.18.8.1";
+    is_away(host, "198.18.8.1", "systemctl stop gaoler", "systemctl start gaoler")
+}
+
+/// It is held up, as by a host that sleeps, and goes on long after.
+pub(crate) fn what_was_written_while_it_slept_counts(host: &Host) -> Result<()> {
+    let signal = |name| format!("systemctl kill -s {name} --kill-who=main gaoler");
+    is_away(host, "198.18.8.2", &signal("STOP"), &signal("CONT"))
+}
+
+/// Two failures within `findtime` of each other make a ban, though gaoler reads the second one long
+/// after; and the ban began when it would have.
+fn is_away(host: &Host, address: &str, leave: &str, return_: &str) -> Result<()> {
     let jail = JAILS.split("  stream-journal").next().context("a jail")?;
     let jail = jail.replace("findtime: 10m", "findtime: 4s");
     let jail = jail.replace("maxretry: 5", "maxretry: 2").replace("stream-file", "away");
     host.sh(&format!(": >{LOG}"))?;
     host.configure(&format!("{SEED}{jail}"))?;
     host.sh("systemctl restart gaoler")?;
+    let before = Status::of(host, "away")?.total_failed;
     append(host, &[address])?;
     host.until("the failure is counted", SOON, || {
-        Ok((Status::of(host, "away")?.total_failed == 1).then_some(()))
+        Ok((Status::of(host, "away")?.total_failed == before + 1).then_some(()))
     })?;
-    host.sh("systemctl stop gaoler")?;
+    host.sh(leave)?;
     append(host, &[address])?;
     let written = seconds(host)?;
     host.until("it is too old to count now", SOON, || {
         Ok((seconds(host)? > written + 6).then_some(()))
     })?;
-    host.sh("systemctl start gaoler")?;
+    host.sh(return_)?;
     await_ban(host, "away", address, true)?;
     let since = host.gaoler_ok(&["banned", "away", "--format", "json"])?;
     let since: serde_json::Value = serde_json::from_str(&since)?;
@@ -110,12 +124,17 @@ fn address(attacker: u8) -> String {
     format!("198.18.7.{attacker}")
 }
 
-/// Four failures of each, and a fifth of the guilty, in some order; how many there were.
-fn stream(host: &Host, mut random: fastrand::Rng) -> Result<u64> {
+/// Four failures of each, and a fifth of the guilty, in some order, among the kills; how many there
+/// were.
+fn stream(host: &Host, mut random: fastrand::Rng, kills: &AtomicUsize) -> Result<u64> {
     let mut attackers: Vec<u8> =
         (0..HOSTS).flat_map(|host| vec![host; if is_guilty(host) { 5 } else { 4 }]).collect();
     random.shuffle(&mut attackers);
-    for some in attackers.chunks(3) {
+    let pieces = attackers.len() / 3;
+    for (piece, some) in attackers.chunks(3).enumerate() {
+        host.until("it is killed once more", SOON, || {
+            Ok((kills.load(Ordering::Relaxed) >= piece * KILLS / pieces).then_some(()))
+        })?;
         let addresses: Vec<String> = some.iter().map(|&attacker| address(attacker)).collect();
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
         append(host, &addresses)?;
@@ -138,9 +157,13 @@ fn append(host: &Host, addresses: &[&str]) -> Result<()> {
     Ok(log.write_all(lines.as_bytes())?)
 }
 
-/// Kills gaoler at random moments, its start among them; how often.
-fn kill(host: &Host, mut random: fastrand::Rng, over: &AtomicBool) -> Result<u32> {
-    let mut kills = 0;
+/// Kills gaoler at random moments, its start among them.
+fn kill(
+    host: &Host,
+    mut random: fastrand::Rng,
+    over: &AtomicBool,
+    kills: &AtomicUsize,
+) -> Result<()> {
     while !over.load(Ordering::Relaxed) {
         // How long it lives, and at most a second: then the store has written and synced.
         thread::sleep(Duration::from_millis(random.u64(0..1200)));
@@ -150,7 +173,7 @@ fn kill(host: &Host, mut random: fastrand::Rng, over: &AtomicBool) -> Result<u32
              systemctl reset-failed gaoler || true
              systemctl start {wait} gaoler"
         ))?;
-        kills += 1;
+        kills.fetch_add(1, Ordering::Relaxed);
     }
-    Ok(kills)
+    Ok(())
 }

@@ -107,6 +107,10 @@ const TESTS: &[Test] = &[
         "killed::what_was_written_while_it_was_away_counts",
         killed::what_was_written_while_it_was_away_counts,
     ),
+    (
+        "killed::what_was_written_while_it_slept_counts",
+        killed::what_was_written_while_it_slept_counts,
+    ),
     ("restart::leaves_nothing_where_told_to", restart::leaves_nothing_where_told_to),
     ("firewall::reload_is_healed", firewall::reload_is_healed),
     ("firewall::restart_is_healed", firewall::restart_is_healed),

@@ -6,34 +6,32 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use gaoler::record::origin::{FilesOrigin, Origin};
-use gaoler::source::Start;
 use gaoler::source::batch::{Notice, Position, Rotation};
-use jiff::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::watched::{Watched, fail, listener};
 
 /// A directory of logs.
-struct Logs {
+pub(crate) struct Logs {
     directory: TempDir,
 }
 
 impl Logs {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// Appends to a file, which is made if need be.
-    fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
         append_to(&self.path(name)).write_all(bytes.as_ref()).unwrap();
     }
 
-    fn append_fails(&self, name: &str, hosts: impl IntoIterator<Item = u32>) {
+    pub(crate) fn append_fails(&self, name: &str, hosts: impl IntoIterator<Item = u32>) {
         self.append(name, lines(hosts));
     }
 
@@ -53,7 +51,7 @@ impl Logs {
         OpenOptions::new().write(true).open(self.path(from)).unwrap().set_len(0).unwrap();
     }
 
-    fn origin(&self, patterns: &[&str]) -> Origin {
+    pub(crate) fn origin(&self, patterns: &[&str]) -> Origin {
         let pattern = |name: &&str| self.path(name).to_str().unwrap().to_owned();
         Origin::Files(FilesOrigin { patterns: patterns.iter().map(pattern).collect() })
     }
@@ -271,64 +269,6 @@ fn reads_a_file_with_two_names_once() {
     watched.finish().assert_once(0..6);
 }
 
-/// When the test's logs end.
-const END: i64 = 1_800_000_000;
-
-/// A line of a failure of host number `host`, so many seconds before the [`END`].
-fn dated(host: u32, before_end: i64) -> String {
-    let time = Timestamp::from_second(END - before_end).unwrap();
-    format!("{time} {:>80} {}\n", "", fail(host))
-}
-
-/// Follows a log for what is at most `seconds` older than its end.
-fn follow_for(origin: Origin, seconds: i64) -> Watched {
-    let not_before = Timestamp::from_second(END - seconds).unwrap();
-    Watched::start(origin, Start { from: None, not_before })
-}
-
-#[test]
-fn a_cold_start_passes_over_what_is_too_old() {
-    let logs = Logs::new();
-    // A line each ten seconds, for eleven days.
-    let text: String = (0..100_000_u32).map(|n| dated(n, i64::from(99_999 - n) * 10)).collect();
-    logs.append("log", &text);
-    let mut watched = follow_for(logs.origin(&["log"]), 600);
-    watched.until("the last line is read", |w| w.has_failed(99_999));
-    logs.append("log", dated(100_000, 0));
-    watched.until("the next line is read", |w| w.has_failed(100_000));
-    let read = watched.tally.bytes;
-    assert!(read < text.len() as u64 / 4, "{read} of {} bytes were read", text.len());
-    let first = (0..100_000).find(|&host| watched.has_failed(host)).unwrap();
-    assert!(first < 99_999 - 60, "the window's lines, and two hours' more");
-    watched.finish().assert_once(first..=100_000);
-}
-
-#[test]
-fn a_cold_start_reads_what_bears_no_date() {
-    let logs = Logs::new();
-    logs.append_fails("log", 0..60_000);
-    let mut watched = follow_for(logs.origin(&["log"]), 600);
-    watched.until_failures(60_000);
-    watched.finish().assert_once(0..60_000);
-}
-
-#[test]
-fn a_cold_start_reads_a_log_and_its_copy_once() {
-    let logs = Logs::new();
-    let text: String = (0..60_000_u32).map(|n| dated(n, i64::from(59_999 - n) * 10)).collect();
-    logs.append("log", &text);
-    fs::copy(logs.path("log"), logs.path("log.copy")).unwrap();
-    let mut watched = follow_for(logs.origin(&["log*"]), 600);
-    watched.until("the last line is read", |w| w.has_failed(59_999));
-    for marker in 60_000..60_003 {
-        logs.append("log", dated(marker, 0));
-        watched.until("the marker is read", |w| w.has_failed(marker));
-    }
-    let first = (0..60_000).find(|&host| watched.has_failed(host)).unwrap();
-    assert!(30_000 < first);
-    watched.finish().assert_once(first..60_003);
-}
-
 #[test]
 fn gives_every_file_its_turn() {
     let logs = Logs::new();
@@ -509,18 +449,27 @@ fn a_directory_that_is_closed_for_a_while_is_no_rotation() {
     let logs = Logs::new();
     allow(logs.directory.path(), 0o755);
     logs.append_fails("log", 0..10);
-    let mut watched = unprivileged(logs.origin(&["*log"]), None);
+    let others = Logs::new();
+    allow(others.directory.path(), 0o755);
+    let pattern = |logs: &Logs| logs.path("*log").to_str().unwrap().to_owned();
+    let patterns = vec![pattern(&logs), pattern(&others)];
+    let mut watched = unprivileged(Origin::Files(FilesOrigin { patterns }), None);
     watched.until_failures(10);
     allow(logs.directory.path(), 0o700);
     logs.append_fails("log", 10..20);
     watched.until("it is denied", |w| w.notices.iter().any(|n| is_down(n, "permission")));
     watched.until_failures(20);
+    // Each is found by one look more.
+    for other in 30..33 {
+        others.append_fails(&format!("{other}.log"), [other]);
+        watched.until("it is found", |w| w.has_failed(other));
+    }
     allow(logs.directory.path(), 0o755);
     watched.until("it is up", |w| w.notices.last() == Some(&Notice::Up));
     logs.append_fails("log", 20..30);
-    watched.until_failures(30);
+    watched.until_failures(33);
     let watched = watched.finish();
-    watched.assert_once(0..30);
+    watched.assert_once(0..33);
     assert!(!watched.notices.iter().any(|notice| matches!(notice, Notice::Rotated(_))));
 }
 

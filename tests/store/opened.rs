@@ -31,13 +31,7 @@ pub(crate) struct Opened {
 impl Opened {
     #[track_caller]
     pub(crate) fn at(path: &Path) -> Self {
-        Self::by(path, clock)
-    }
-
-    /// By another clock.
-    #[track_caller]
-    pub(crate) fn by(path: &Path, clock: Clock) -> Self {
-        let opened = Self::anyhow_by(path, clock);
+        let opened = Self::anyhow(path);
         let Heritage { memory, trouble, .. } = &opened.heritage;
         assert!(trouble.is_none() && *memory == Memory::Whole, "{trouble:?}");
         opened
@@ -45,10 +39,11 @@ impl Opened {
 
     /// Opened, however the file fares.
     pub(crate) fn anyhow(path: &Path) -> Self {
-        Self::anyhow_by(path, clock)
+        Self::by(path, clock)
     }
 
-    fn anyhow_by(path: &Path, clock: Clock) -> Self {
+    /// By another clock.
+    pub(crate) fn by(path: &Path, clock: Clock) -> Self {
         let (given, news) = unbounded_channel();
         let (store, mut heritage) = Store::open(path, YEAR, clock, given);
         Self { saved: std::mem::take(&mut heritage.saved), heritage, store, news, seq: 0 }

@@ -275,3 +275,17 @@ proptest! {
         prop_assert_eq!((failed, bans), (lines, guilty.len() as u64));
     }
 }
+
+#[test]
+fn what_a_reader_says_that_was_replaced_is_read_again_by_the_next() {
+    let mut play = Play::new();
+    play.log = vec![(play.now.wall, 1)];
+    let batch = play.batch(0..1, true);
+    let stage = play.stage.as_mut().unwrap();
+    let replaced: SourceName = NAME.into();
+    stage.turn(Event::Source(Message { source: replaced, body: Body::Batch(batch) }));
+    assert_eq!(stage.numbers("sshd")[1], 0);
+    assert_eq!(stage.daemon.positions[NAME], Position::Journal { cursor: "0".into() });
+    play.read(1, 1);
+    assert_eq!(play.stage.unwrap().numbers("sshd")[1], 1);
+}
