@@ -218,8 +218,8 @@ local state = g.row('Does it remember?', [
     'Damaged state databases',
     'State databases that were set aside, or gone, and bans taken up from the firewall since. Alert: GaolerStateDamaged.',
     [
-      g.query('sum by (instance) (gaoler_state_damaged_total{$hosts})', '{{instance}} databases'),
-      g.query('sum by (instance) (gaoler_bans_adopted_total{$hosts})', '{{instance}} bans'),
+      g.query('sum by (instance) (gaoler_state_damaged{$hosts})', '{{instance}} databases'),
+      g.query('sum by (instance) (gaoler_bans_adopted{$hosts})', '{{instance}} bans'),
     ],
   ),
   g.lines(

@@ -68,7 +68,7 @@ pub(crate) fn a_damaged_store_costs_no_ban(host: &Host, backend: Backend) -> Res
     assert!(said.contains("damaged") && said.contains("it is kept as"), "{said}");
     host.sh("rm /var/lib/gaoler/state.db.damaged-*")?;
     host.sh("systemctl restart gaoler")?;
-    await_metric(host, "gaoler_bans_adopted_total", &[], |are| are < 0.5)?;
+    await_metric(host, "gaoler_bans_adopted", &[], |are| are < 0.5)?;
     let kept = crate::backend::desired(host)?;
     assert!(kept.is_superset(&banned), "the new file keeps them: {kept:?}");
     backend.release_all(host, "public")
@@ -77,8 +77,8 @@ pub(crate) fn a_damaged_store_costs_no_ban(host: &Host, backend: Backend) -> Res
 /// Starts it over a damaged file, and waits until all is as it was.
 fn rebuilt(host: &Host, again: &str) -> Result<()> {
     host.sh("systemctl start gaoler")?;
-    await_metric(host, "gaoler_bans_adopted_total", &[], |are| (are - 3.0).abs() < 0.5)?;
-    await_metric(host, "gaoler_state_damaged_total", &[], |are| (are - 1.0).abs() < 0.5)?;
+    await_metric(host, "gaoler_bans_adopted", &[], |are| (are - 3.0).abs() < 0.5)?;
+    await_metric(host, "gaoler_state_damaged", &[], |are| (are - 1.0).abs() < 0.5)?;
     await_metric(host, "gaoler_state_up", &[], |up| up > 0.5)?;
     await_metric(host, "gaoler_reconcile_last_success_timestamp_seconds", &[], |at| at > 0.5)?;
     await_ban(host, "load", again, true)?;

@@ -43,8 +43,8 @@ async fn bans_of_a_damaged_store_are_taken_up_from_the_firewall() {
     assert_eq!(stage.ordered(), [""; 0], "that was all");
     assert_eq!(left(&stage, "sshd"), [("203.0.113.7/32".to_owned(), 60)]);
     assert_eq!(left(&stage, "web"), [("203.0.113.8/32".to_owned(), 20)]);
-    assert!(stage.openmetrics().contains("gaoler_state_damaged_total 1"));
-    assert!(stage.openmetrics().contains("gaoler_bans_adopted_total 2"));
+    assert!(stage.openmetrics().contains("gaoler_state_damaged 1"));
+    assert!(stage.openmetrics().contains("gaoler_bans_adopted 2"));
     stage.after(1000).kept().await;
     let mut restarted = Stage::resumed(stage.end(), JAILS, false);
     assert_eq!(left(&restarted, "sshd").len(), 1, "the new file keeps them");

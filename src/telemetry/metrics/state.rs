@@ -1,7 +1,6 @@
 //! How the state database and the configuration fare.
 
 use jiff::SignedDuration;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
@@ -14,8 +13,8 @@ use crate::moment::Moment;
 pub struct StateMetrics {
     up: Gauge,
     volatile: Gauge,
-    damaged: Counter,
-    adopted: Counter,
+    damaged: Gauge,
+    adopted: Gauge,
     writes: Histogram,
 }
 
@@ -31,8 +30,8 @@ impl StateMetrics {
         let state = Self {
             up: Gauge::default(),
             volatile: Gauge::default(),
-            damaged: Counter::default(),
-            adopted: Counter::default(),
+            damaged: Gauge::default(),
+            adopted: Gauge::default(),
             writes: durations(),
         };
         to.register(
@@ -47,12 +46,12 @@ impl StateMetrics {
         );
         to.register(
             "state_damaged",
-            "State databases that were found damaged, or gone, and replaced by a new one",
+            "State databases found damaged, or gone, since the start, and replaced by a new one",
             state.damaged.clone(),
         );
         to.register(
             "bans_adopted",
-            "Bans taken up from the firewall, since the state database could not tell of them",
+            "Bans taken up from the firewall at the start: the state database could not tell of them",
             state.adopted.clone(),
         );
         to.register_with_unit(
