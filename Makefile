@@ -116,11 +116,12 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc chart deny host chaos ## Everything; what CI runs
+test: deps lint unit doc chart deny fuzz-smoke host chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	shellcheck -x tests/host/*.sh scripts/*.sh dashboards/render/*.sh .ci/run
 
@@ -146,6 +147,14 @@ deny: ## Licences and sources of the dependencies, and what may not be among the
 .PHONY: advisories
 advisories: ## Known vulnerabilities of the dependencies; needs the RustSec database (a git repository)
 	@scripts/deny.sh advisories
+
+.PHONY: fuzz
+fuzz: deps ## Fuzz all parsers for an hour (MINUTES=n), or one of them (TARGET=name)
+	@scripts/fuzz.sh $$(($(or $(MINUTES),60) * 60)) $(TARGET)
+
+.PHONY: fuzz-smoke
+fuzz-smoke: deps
+	@scripts/fuzz.sh 50
 
 .PHONY: host
 host: deps ## The host in a box (needs root); TEST=name plays one test

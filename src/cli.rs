@@ -218,6 +218,9 @@ struct CheckArgs {
     /// The configuration; conf.d/*.yaml beside it is read too.
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
+    /// Say also which engine each regex runs on, and why.
+    #[arg(long, short)]
+    verbose: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -265,7 +268,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Run(RunArgs { config, dry_run, log_level, log_format }) => {
             daemon::run(config, dry_run, &log_level, log_format.into())
         }
-        Verb::Check(CheckArgs { config, format }) => check::run(&config, format.format),
+        Verb::Check(CheckArgs { config, verbose, format }) => {
+            check::run(&config, format.format, verbose)
+        }
         Verb::Status { jail, ask } => ask::status(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Ban { jail, addresses, bantime, ask } => {
             ask::ban(&ask.socket, &jail, &addresses, bantime, ask.format.format)

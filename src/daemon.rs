@@ -109,6 +109,8 @@ struct Daemon {
     evidence: Evidence,
     /// How many lines of bans are logged.
     ration: Ration,
+    /// How many lines are logged of records that used up a regex's budget.
+    overruns: Ration,
     keeping: Keeping,
     cutting: Cutting,
     telling: Telling,
@@ -182,6 +184,7 @@ impl Daemon {
             recent: RecentVerdicts::default(),
             evidence: Evidence::default(),
             ration: Ration::default(),
+            overruns: Ration::of(judge::OVERRUNS),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
             telling: Telling::new(setting.exporters, backend, setting.seed),

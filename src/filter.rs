@@ -7,10 +7,12 @@
 //! reader keeps between lines. A line is read so: its date is found and cut out ([`date`]); an
 //! `ignoreregex` may drop it; `prefregex` must match and says what the rest sees; then the patterns
 //! are tried in order, behind one quick look whether any can match. Access logs are not matched but
-//! parsed ([`httpd`]).
+//! parsed ([`httpd`]). Regexes run in linear time, all but those that cannot ([`engine`]).
 
+mod any;
 pub mod date;
 pub mod definition;
+pub mod engine;
 pub mod error;
 pub mod httpd;
 pub mod lint;
@@ -24,13 +26,15 @@ pub mod tags;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use regex::bytes::{RegexSet, RegexSetBuilder};
+use regex::bytes::RegexSet;
 
 pub use self::definition::Definition;
 pub use self::error::FilterError;
-pub use self::matcher::{Match, Matcher, Outcome};
+pub use self::matcher::{Match, Matcher, Outcome, Part};
 
+use self::any::Any;
 use self::date::Dates;
+use self::engine::Choice;
 use self::error::{Place, Problem};
 use self::httpd::rule::Rule;
 use self::pattern::Pattern;
@@ -46,7 +50,8 @@ pub struct Filter {
     dates: Dates,
     recogniser: Recogniser,
     /// All of ignoreregex at once, if there is any.
-    ignoreregex: Option<RegexSet>,
+    ignoreregex: Option<Any>,
+    choices: Vec<Choice>,
     warnings: Vec<String>,
 }
 
@@ -54,7 +59,7 @@ pub struct Filter {
 #[derive(Clone, Debug)]
 enum Recogniser {
     Patterns(Box<Patterns>),
-    Httpd(Rule),
+    Httpd(Box<Rule>),
 }
 
 /// Patterns, in the order in which they are tried.
@@ -62,8 +67,9 @@ enum Recogniser {
 struct Patterns {
     prefregex: Option<Prefix>,
     failregex: Vec<Pattern>,
-    /// All of failregex at once: whether any of it can match. Most lines end here.
-    gate: RegexSet,
+    /// All of failregex at once: whether any of it can match. Most lines end here. `None`: of some
+    /// pattern that backtracks, nothing linear tells.
+    gate: Option<RegexSet>,
 }
 
 /// The mode of a jail that names none.
@@ -78,24 +84,31 @@ impl Filter {
     /// Says which pattern is wrong, how, and what to do; or which modes there are.
     pub fn compile(definition: &Definition, mode: &str) -> Result<Self, FilterError> {
         let sources = sources(definition, mode)?;
+        let mut choices = Vec::new();
         let recogniser = match &definition.httpd {
             Some(_) if !sources.is_empty() || definition.prefregex.is_some() => {
                 return Err(FilterError::Both(definition.name.clone()));
             }
-            Some(rule) => Recogniser::Httpd(Rule::compile(rule).map_err(|refusal| {
-                refused(definition, refusal.place, &refusal.pattern, refusal.problem)
-            })?),
-            None => Recogniser::Patterns(Box::new(patterns(definition, &sources)?)),
+            Some(rule) => {
+                let compiled = Rule::compile(rule, &mut choices).map_err(|refusal| {
+                    refused(definition, refusal.place, &refusal.pattern, refusal.problem)
+                })?;
+                Recogniser::Httpd(Box::new(compiled))
+            }
+            None => {
+                let patterns = patterns(definition, &sources, &mut choices)?;
+                Recogniser::Patterns(Box::new(patterns))
+            }
         };
         let dates = match &definition.datepattern {
             None => Dates::Usual,
             Some(text) => Dates::parse(text)
                 .map_err(|problem| refused(definition, Place::Datepattern, text, problem.into()))?,
         };
-        let ignoreregex = ignoreregex(definition)?;
+        let ignoreregex = ignoreregex(definition, &mut choices)?;
         let warnings = warnings(definition, &sources);
         let (definition, mode) = (definition.clone(), mode.to_owned());
-        Ok(Self { definition, mode, dates, recogniser, ignoreregex, warnings })
+        Ok(Self { definition, mode, dates, recogniser, ignoreregex, choices, warnings })
     }
 
     /// Its name: the file's, without `.yaml`.
@@ -132,6 +145,12 @@ impl Filter {
             Some(rule) => vec![rule.to_string()],
             None => self.patterns().map(str::to_owned).collect(),
         }
+    }
+
+    /// Which engine each of its regexes runs on.
+    #[must_use]
+    pub fn engines(&self) -> &[Choice] {
+        &self.choices
     }
 
     /// Whether its log may tell of a client beside the peer; `None`: it is no filter of access logs.
@@ -210,7 +229,11 @@ fn unknown_mode(definition: &Definition, mode: &str) -> FilterError {
     }
 }
 
-fn patterns(definition: &Definition, sources: &[Source<'_>]) -> Result<Patterns, FilterError> {
+fn patterns(
+    definition: &Definition,
+    sources: &[Source<'_>],
+    choices: &mut Vec<Choice>,
+) -> Result<Patterns, FilterError> {
     let compile = |place: &Place, text: &str| {
         Pattern::compile(text).map_err(|problem| refused(definition, place.clone(), text, problem))
     };
@@ -221,6 +244,9 @@ fn patterns(definition: &Definition, sources: &[Source<'_>]) -> Result<Patterns,
         ),
         None => None,
     };
+    if let Some(prefix) = &prefregex {
+        choices.push(prefix.choice());
+    }
     let address_before = prefregex.as_ref().is_some_and(Prefix::has_address);
     let mut failregex = Vec::with_capacity(sources.len());
     for Source { place, text } in sources {
@@ -229,37 +255,39 @@ fn patterns(definition: &Definition, sources: &[Source<'_>]) -> Result<Patterns,
         if !(pattern.groups.has_address() || address_before || informs) {
             return Err(refused(definition, place.clone(), text, Problem::NoAddress));
         }
+        choices.push(pattern.regex.choice(place.clone(), text));
         failregex.push(pattern);
     }
-    let gate = set(&failregex)
+    let gate = gate(&failregex)
         .map_err(|problem| refused(definition, Place::Failregex(1), "(all of them)", problem))?;
     Ok(Patterns { prefregex, failregex, gate })
 }
 
-fn ignoreregex(definition: &Definition) -> Result<Option<RegexSet>, FilterError> {
-    let mut patterns = Vec::with_capacity(definition.ignoreregex.len());
+fn ignoreregex(
+    definition: &Definition,
+    choices: &mut Vec<Choice>,
+) -> Result<Option<Any>, FilterError> {
+    let mut regexes = Vec::with_capacity(definition.ignoreregex.len());
     for (number, text) in (1..).zip(&definition.ignoreregex) {
         let place = Place::Ignoreregex(number);
-        let pattern = Pattern::compile(text);
-        patterns.push(pattern.map_err(|problem| refused(definition, place, text, problem))?);
+        let pattern = Pattern::compile(text)
+            .map_err(|problem| refused(definition, place.clone(), text, problem))?;
+        choices.push(pattern.regex.choice(place, text));
+        regexes.push(pattern.regex);
     }
-    if patterns.is_empty() {
+    if regexes.is_empty() {
         return Ok(None);
     }
-    let set = set(&patterns);
     let place = Place::Ignoreregex(1);
-    set.map(Some).map_err(|problem| refused(definition, place, "(all of them)", problem))
+    let any = Any::new(regexes);
+    any.map(Some).map_err(|problem| refused(definition, place, "(all of them)", problem))
 }
 
-/// Whether any of them matches, asked at once.
-fn set(patterns: &[Pattern]) -> Result<RegexSet, Problem> {
-    RegexSetBuilder::new(patterns.iter().map(|pattern| pattern.regex.as_str()))
-        .unicode(false)
-        .dot_matches_new_line(true)
-        .size_limit(64 << 20)
-        .dfa_size_limit(16 << 20)
-        .build()
-        .map_err(|_| Problem::TooLarge)
+/// What tells at once whether any of them can match, if that can be told.
+fn gate(patterns: &[Pattern]) -> Result<Option<RegexSet>, Problem> {
+    let shadows: Option<Vec<&str>> =
+        patterns.iter().map(|pattern| pattern.regex.shadow()).collect();
+    shadows.map(|shadows| any::set(shadows.into_iter())).transpose()
 }
 
 fn refused(definition: &Definition, place: Place, pattern: &str, problem: Problem) -> FilterError {

@@ -11,6 +11,7 @@ pub mod batch;
 
 mod bell;
 pub mod excerpt;
+pub mod export;
 mod file;
 mod journal;
 mod matching;

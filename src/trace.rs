@@ -107,6 +107,8 @@ impl<'de> Deserialize<'de> for TraceId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -131,5 +133,16 @@ mod tests {
         let names: std::collections::BTreeSet<_> = (2..9).map(|number| id.span(number)).collect();
         assert_eq!(names.len(), 7);
         assert_ne!(id.span(1).to_bytes(), [0; 8]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_read_back_and_nothing_else_is_one(number: u128, text in "[0-9a-fA-F]{0,34}|.{0,34}") {
+            let id = TraceId::new(number);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            if let Ok(id) = text.parse::<TraceId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
     }
 }

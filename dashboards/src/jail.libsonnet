@@ -83,6 +83,11 @@ local seen = g.row('What it sees', [
     'Failures without a readable date; they count at the time of reading. Alert: GaolerDatesUnreadable.',
     [g.query(per('gaoler_filter_date_errors_total', 'jail'), '{{jail}}')],
   ),
+  g.bars(
+    "Records that used up a regex's steps",
+    'Records at which a regex that backtracks gave up: nobody knows whether they are failures. Alert: GaolerFilterBudgetExceeded.',
+    [g.query(per('gaoler_filter_budget_exceeded_total', 'jail, regex'), '{{jail}} {{regex}}')],
+  ),
 ]);
 
 local done = g.row('What it does', [

@@ -3,6 +3,7 @@
 mod behind;
 mod capability;
 mod chosen;
+mod engines;
 mod pushing;
 
 use std::path::Path;
@@ -26,7 +27,7 @@ const SHOWN_BANS: u32 = 8;
 /// # Errors
 ///
 /// Fails with every mistake in the configuration at once.
-pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) fn run(path: &Path, format: Format, verbose: bool) -> anyhow::Result<ExitCode> {
     let mut config = config::load(path)?;
     let host = Path::new("/");
     config.warnings.extend(behind::notes(&config, host));
@@ -39,13 +40,19 @@ pub(super) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let samples = samples(&config);
     let broken = [samples.as_slice(), &pushing.wrong].concat();
     match format {
-        Format::Human => print(&report(path, &config, &pushing.targets, &broken))?,
+        Format::Human => {
+            let said = report(path, &config, &pushing.targets, &broken);
+            print(&if verbose { said + &engines::report(&config.jails) } else { said })?;
+        }
         Format::Json => {
             let jails: Vec<&str> = config.jails.iter().map(|jail| jail.name.as_str()).collect();
-            let report = serde_json::json!({
+            let mut report = serde_json::json!({
                 "config": path, "jails": jails, "warnings": config.warnings,
                 "otlp": {"targets": pushing.targets, "wrong": pushing.wrong}, "samples": samples,
             });
+            if verbose {
+                report["regexes"] = engines::json(&config.jails);
+            }
             print(&format!("{report}\n"))?;
         }
     }

@@ -6,7 +6,7 @@ mod lines;
 mod text;
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Read};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use crate::daemon::clock;
 use crate::filter::date::Form;
 use crate::filter::{Definition, Filter, Matcher, NORMAL, Outcome};
 use crate::record::Record;
+use crate::source::export::{Export, Reading};
 
 /// What to try on what.
 #[derive(Debug, Args)]
@@ -52,7 +53,8 @@ pub struct TestArgs {
     /// As fail2ban's option. Names are never looked up; both mean the same.
     #[arg(long, value_enum, default_value = "no")]
     usedns: UseDns,
-    /// Whether lines have dates (file) or are a journal's, `HOST IDENT[PID]: MESSAGE`.
+    /// Whether lines have dates (file), are a journal's, `HOST IDENT[PID]: MESSAGE`, or the input is what
+    /// `journalctl -o export` writes; whoever wrote an entry is believed then.
     #[arg(long, value_enum, default_value = "file")]
     logtype: LogType,
     /// A report for people, or one JSON object a line of input.
@@ -79,6 +81,7 @@ enum UseDns {
 enum LogType {
     File,
     Journal,
+    Export,
 }
 
 /// Takes what each line is, and tells of it.
@@ -108,13 +111,12 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
     let out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
     let (input, progress) = open(&args.file)?;
-    let time = (args.logtype == LogType::Journal).then_some(now);
     let told = match args.format {
         Format::Human => {
             let report = Human::new(out, &filter, shown(args), colours());
-            read(input, &mut matcher, time, now, report)
+            read(input, &mut matcher, args.logtype, now, report)
         }
-        Format::Json => read(input, &mut matcher, time, now, Json::new(out, zone)),
+        Format::Json => read(input, &mut matcher, args.logtype, now, Json::new(out, zone)),
     };
     progress.finish_and_clear();
     match told {
@@ -128,10 +130,14 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
 fn read(
     input: impl Read,
     matcher: &mut Matcher,
-    time: Option<Timestamp>,
+    logtype: LogType,
     now: Timestamp,
     mut report: impl Report,
 ) -> io::Result<()> {
+    if logtype == LogType::Export {
+        return read_export(io::BufReader::new(input), matcher, now, report);
+    }
+    let time = (logtype == LogType::Journal).then_some(now);
     let mut lines = Lines::new(input);
     let mut number = 0;
     while let Some(next) = lines.next()? {
@@ -143,6 +149,29 @@ fn read(
                 report.date(matcher.form());
             }
             Next::Oversized => report.oversized(number)?,
+        }
+    }
+    report.end()
+}
+
+/// Reads entries as the daemon does those of a journal.
+fn read_export(
+    input: impl BufRead,
+    matcher: &mut Matcher,
+    now: Timestamp,
+    mut report: impl Report,
+) -> io::Result<()> {
+    let mut export = Export::new(input, true);
+    let mut number = 0;
+    while let Some(entry) = export.next()? {
+        number += 1;
+        match entry {
+            Reading::Record { time, text } => {
+                let outcome = matcher.read(Record { time, text }, now);
+                report.line(number, text, &outcome)?;
+            }
+            Reading::Oversized => report.oversized(number)?,
+            Reading::Suppressed(_) | Reading::Untrusted => {}
         }
     }
     report.end()

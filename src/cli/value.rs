@@ -25,6 +25,8 @@ pub(super) fn bantime(text: &str) -> Result<Bantime, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -47,5 +49,18 @@ mod tests {
         assert_eq!(bantime("permanent"), Ok(Bantime::Permanent));
         assert!(bantime("-1").is_err());
         assert!(bantime("0").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_network_is_read_back_and_has_no_host_bits(address: std::net::IpAddr, prefix in 0_u8..=128, any in ".{0,40}") {
+            let address = address.to_canonical();
+            let prefix = if address.is_ipv4() { prefix % 33 } else { prefix };
+            let read = network(&format!("{address}/{prefix}")).unwrap();
+            prop_assert_eq!(read, IpNet::new(address, prefix).unwrap().trunc());
+            prop_assert_eq!(network(&read.to_string()), Ok(read));
+            prop_assert_eq!(network(&address.to_string()), Ok(IpNet::from(address)));
+            let _ = (network(&any), bantime(&any));
+        }
     }
 }

@@ -92,6 +92,8 @@ fn networks(view: &View, key: &str) -> Vec<IpNet> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::config::builtin;
 
@@ -183,6 +185,16 @@ samples:
         for name in builtin::names() {
             let yaml = builtin::yaml(name).unwrap();
             assert!(super::parse(name, Path::new(name), yaml.as_bytes()).is_ok(), "{name}");
+        }
+    }
+
+    proptest! {
+        /// Texts come back as they are written, and nothing panics.
+        #[test]
+        fn texts_come_back(failregex in prop::collection::vec("\\PC{1,30}", 1..4), any in "(?s).{0,80}") {
+            let yaml = serde_json::json!({ "failregex": failregex }).to_string();
+            prop_assert_eq!(parse(&yaml).map(|definition| definition.failregex), Ok(failregex));
+            let _ = parse(&any);
         }
     }
 }

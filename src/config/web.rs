@@ -124,6 +124,8 @@ fn tls(section: &View, place: &Place, beside: &Path, errors: &mut Vec<ConfigErro
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const HASH: &str = "$2b$04$EHIDNZEzPHjZjCDcGBYLTuXVwPHYVeGmSbGJFUbkPGaQWVkHoq6DW";
@@ -193,5 +195,21 @@ mod tests {
             assert!(errors.contains(expected), "{expected} is not in:\n{errors}");
         }
         assert!(!errors.contains("secret"), "{errors}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Users come back as they are written; whatever else a file holds, no hash is told.
+        #[test]
+        fn users_come_back(names in prop::collection::btree_set("[^:\\p{C}]{1,12}", 0..4), any in "(?s).{0,80}") {
+            let users: BTreeMap<String, String> =
+                names.into_iter().map(|name| (name, HASH.to_owned())).collect();
+            let yaml = serde_json::json!({ "basic_auth_users": users }).to_string();
+            prop_assert_eq!(loaded(&yaml), Ok(WebFile { users, tls: None }));
+            if let Err(told) = loaded(&format!("basic_auth_users: {{x: {HASH}}}\n{any}")) {
+                prop_assert!(!told.contains(HASH), "{}", told);
+            }
+        }
     }
 }

@@ -220,3 +220,45 @@ fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {
     response.headers_mut().insert(CONTENT_TYPE, value);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::control::api::{BanRequest, Bantime, ResumeRequest, UnbanRequest};
+
+    fn networks() -> impl Strategy<Value = Vec<IpNet>> {
+        let network = any::<IpAddr>().prop_map(IpNet::from);
+        prop::collection::vec(network, 0..4)
+    }
+
+    proptest! {
+        /// A request's body is read back as it was written, and nothing panics.
+        #[test]
+        fn bodies_come_back(jail in ".{0,20}", addresses in networks(), seconds: Option<i64>, bytes: Vec<u8>) {
+            let bantime = Some(seconds.map_or(Bantime::Permanent, Bantime::Seconds));
+            let ban = BanRequest { jail: jail.clone(), addresses: addresses.clone(), bantime };
+            let unban = UnbanRequest { jail: Some(jail.clone()), addresses, all: false };
+            let resume = ResumeRequest { jail };
+            let (a, b, c) = (serde_json::to_vec(&ban), serde_json::to_vec(&unban), serde_json::to_vec(&resume));
+            prop_assert_eq!(serde_json::from_slice::<BanRequest>(&a.unwrap()).unwrap(), ban);
+            prop_assert_eq!(serde_json::from_slice::<UnbanRequest>(&b.unwrap()).unwrap(), unban);
+            prop_assert_eq!(serde_json::from_slice::<ResumeRequest>(&c.unwrap()).unwrap(), resume);
+            let _ = serde_json::from_slice::<BanRequest>(&bytes);
+            let _ = serde_json::from_slice::<UnbanRequest>(&bytes);
+        }
+
+        /// The first of its name is a query's value; of an address, only an address or a network.
+        #[test]
+        fn a_query_says_what_it_says(before in "[a-z=]{0,9}", address: IpAddr, any in ".{0,40}") {
+            prop_assume!(!before.starts_with("address="));
+            let query = format!("{before}&address={address}&address=::");
+            prop_assert_eq!(address_of(Some(&query)), Some(IpNet::from(address.to_canonical())));
+            let told = address_of(Some(&format!("address={any}")));
+            let meant = any.split('&').next().unwrap_or_default();
+            let is_one = meant.parse::<IpAddr>().is_ok() || meant.parse::<IpNet>().is_ok();
+            prop_assert_eq!(told.is_some(), is_one);
+        }
+    }
+}

@@ -62,6 +62,8 @@ fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use netlink_packet_core::{NetlinkHeader, NetlinkMessage, NetlinkPayload};
     use netlink_packet_route::AddressFamily;
     use netlink_packet_route::route::RouteNextHop;
@@ -120,5 +122,28 @@ mod tests {
     #[test]
     fn the_kernel_answers() {
         default().unwrap();
+    }
+
+    proptest! {
+        /// Whatever is answered is read to its end, and what is no route has no gateway.
+        #[test]
+        fn any_answer_is_read_without_harm(bytes: Vec<u8>, route in prop::collection::vec(any::<u8>(), 12..60)) {
+            let mut told = 0;
+            for message in messages::<RouteNetlinkMessage>(&bytes) {
+                if let Ok(NetlinkPayload::InnerMessage(found)) = message {
+                    gateways_of(&found, &mut Vec::new());
+                }
+                told += 1;
+            }
+            prop_assert!(told <= bytes.len());
+            // A message of the right length and kind (RTM_NEWROUTE), whose content is anything.
+            let length = u32::try_from(16 + route.len()).unwrap().to_ne_bytes();
+            let header = [&length[..], &24_u16.to_ne_bytes(), &[0; 10]].concat();
+            for message in messages::<RouteNetlinkMessage>(&[header, route].concat()).flatten() {
+                if let NetlinkPayload::InnerMessage(found) = message {
+                    gateways_of(&found, &mut Vec::new());
+                }
+            }
+        }
     }
 }

@@ -21,6 +21,9 @@ use crate::trace::TraceId;
 /// since a line each would cost more than finding them did.
 const LOGGED: usize = 20;
 
+/// How many records a second are logged at which a regex used up its budget: they are an attacker's.
+pub(super) const OVERRUNS: u64 = 5;
+
 /// A ban that a batch led to.
 struct Sentence {
     ban: Ban,
@@ -47,6 +50,7 @@ impl Daemon {
             running.late = batch.late && !batch.caught_up;
             running.last_record = batch.tally.last_record.or(running.last_record);
         }
+        self.report_overruns(&batch, now);
         let sentences = self.judge(source, &batch, now);
         for Sentence { ban, cause } in sentences {
             self.begin_ban(&ban, Some(cause), now);
@@ -54,6 +58,17 @@ impl Daemon {
         self.positions.insert(source.clone(), batch.through.clone());
         self.keeping.read(source, batch.through, now.boot);
         self.changed(now);
+    }
+
+    /// Tells of records of which nobody knows what they are.
+    fn report_overruns(&mut self, batch: &Batch, now: Moment) {
+        let overruns = batch.tally.overruns.iter().flat_map(|overruns| &overruns.first);
+        for overrun in overruns {
+            let Some(jail) = batch.listeners.get(usize::from(overrun.listener)) else { continue };
+            if self.overruns.allows(now.boot) {
+                lines::exceeded(jail, overrun.part, batch.excerpts.get(overrun.text));
+            }
+        }
     }
 
     /// Hands each finding to its jail. Jails that a reload took away hear nothing.

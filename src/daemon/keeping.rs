@@ -21,6 +21,9 @@ pub(super) const PATIENCE: SignedDuration = SignedDuration::from_millis(50);
 /// How long positions and totals gather before they are committed.
 pub(super) const GATHERING: SignedDuration = SignedDuration::from_millis(500);
 
+/// From how many commits on those that hold up nothing any more are counted together.
+const MOST_HELD: usize = 64;
+
 /// Changes not yet handed to the store, and orders that wait for changes that were.
 #[derive(Debug, Default)]
 pub(super) struct Keeping {
@@ -113,6 +116,7 @@ impl Keeping {
         self.sequence += 1;
         let orders = std::mem::take(&mut self.orders);
         let bans = self.change.began.len();
+        self.merge_released();
         if urgent {
             let until = now.after(PATIENCE);
             self.held.push_back(Held {
@@ -124,6 +128,20 @@ impl Keeping {
             });
         }
         Some((self.sequence, std::mem::take(&mut self.change)))
+    }
+
+    /// What was released and is still to be kept needs one entry, however long the store fails.
+    fn merge_released(&mut self) {
+        if self.held.len() < MOST_HELD {
+            return;
+        }
+        let (released, waiting): (VecDeque<Held>, VecDeque<Held>) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| held.released);
+        self.held = waiting;
+        let bans = released.iter().map(|held| held.bans).sum();
+        if let Some(last) = released.into_iter().next_back() {
+            self.held.push_front(Held { bans, ..last });
+        }
     }
 
     /// The store kept everything up to `sequence` (`kept`), or could not yet. Returns the orders
@@ -245,6 +263,23 @@ mod tests {
         assert!(!keeping.is_idle());
         assert!(keeping.acknowledged(sequence, true).is_empty());
         assert_eq!(keeping.volatile(), 0);
+    }
+
+    #[test]
+    fn a_store_that_fails_for_ever_costs_no_more_and_every_ban_is_counted() {
+        let mut keeping = Keeping::default();
+        for _ in 0..10_000 {
+            ban(&mut keeping);
+            let (sequence, _) = keeping.commit(at(0), false).unwrap();
+            keeping.acknowledged(sequence, false);
+            assert!(keeping.held.len() <= MOST_HELD);
+        }
+        assert_eq!(keeping.volatile(), 10_000);
+        ban(&mut keeping);
+        let (sequence, _) = keeping.commit(at(0), false).unwrap();
+        assert_eq!(keeping.acknowledged(sequence, true).len(), 1);
+        assert_eq!(keeping.volatile(), 0);
+        assert!(keeping.is_idle());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use crate::moment::Boot;
 
-/// How many lines a second. More than that nobody reads, and journald's own limit for a service
+/// How many lines a second, unless said otherwise. More than that nobody reads, and journald's own limit for a service
 /// (`RateLimitBurst=`, 10,000 in 30 s) would soon drop other lines.
 const MOST: u64 = 300;
 
@@ -16,14 +16,26 @@ const MOST: u64 = 300;
 const WINDOW: SignedDuration = SignedDuration::from_secs(1);
 
 /// The lines of the second that runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ration {
+    most: u64,
     begun: Option<Boot>,
     logged: u64,
     kept_back: u64,
 }
 
+impl Default for Ration {
+    fn default() -> Self {
+        Self::of(MOST)
+    }
+}
+
 impl Ration {
+    /// So many a second.
+    pub(super) fn of(most: u64) -> Self {
+        Self { most, begun: None, logged: 0, kept_back: 0 }
+    }
+
     /// Has one more line logged, or counts it.
     pub(super) fn log(&mut self, now: Boot, line: impl FnOnce()) {
         if self.allows(now) {
@@ -31,12 +43,13 @@ impl Ration {
         }
     }
 
-    fn allows(&mut self, now: Boot) -> bool {
+    /// Whether one more line is to be logged; it counts as such.
+    pub(super) fn allows(&mut self, now: Boot) -> bool {
         if self.begun.is_none_or(|begun| now.since(begun) >= WINDOW) {
             self.begun = Some(now);
             self.logged = 0;
         }
-        let allows = self.logged < MOST;
+        let allows = self.logged < self.most;
         let counter = if allows { &mut self.logged } else { &mut self.kept_back };
         *counter += 1;
         allows

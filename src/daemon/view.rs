@@ -64,6 +64,7 @@ impl Daemon {
         self.overview_due = None;
         self.sweep(now);
         news::more_bans(self.ration.take_kept_back());
+        news::more_overruns(self.overruns.take_kept_back());
         self.overview.send_replace(Overview {
             started: !self.stopping,
             firewall: self.enforces().then(|| self.condition.clone()),

@@ -119,3 +119,30 @@ where
         }))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_netfilter::NetfilterMessage;
+    use netlink_packet_sock_diag::SockDiagMessage;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A datagram of one message of this kind and content.
+    fn datagram(kind: u16, content: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(16 + content.len()).expect("it is short");
+        [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &[0; 10], content].concat()
+    }
+
+    proptest! {
+        /// Whatever comes instead of an answer is read to its end.
+        #[test]
+        fn any_datagram_is_read_without_harm(kind: u16, content: Vec<u8>, noise: Vec<u8>) {
+            for bytes in [datagram(kind, &content), datagram(0x0100, &content), datagram(20, &content), noise] {
+                let told = messages::<NetfilterMessage>(&bytes).count();
+                prop_assert!(told <= bytes.len());
+                prop_assert!(messages::<SockDiagMessage>(&bytes).count() <= bytes.len());
+            }
+        }
+    }
+}

@@ -82,14 +82,9 @@ pub enum Problem {
     /// It says nothing of whose failure it is.
     #[error("it has no address; put <ADDR> where the log has it")]
     NoAddress,
-    /// The regex crate refuses it.
+    /// No regex engine takes it.
     #[error("{0}")]
     Syntax(String),
-    /// It has look-around or a back-reference, which have no linear-time engine.
-    #[error(
-        "{0}; here matching always takes linear time: write it without, or take the exceptions out by an ignoreregex"
-    )]
-    NotLinear(String),
     /// It compiles to more than we keep in memory.
     #[error("it is too large; repeat less, or make several patterns of it")]
     TooLarge,

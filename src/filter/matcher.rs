@@ -3,14 +3,16 @@
 //! No allocation a line: capture slots, regex caches and the buffer in which a line without its
 //! date is put together are kept and used again.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use regex::bytes::{CaptureLocations, RegexSet};
 
+use super::any::Any;
 use super::date::{Dates, Form, Located};
+use super::engine::{Exceeded, Locations};
 use super::httpd::Request;
 use super::httpd::rule::{Judgement, Rule};
 use super::pattern::{Pattern, captured};
@@ -25,16 +27,30 @@ pub struct Matcher {
     filter: Arc<Filter>,
     zone: TimeZone,
     state: State,
-    ignoreregex: Option<RegexSet>,
+    ignoreregex: Option<Any>,
     /// The line without its date, where the date stood amid it.
     line: Vec<u8>,
     form: Option<Form>,
+    exceeded: Option<Part>,
+}
+
+/// Which of a filter's regexes used up its budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `prefregex`: what follows was not even looked at.
+    Prefregex,
+    /// This failregex, numbered as [`Match::pattern`].
+    Failregex(u16),
+    /// `ignoreregex`. It saves no line then.
+    Ignoreregex,
+    /// `path` or `user_agent` of an httpd rule.
+    Httpd,
 }
 
 #[derive(Debug)]
 enum State {
     Patterns(Box<PatternState>),
-    Httpd(Rule),
+    Httpd(Box<Rule>),
 }
 
 /// Clones of the filter's patterns, for caches of their own, and room for what they capture.
@@ -42,7 +58,7 @@ enum State {
 struct PatternState {
     patterns: Patterns,
     prefix: Option<PrefixLocations>,
-    captures: Vec<CaptureLocations>,
+    captures: Vec<Locations>,
     sessions: Sessions,
 }
 
@@ -58,6 +74,8 @@ pub enum Outcome<'a> {
     NoFail(Option<Match<'a>>),
     /// A failure, and it cannot be told whose.
     Unattributed,
+    /// Nobody knows: this regex used up its budget, and no other recognised the record.
+    Exceeded(Part),
     /// A failure.
     Failure(Match<'a>),
 }
@@ -86,7 +104,7 @@ enum Groups<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Captured<'a> {
     pattern: &'a Pattern,
-    locations: &'a CaptureLocations,
+    locations: &'a Locations,
     text: &'a [u8],
 }
 
@@ -101,19 +119,29 @@ impl Matcher {
             Recogniser::Httpd(rule) => State::Httpd(rule.clone()),
         };
         let ignoreregex = filter.ignoreregex.clone();
-        Self { filter, zone, state, ignoreregex, line: Vec::new(), form: None }
+        Self { filter, zone, state, ignoreregex, line: Vec::new(), form: None, exceeded: None }
     }
 
     /// Says what a record is. `now` tells the year of dates that have none.
     pub fn read<'a>(&'a mut self, record: Record<'a>, now: Timestamp) -> Outcome<'a> {
-        let Self { filter, zone, state, ignoreregex, line, form } = self;
-        let ignored = |text| ignoreregex.as_ref().is_some_and(|set| set.is_match(text));
+        let Self { filter, zone, state, ignoreregex, line, form, exceeded } = self;
+        *exceeded = None;
+        let mut ignored = |text| match ignoreregex.as_ref().map(|any| any.is_match(text)) {
+            Some(Err(Exceeded)) => {
+                *exceeded = Some(Part::Ignoreregex);
+                false
+            }
+            told => told == Some(Ok(true)),
+        };
         let dates = &filter.dates;
         match state {
             State::Httpd(rule) if !ignored(record.text) => {
                 let request = rule.parse(record.text);
                 let (outcome, found) = judge_request(rule, dates, request, record, zone, now);
                 *form = found;
+                if matches!(outcome, Outcome::Exceeded(_)) {
+                    exceeded.get_or_insert(Part::Httpd);
+                }
                 outcome
             }
             State::Httpd(_) => Outcome::Ignored,
@@ -123,8 +151,8 @@ impl Matcher {
                 if ignored(text) {
                     return Outcome::Ignored;
                 }
-                patterns
-                    .read(text, || record.time.or_else(|| date.as_ref()?.stamp.resolve(zone, now)))
+                let time = || record.time.or_else(|| date.as_ref()?.stamp.resolve(zone, now));
+                patterns.read(text, time, exceeded)
             }
         }
     }
@@ -145,16 +173,28 @@ impl Matcher {
     /// log's tells: who asked for what stands before all that a peer can make long. Of any other the
     /// peer would choose where it is cut, and so what seems to stand at its end.
     pub fn read_head<'a>(&'a mut self, head: &'a [u8], now: Timestamp) -> Outcome<'a> {
-        let Self { filter, zone, state, ignoreregex, form, .. } = self;
+        let Self { filter, zone, state, ignoreregex, form, exceeded, .. } = self;
+        *exceeded = None;
         let State::Httpd(rule) = state else { return Outcome::Missed };
-        if ignoreregex.as_ref().is_some_and(|set| set.is_match(head)) {
-            return Outcome::Ignored;
+        match ignoreregex.as_ref().map(|any| any.is_match(head)) {
+            Some(Ok(true)) => return Outcome::Ignored,
+            Some(Err(Exceeded)) => *exceeded = Some(Part::Ignoreregex),
+            Some(Ok(false)) | None => {}
         }
         let record = Record { time: None, text: head };
         let request = rule.parse_head(head);
         let (outcome, found) = judge_request(rule, &filter.dates, request, record, zone, now);
         *form = found;
+        if matches!(outcome, Outcome::Exceeded(_)) {
+            exceeded.get_or_insert(Part::Httpd);
+        }
         outcome
+    }
+
+    /// Which regex used up its budget at the last record, whatever the record was found to be.
+    #[must_use]
+    pub fn exceeded(&self) -> Option<Part> {
+        self.exceeded
     }
 
     /// The filter at work.
@@ -209,6 +249,7 @@ fn judge_request<'a>(
     let form = date.as_ref().map(|date| date.form);
     let address = match rule.judge(&request) {
         Judgement::Passes => return (Outcome::Missed, form),
+        Judgement::Exceeded => return (Outcome::Exceeded(Part::Httpd), form),
         Judgement::Unattributed => return (Outcome::Unattributed, form),
         Judgement::Failure(address) => address,
     };
@@ -222,22 +263,36 @@ impl PatternState {
     fn new(patterns: &Patterns) -> Self {
         let patterns = patterns.clone();
         let prefix = patterns.prefregex.as_ref().map(Prefix::locations);
-        let captures =
-            patterns.failregex.iter().map(|pattern| pattern.regex.capture_locations()).collect();
+        let captures = patterns.failregex.iter().map(|pattern| pattern.regex.locations()).collect();
         Self { patterns, prefix, captures, sessions: Sessions::default() }
     }
 
-    fn read<'a>(&'a mut self, line: &'a [u8], time: impl Fn() -> Option<Timestamp>) -> Outcome<'a> {
+    fn read<'a>(
+        &'a mut self,
+        line: &'a [u8],
+        time: impl Fn() -> Option<Timestamp>,
+        exceeded: &mut Option<Part>,
+    ) -> Outcome<'a> {
         let Self { patterns, prefix, captures, sessions } = self;
-        let Some((prefix, text)) = read_prefix(patterns, prefix.as_mut(), line) else {
-            return Outcome::Missed;
+        let (prefix, text) = match read_prefix(patterns, prefix.as_mut(), line) {
+            Ok(Some(found)) => found,
+            Ok(None) => return missed(*exceeded),
+            Err(Exceeded) => {
+                *exceeded = Some(Part::Prefregex);
+                return missed(*exceeded);
+            }
         };
-        if !patterns.gate.is_match(text) {
-            return Outcome::Missed;
+        if patterns.gate.as_ref().is_some_and(|gate| !gate.is_match(text)) {
+            return missed(*exceeded);
         }
         for ((number, pattern), locations) in (0u16..).zip(&patterns.failregex).zip(captures) {
-            if pattern.regex.captures_read(locations, text).is_none() {
-                continue;
+            match pattern.regex.read(locations, text) {
+                Ok(Some(_)) => {}
+                Ok(None) => continue,
+                Err(Exceeded) => {
+                    exceeded.get_or_insert(Part::Failregex(number));
+                    continue;
+                }
             }
             let own = Captured { pattern, locations, text };
             let informs = own.group(pattern.groups.nofail).is_some();
@@ -255,22 +310,31 @@ impl PatternState {
             let counts = !(informs || told);
             return if counts { Outcome::Failure(found) } else { Outcome::NoFail(Some(found)) };
         }
-        Outcome::Missed
+        missed(*exceeded)
     }
+}
+
+/// What a record is that nothing recognised.
+fn missed<'a>(exceeded: Option<Part>) -> Outcome<'a> {
+    exceeded.map_or(Outcome::Missed, Outcome::Exceeded)
 }
 
 /// What the prefregex captured, if there is one, and the text that the rest sees. `None`: it does
 /// not match.
+type Prefixing<'a> = Option<(Option<Captured<'a>>, &'a [u8])>;
+
 fn read_prefix<'a>(
     patterns: &'a Patterns,
     locations: Option<&'a mut PrefixLocations>,
     line: &'a [u8],
-) -> Option<(Option<Captured<'a>>, &'a [u8])> {
+) -> Result<Prefixing<'a>, Exceeded> {
     let (Some(prefix), Some(locations)) = (&patterns.prefregex, locations) else {
-        return Some((None, line));
+        return Ok(Some((None, line)));
     };
-    let Prefixed { pattern, locations, content } = prefix.read(locations, line)?;
-    Some((Some(Captured { pattern, locations, text: line }), content))
+    let found = prefix.read(locations, line)?;
+    Ok(found.map(|Prefixed { pattern, locations, content }| {
+        (Some(Captured { pattern, locations, text: line }), content)
+    }))
 }
 
 impl<'a> Captured<'a> {
@@ -294,6 +358,38 @@ impl<'a> Captured<'a> {
     fn groups(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let names = self.pattern.regex.capture_names().enumerate();
         names.filter_map(move |(number, name)| Some((name?, self.group(Some(number))?)))
+    }
+}
+
+impl Part {
+    /// Every [`word`](Self::word), by [`index`](Self::index).
+    pub const WORDS: [&'static str; 4] = ["prefregex", "failregex", "ignoreregex", "httpd"];
+
+    /// Its place among the [`WORDS`](Self::WORDS).
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::Prefregex => 0,
+            Self::Failregex(_) => 1,
+            Self::Ignoreregex => 2,
+            Self::Httpd => 3,
+        }
+    }
+
+    /// Its name in filters and metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self.index()]
+    }
+}
+
+impl fmt::Display for Part {
+    /// With its number, counted from 1 as error messages do: `failregex 3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failregex(pattern) => write!(f, "failregex {}", u32::from(*pattern) + 1),
+            part => f.write_str(part.word()),
+        }
     }
 }
 

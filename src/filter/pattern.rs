@@ -3,13 +3,9 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
-
+use super::engine::{Engine, Locations};
 use super::error::Problem;
 use super::tags;
-
-/// How much memory one compiled pattern may take.
-const SIZE_LIMIT: usize = 4 << 20;
 
 /// A pattern ready to match. Cloned for each matcher, since a regex's clones share the program but
 /// not the caches, and so no two readers contend for them.
@@ -17,7 +13,7 @@ const SIZE_LIMIT: usize = 4 << 20;
 pub(super) struct Pattern {
     /// As written.
     pub(super) source: String,
-    pub(super) regex: Regex,
+    pub(super) regex: Engine,
     pub(super) groups: Groups,
 }
 
@@ -36,7 +32,7 @@ pub(super) struct Groups {
 impl Pattern {
     /// Compiles a pattern with tags. Bytes are bytes: no line is too broken to match.
     pub(super) fn compile(source: &str) -> Result<Self, Problem> {
-        let regex = compile(without_tail(&tags::translate(source)?))?;
+        let regex = Engine::compile(without_tail(&tags::translate(source)?))?;
         let groups = Groups::of(&regex);
         Ok(Self { source: source.to_owned(), regex, groups })
     }
@@ -63,33 +59,8 @@ pub(super) fn has_flags(pattern: &str) -> bool {
         .any(|(at, _)| !groups.iter().any(|group| pattern[at..].starts_with(group)))
 }
 
-/// Compiles a regex over bytes.
-pub(super) fn compile(pattern: &str) -> Result<Regex, Problem> {
-    let built = RegexBuilder::new(pattern)
-        .unicode(false)
-        // A line holds no line break; should a source let one through, `.` covers it.
-        .dot_matches_new_line(true)
-        .size_limit(SIZE_LIMIT)
-        .build();
-    built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => Problem::TooLarge,
-        error => {
-            let reason = reason(&error);
-            let nonlinear = reason.contains("look-around") || reason.contains("backreference");
-            if nonlinear { Problem::NotLinear(reason) } else { Problem::Syntax(reason) }
-        }
-    })
-}
-
-/// The regex crate's reason, without its drawing of the (translated) pattern.
-pub(super) fn reason(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or(&text);
-    last.trim().trim_start_matches("error: ").to_owned()
-}
-
 impl Groups {
-    fn of(regex: &Regex) -> Self {
+    fn of(regex: &Engine) -> Self {
         let mut groups = Self::default();
         for (number, name) in regex.capture_names().enumerate() {
             let slot = match name {
@@ -114,7 +85,7 @@ impl Groups {
 
     /// Whose it is. `None` if the text is no address, or only a part of a longer word, such as the
     /// `203.0.113.9` of `203.0.113.9.example.org`.
-    pub(super) fn address(&self, locations: &CaptureLocations, text: &[u8]) -> Option<IpAddr> {
+    pub(super) fn address(&self, locations: &Locations, text: &[u8]) -> Option<IpAddr> {
         let groups = [self.fid, self.ip4, self.ip6];
         let (start, end) = groups.into_iter().find_map(|group| locations.get(group?))?;
         whole_word(text, start..end).then(|| parse(&text[start..end]))?
@@ -124,7 +95,7 @@ impl Groups {
 /// What a group captured.
 pub(super) fn captured<'t>(
     group: Option<usize>,
-    locations: &CaptureLocations,
+    locations: &Locations,
     text: &'t [u8],
 ) -> Option<&'t [u8]> {
     let (start, end) = locations.get(group?)?;
@@ -161,8 +132,8 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, text: &str, expected: Option<&str>) {
         let pattern = Pattern::compile(pattern).unwrap();
-        let mut locations = pattern.regex.capture_locations();
-        let matched = pattern.regex.captures_read(&mut locations, text.as_bytes());
+        let mut locations = pattern.regex.locations();
+        let matched = pattern.regex.read(&mut locations, text.as_bytes()).unwrap();
         let address = matched.and_then(|_| pattern.groups.address(&locations, text.as_bytes()));
         assert_eq!(address, expected.map(|text| text.parse().unwrap()));
     }
@@ -191,7 +162,8 @@ mod tests {
     #[test]
     fn any_bytes_match() {
         let pattern = Pattern::compile("^a.*z$").unwrap();
-        assert!(pattern.regex.is_match(b"a\xff\x00\nz"));
+        let mut locations = pattern.regex.locations();
+        assert_eq!(pattern.regex.read(&mut locations, b"a\xff\x00\nz"), Ok(Some(5)));
     }
 
     #[test]
@@ -218,10 +190,13 @@ mod tests {
                 for end in [".*", ".*$"] {
                     let whole = format!("{head}{end}");
                     prop_assert_eq!(without_tail(&whole), head);
-                    let (whole, cut) = (compile(&whole).unwrap(), compile(head).unwrap());
+                    let (whole, cut) =
+                        (Engine::compile(&whole).unwrap(), Engine::compile(head).unwrap());
                     for line in [line.as_bytes(), &any] {
-                        let group = |regex: &Regex| {
-                            regex.captures(line).map(|found| found.get(1).map(|group| group.range()))
+                        let group = |regex: &Engine| {
+                            let mut locations = regex.locations();
+                            let found = regex.read(&mut locations, line).unwrap();
+                            found.map(|_| locations.get(1))
                         };
                         prop_assert_eq!(group(&whole), group(&cut));
                     }
@@ -231,11 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_matched_in_linear_time_is_refused() {
+    fn what_is_no_regex_is_refused() {
         let refusal = |pattern| Pattern::compile(pattern).unwrap_err();
-        assert!(matches!(refusal("(?!x)<ADDR>"), Problem::NotLinear(_)));
-        assert!(matches!(refusal(r"(x)\1<ADDR>"), Problem::NotLinear(_)));
         assert!(matches!(refusal("(x<ADDR>"), Problem::Syntax(_)));
+        assert!(matches!(refusal("(?!x<ADDR>"), Problem::Syntax(_)));
         assert_eq!(refusal("(?:(?:x{999}){999}){999}<ADDR>"), Problem::TooLarge);
     }
 }

@@ -3,9 +3,8 @@
 //! Most end in `<F-CONTENT>.+</F-CONTENT>$`: the content is all that is left. Then only what stands
 //! before is matched, and no engine that captures need walk the rest of the line.
 
-use regex::bytes::CaptureLocations;
-
-use super::error::Problem;
+use super::engine::{Choice, Exceeded, Locations};
+use super::error::{Place, Problem};
 use super::pattern::{Pattern, captured, has_flags};
 
 /// A compiled `prefregex`.
@@ -20,15 +19,15 @@ pub(super) struct Prefix {
 /// Where a prefix puts what it captures.
 #[derive(Clone, Debug)]
 pub(super) struct PrefixLocations {
-    whole: CaptureLocations,
-    head: Option<CaptureLocations>,
+    whole: Locations,
+    head: Option<Locations>,
 }
 
 /// What a prefix says of a line.
 #[derive(Debug)]
 pub(super) struct Prefixed<'p, 't> {
     pub(super) pattern: &'p Pattern,
-    pub(super) locations: &'p CaptureLocations,
+    pub(super) locations: &'p Locations,
     /// What the rest sees.
     pub(super) content: &'t [u8],
 }
@@ -51,9 +50,14 @@ impl Prefix {
 
     pub(super) fn locations(&self) -> PrefixLocations {
         PrefixLocations {
-            whole: self.whole.regex.capture_locations(),
-            head: self.head.as_ref().map(|head| head.regex.capture_locations()),
+            whole: self.whole.regex.locations(),
+            head: self.head.as_ref().map(|head| head.regex.locations()),
         }
+    }
+
+    /// Which engine it runs on.
+    pub(super) fn choice(&self) -> Choice {
+        self.whole.regex.choice(Place::Prefregex, &self.whole.source)
     }
 
     /// Reads a line's prefix; `None`: it does not match.
@@ -61,19 +65,21 @@ impl Prefix {
         &'p self,
         locations: &'p mut PrefixLocations,
         line: &'t [u8],
-    ) -> Option<Prefixed<'p, 't>> {
+    ) -> Result<Option<Prefixed<'p, 't>>, Exceeded> {
         if let (Some(pattern), Some(locations)) = (&self.head, &mut locations.head) {
-            let head = pattern.regex.captures_read(locations, line)?;
+            let Some(end) = pattern.regex.read(locations, line)? else { return Ok(None) };
             // The first way to match the head is the whole's, too, unless it leaves nothing.
-            let content = &line[head.end()..];
+            let content = &line[end..];
             if !content.is_empty() {
-                return Some(Prefixed { pattern, locations, content });
+                return Ok(Some(Prefixed { pattern, locations, content }));
             }
         }
         let (pattern, locations) = (&self.whole, &mut locations.whole);
-        pattern.regex.captures_read(locations, line)?;
+        if pattern.regex.read(locations, line)?.is_none() {
+            return Ok(None);
+        }
         let content = captured(pattern.groups.content, locations, line).unwrap_or(line);
-        Some(Prefixed { pattern, locations, content })
+        Ok(Some(Prefixed { pattern, locations, content }))
     }
 }
 
@@ -105,7 +111,7 @@ mod tests {
 
     fn content<'t>(prefix: &Prefix, line: &'t [u8]) -> Option<&'t [u8]> {
         let mut locations = prefix.locations();
-        prefix.read(&mut locations, line).map(|prefixed| prefixed.content)
+        prefix.read(&mut locations, line).unwrap().map(|prefixed| prefixed.content)
     }
 
     #[track_caller]

@@ -93,9 +93,11 @@ fn run(matcher: &mut Matcher, sample: &Sample) -> Yield {
             user: found.user.map(|user| String::from_utf8_lossy(user).into_owned()),
             time: found.time,
         },
-        Outcome::Missed | Outcome::Ignored | Outcome::NoFail(_) | Outcome::Unattributed => {
-            Yield::default()
-        }
+        Outcome::Missed
+        | Outcome::Ignored
+        | Outcome::NoFail(_)
+        | Outcome::Unattributed
+        | Outcome::Exceeded(_) => Yield::default(),
     }
 }
 

@@ -125,6 +125,8 @@ fn escape_len(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -180,5 +182,26 @@ mod tests {
         assert_eq!(refusal("<F-USER>x"), TagError::Open("<F-USER>".into()));
         assert_eq!(refusal("x</F-USER>"), TagError::Unknown("</F-USER>".into()));
         assert_eq!(refusal("<F-A><F-B>x</F-A></F-B>"), TagError::Unknown("</F-A>".into()));
+    }
+
+    proptest! {
+        /// What has no tag is left as it is, and nothing panics.
+        #[test]
+        fn text_without_tags_stays(text in "[a-z0-9 ^$.*()\\[\\]\\\\<>-]{0,40}", any in ".{0,40}") {
+            prop_assert_eq!(translate(&text), Ok(text));
+            let _ = translate(&any);
+        }
+
+        /// Groups that are opened and closed in turn are a regex, however deep they stand.
+        #[test]
+        fn groups_nest(names in prop::collection::vec("[A-Z][A-Z]{1,5}", 1..8)) {
+            let open = names.iter().map(|name| format!("<F-{name}>"));
+            let close = names.iter().rev().map(|name| format!("</F-{name}>"));
+            let pattern: String = open.chain(["<IP4>".to_owned()]).chain(close).collect();
+            let regex = translate(&pattern).unwrap();
+            prop_assert_eq!(regex.matches("(?P<").count(), names.len() + 1);
+            let unclosed = pattern.replacen(&format!("</F-{}>", names[0]), "", 1);
+            prop_assert!(translate(&unclosed).is_err());
+        }
     }
 }

@@ -29,6 +29,7 @@ fn outcome(matcher: &mut Matcher, line: &[u8], journal: bool) -> String {
         Outcome::Missed => "missed".into(),
         Outcome::Unattributed => "unattributed".into(),
         Outcome::Ignored => "ignored".into(),
+        Outcome::Exceeded(part) => format!("exceeded {part}"),
         Outcome::NoFail(None) => "nofail".into(),
         Outcome::NoFail(Some(found)) => format!("nofail {} {}", found.pattern, found.address),
         Outcome::Failure(found) => format!("failure {} {}", found.pattern, found.address),
@@ -151,12 +152,6 @@ fn what_is_wrong_is_said_in_full() {
         refusal(of(&["<ADDR>", "Failed"]), NORMAL),
         "filter x, failregex 2 `Failed`: it has no address; put <ADDR> where the log has it"
     );
-    assert_eq!(
-        refusal(of(&["(?!a)<HOST>"]), NORMAL),
-        "filter x, failregex 1 `(?!a)<HOST>`: look-around, including look-ahead and look-behind, \
-         is not supported; here matching always takes linear time: write it without, or take the \
-         exceptions out by an ignoreregex"
-    );
     let ignoring = Definition { ignoreregex: vec!["(".into()], ..of(&["<ADDR>"]) };
     assert_eq!(refusal(ignoring, NORMAL), "filter x, ignoreregex 1 `(`: unclosed group");
     let httpd = Definition { httpd: Some(definition::HttpdRule::default()), ..of(&["<ADDR>"]) };
@@ -178,12 +173,75 @@ proptest! {
         line in r"(Failed|Invalid|x) ?(user|for)? [a ]{0,3}from [0-9.]{6,8}[x\n]{0,2}|[ -~]{0,20}",
         noise: Vec<u8>,
     ) {
-        let patterns = ["^Failed for .*from <ADDR>$", "Invalid user", r"^\S+ from", "x$", "~[^a]"];
+        let patterns = ["^Failed for .*from <ADDR>$", "Invalid user", r"^\S+ from", "x$", "~[^a]", "x(?!y)$"];
         let patterns = patterns.map(|text| Pattern::compile(text).unwrap());
-        let gate = set(&patterns).unwrap();
+        let gate = gate(&patterns).unwrap().unwrap();
         for text in [line.as_bytes(), &noise] {
-            let any = patterns.iter().any(|pattern| pattern.regex.is_match(text));
+            let any = patterns.iter().any(|pattern| pattern.regex.is_match(text).unwrap());
             prop_assert_eq!(gate.is_match(text), any);
         }
     }
+}
+
+/// Words, none of them before "nobody", and not "failed" at the end of them.
+const COSTLY: &str = r"^(?:\w+(?! nobody)\s?)+(?<!failed) from <ADDR>$";
+
+/// A line that makes it try every way of cutting the words.
+fn hostile() -> String {
+    format!("{} failed from 198.51.100.7", "a".repeat(60))
+}
+
+#[test]
+fn patterns_may_look_around_and_refer_back() {
+    check(&of(&["^(?!root)\\w+ from <ADDR>$"]), "bob from 198.51.100.7", "failure 0 198.51.100.7");
+    check(&of(&["^(?!root)\\w+ from <ADDR>$"]), "root from 198.51.100.7", "missed");
+    check(&of(&[r"^(\w+) as \1 from <ADDR>$"]), "bob as bob from ::1", "failure 0 ::1");
+    let definition = Definition {
+        prefregex: Some("^p(?!x) <F-CONTENT>.+</F-CONTENT>$".into()),
+        ignoreregex: vec!["(?<=by )admin".into()],
+        ..of(&["^from <ADDR>"])
+    };
+    check(&definition, "p from ::1", "failure 0 ::1");
+    check(&definition, "px from ::1", "missed");
+    check(&definition, "p from ::1 by admin", "ignored");
+    check(&definition, "p from ::1 admin", "failure 0 ::1");
+}
+
+#[test]
+fn a_budget_used_up_is_never_a_line_passed() {
+    check(&of(&[COSTLY]), &hostile(), "exceeded failregex 1");
+    check(&of(&["^x <ADDR>$", COSTLY]), &hostile(), "exceeded failregex 2");
+    check(&of(&[COSTLY]), &hostile().replace("failed", "failee"), "failure 0 198.51.100.7");
+    // The others are tried all the same.
+    check(&of(&[COSTLY, " from <ADDR>$"]), &hostile(), "failure 1 198.51.100.7");
+    let prefregex = COSTLY.replace("<ADDR>", "<F-CONTENT>.+</F-CONTENT>");
+    let definition = Definition { prefregex: Some(prefregex), ..of(&["^<ADDR>$"]) };
+    check(&definition, &hostile(), "exceeded prefregex");
+    // An ignoreregex that runs out saves nobody.
+    let ignoreregex = vec![COSTLY.to_owned()];
+    let definition = Definition { ignoreregex: ignoreregex.clone(), ..of(&[" from <ADDR>$"]) };
+    check(&definition, &hostile(), "failure 0 198.51.100.7");
+    let definition = Definition { ignoreregex, ..of(&["^x <ADDR>$"]) };
+    check(&definition, &hostile(), "exceeded ignoreregex");
+}
+
+#[test]
+fn what_ran_out_is_told_whatever_the_line_is() {
+    let filter = Arc::new(Filter::compile(&of(&[COSTLY, " from <ADDR>$"]), NORMAL).unwrap());
+    let mut matcher = matcher(filter);
+    assert_eq!(outcome(&mut matcher, hostile().as_bytes(), true), "failure 1 198.51.100.7");
+    assert_eq!(matcher.exceeded(), Some(Part::Failregex(0)));
+    assert_eq!(outcome(&mut matcher, b"a from ::1", true), "failure 0 ::1");
+    assert_eq!(matcher.exceeded(), None);
+}
+
+#[test]
+fn a_request_that_uses_up_a_budget_is_told() {
+    let path = vec![r"^/(?:\w+(?!nobody)/?)+(?<!failed)$".to_owned()];
+    let rule = definition::HttpdRule { path, ..Default::default() };
+    let definition = Definition { httpd: Some(rule), ..of(&[]) };
+    let line = |path: &str| format!(r#"::1 - - [x] "GET /{path} HTTP/1.1" 404 1"#);
+    check(&definition, &line("a/b"), "failure 0 ::1");
+    check(&definition, &line("a/failed"), "missed");
+    check(&definition, &line(&format!("{}/failed", "a".repeat(60))), "exceeded httpd");
 }

@@ -123,6 +123,8 @@ fn words(line: &str) -> Result<Vec<String>, JournalMatchError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -157,5 +159,33 @@ mod tests {
         assert_eq!(refusal("_comm=x"), JournalMatchError::NotAField("_comm".into()));
         assert_eq!(refusal("_COMM=x +"), JournalMatchError::EmptyGroup);
         assert_eq!(refusal("_COMM='x"), JournalMatchError::OpenQuote);
+    }
+
+    proptest! {
+        /// What is displayed means the same; and of a value in quotes every character comes back.
+        #[test]
+        fn what_is_displayed_means_the_same(
+            groups in prop::collection::vec(prop::collection::vec(("[A-Z_]{1,8}", "[^'\n\r]{0,12}"), 1..4), 1..4),
+        ) {
+            let term = |(field, value): &(String, String)| format!("{field}='{value}'");
+            let lines: Vec<String> = groups
+                .iter()
+                .map(|group| group.iter().map(term).collect::<Vec<_>>().join(" "))
+                .collect();
+            let parsed = JournalMatch::parse(lines.iter().map(String::as_str)).unwrap();
+            let told: Vec<Vec<(String, String)>> = parsed
+                .groups()
+                .iter()
+                .map(|group| group.iter().map(|t| (t.field.clone(), t.value.clone())).collect())
+                .collect();
+            prop_assert_eq!(told, groups);
+            let again = parsed.to_string();
+            prop_assert_eq!(JournalMatch::parse([again.as_str()]), Ok(parsed));
+        }
+
+        #[test]
+        fn any_text_is_read_without_harm(line in ".{0,60}", signs in "[A-Z_='\"+ ]{0,30}") {
+            let _ = (JournalMatch::parse([line.as_str()]), JournalMatch::parse([signs.as_str()]));
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::excerpt::{Excerpt, Excerpts};
 use crate::failure::Failure;
+use crate::filter::Part;
 use crate::jail::ban::JailName;
 use crate::moment::Moment;
 
@@ -84,12 +85,34 @@ pub struct Tally {
     pub unattributed: Vec<u64>,
     /// Failures without a readable date, by listener; they count at the time of reading.
     pub date_errors: Vec<u64>,
+    /// Records at which a regex that backtracks used up its budget; `None`: none did.
+    pub overruns: Option<Box<Overruns>>,
     /// Lines over 64 KiB, skipped.
     pub oversized: u64,
     /// Records that journald says its rate limit dropped.
     pub suppressed: u64,
     /// The newest record's own time, if it has one.
     pub last_record: Option<Timestamp>,
+}
+
+/// Records at which regexes used up their budgets.
+#[derive(Clone, Debug, Default)]
+pub struct Overruns {
+    /// How many, by listener and [`Part::index`].
+    pub counts: Vec<[u64; Part::WORDS.len()]>,
+    /// The first few.
+    pub first: Vec<Overrun>,
+}
+
+/// A record at which a regex used up its budget.
+#[derive(Clone, Copy, Debug)]
+pub struct Overrun {
+    /// Index into [`Batch::listeners`].
+    pub listener: u16,
+    /// Which regex.
+    pub part: Part,
+    /// The record's text, in [`Batch::excerpts`].
+    pub text: Excerpt,
 }
 
 /// How far a source has read; what the store keeps.

@@ -10,7 +10,7 @@
 //! seldom while all is silent: the line that makes a ban comes after others.
 
 mod cursor;
-mod entry;
+pub(super) mod entry;
 mod files;
 mod guard;
 mod open;

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Listener;
-use super::batch::{Finding, Tally};
+use super::batch::{Finding, Overrun, Tally};
 use super::excerpt::{Excerpt, Excerpts};
 use crate::failure::Failure;
 use crate::filter::{Match, Matcher, Outcome};
 use crate::jail::ban::JailName;
 use crate::moment::Moment;
 use crate::record::Record;
+
+/// How many records of a batch are shown at which a budget was used up.
+const OVERRUNS: usize = 4;
 
 /// How a run of lines stands to a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +90,7 @@ impl Matching {
         let mut text = None;
         for (listener, matcher) in self.matchers.iter_mut().enumerate() {
             match ask(matcher, record) {
-                Outcome::Missed | Outcome::NoFail(..) => {}
+                Outcome::Missed | Outcome::NoFail(..) | Outcome::Exceeded(_) => {}
                 Outcome::Ignored => self.tally.ignored[listener] += 1,
                 Outcome::Unattributed => self.tally.unattributed[listener] += 1,
                 Outcome::Failure(found) => {
@@ -99,6 +102,15 @@ impl Matching {
                     let text = *text.get_or_insert_with(|| self.excerpts.text(record.text));
                     let user = found.user.map(|user| self.excerpts.user(user));
                     self.findings.push(finding(listener, &found, read, (text, user)));
+                }
+            }
+            if let Some(part) = matcher.exceeded() {
+                let overruns = self.tally.overruns.get_or_insert_default();
+                overruns.counts.resize(self.names.len(), Default::default());
+                overruns.counts[listener][part.index()] += 1;
+                if overruns.first.len() < OVERRUNS {
+                    let text = *text.get_or_insert_with(|| self.excerpts.text(record.text));
+                    overruns.first.push(Overrun { listener: number(listener), part, text });
                 }
             }
         }
@@ -137,9 +149,13 @@ fn finding(
     read: Moment,
     (text, user): (Excerpt, Option<Excerpt>),
 ) -> Finding {
-    let listener = u16::try_from(listener).expect("a source has fewer than 65,536 listeners");
+    let listener = number(listener);
     let failure = Failure { address: found.address, time: found.time.unwrap_or(read.wall) };
     Finding { listener, pattern: found.pattern, failure, read, text, user }
+}
+
+fn number(listener: usize) -> u16 {
+    u16::try_from(listener).expect("a source has fewer than 65,536 listeners")
 }
 
 fn empty_tally(listeners: usize) -> Tally {

@@ -229,6 +229,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
 const PRAGMAS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
+    PRAGMA journal_size_limit = 16777216;
     PRAGMA foreign_keys = ON;
     PRAGMA trusted_schema = OFF;
 ";

@@ -133,3 +133,22 @@ fn ok(body: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(body).expect("our types are maps with string keys");
     (StatusCode::OK, body)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The first of its name, by the oracle of taking all pairs apart.
+        #[test]
+        fn a_parameter_is_the_first_of_its_name(query in "([a-z]{0,3}=?[a-z=%]{0,4}&?){0,5}", any in ".{0,30}") {
+            for query in [query, any] {
+                let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+                let expected = pairs.filter(|(name, _)| *name == "a").map(|(_, value)| value).next();
+                prop_assert_eq!(parameter(&query, "a"), expected);
+            }
+        }
+    }
+}

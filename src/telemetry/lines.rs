@@ -10,11 +10,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing::field::display;
 
+use crate::filter::Part;
 use crate::jail::ban::{Ban, JailName, show};
 use crate::trace::TraceId;
 
 /// Where these lines come from, as `tracing` tells it.
 pub const TARGET: &str = module_path!();
+
+/// How many bytes of a record are shown in a line.
+const EXCERPT: usize = 200;
 
 /// A failure counted. `time` is the log's, shown in `zone`; `trace` is that of the failures it counts
 /// with.
@@ -34,6 +38,17 @@ pub fn found(
 pub fn ignored(jail: &JailName, address: IpAddr, by: &str) {
     let name = jail.as_str();
     tracing::info!(jail = name, %address, "[{name}] Ignore {address} by {by}");
+}
+
+/// At this record a regex used up its budget: whether it is a failure, nobody knows.
+pub fn exceeded(jail: &JailName, part: Part, text: &[u8]) {
+    let name = jail.as_str();
+    let text = Printable(&text[..text.len().min(EXCERPT)]);
+    tracing::warn!(
+        jail = name,
+        regex = part.word(),
+        "[{name}] {part} used up its steps, and whether this is a failure nobody knows: {text}"
+    );
 }
 
 /// A ban began.

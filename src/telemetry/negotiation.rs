@@ -90,6 +90,8 @@ fn offered(element: &Element) -> Option<Format> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const V100: Format = Format::OpenMetrics(OpenMetricsVersion::V100);
@@ -170,6 +172,33 @@ mod tests {
         }
         for no in ["", "identity", "gzip;q=0", "gzip;q=0, *", "br", "*;q=0"] {
             assert!(!gzip(no), "{no}");
+        }
+    }
+
+    proptest! {
+        /// Of formats and weights the first of the heaviest wins; of anything else, text.
+        #[test]
+        fn the_first_of_the_heaviest_wins(weights in prop::collection::vec((0..3_usize, 0..=1000_u16), 0..6)) {
+            let formats = [
+                ("text/plain;version=0.0.4", Format::Text004),
+                ("application/openmetrics-text;version=1.0.0", V100),
+                ("application/openmetrics-text;version=0.0.1", V001),
+            ];
+            let elements: Vec<String> = weights
+                .iter()
+                .map(|(which, weight)| format!("{};q={:.3}", formats[*which].0, f32::from(*weight) / 1000.0))
+                .collect();
+            let heaviest = weights.iter().map(|(_, weight)| *weight).max().filter(|weight| *weight > 0);
+            let expected = weights.iter().find(|(_, weight)| Some(*weight) == heaviest);
+            let expected = expected.map_or(Format::Text004, |(which, _)| formats[*which].1);
+            prop_assert_eq!(format(&elements.join(",")), expected);
+        }
+
+        #[test]
+        fn any_header_is_read_without_harm(header in ".{0,80}", signs in "[a-z/*;=,q0-9. \"]{0,60}") {
+            for header in [header, signs] {
+                let _ = (format(&header), gzip(&header));
+            }
         }
     }
 }

@@ -75,6 +75,13 @@ pub fn more_bans(bans: u64) {
     }
 }
 
+/// More records used up a regex's budget than are worth a line each; none is no news.
+pub fn more_overruns(records: u64) {
+    if records > 0 {
+        tracing::warn!(records, "… and {records} records more used up the steps of a regex");
+    }
+}
+
 /// A ban cannot be enforced now, or at all.
 pub fn not_enforced(key: &BanKey, why: &str, gives_up: bool) {
     let (jail, address) = (key.jail.as_str(), show(&key.address));

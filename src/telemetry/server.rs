@@ -212,7 +212,9 @@ async fn converse(stream: TcpStream, site: &Site, asks: &AtomicBool) {
     }
 }
 
-async fn speak(
+/// Serves one connection to whom the rules have let in, or ask for a password; `asks` becomes true
+/// with its first request. It may last for ever: [`serve`] bounds it.
+pub async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     site: &Site,
     rules: &Rules,

@@ -1,5 +1,6 @@
 //! Ten million distinct attackers, IPv4 and IPv6, through the real daemon: from a log's lines to its
-//! state database. `make bounds`, or with `BENCH=1000000` fewer. It prints, and judges two things:
+//! state database. `make bounds`, or with `BENCH=1000000` fewer; `GAOLER` names
+//! another binary. It prints, and judges two things:
 //! memory, and whether who was nearly banned still is.
 #![allow(clippy::disallowed_methods, reason = "runs the daemon")]
 #![allow(clippy::print_stdout, reason = "its figures are what it is for")]
@@ -20,11 +21,14 @@ const BOUND_MIB: u64 = 256;
 fn main() -> Result<()> {
     let asked = std::env::args().skip(1).find_map(|argument| argument.parse::<u32>().ok());
     let attackers = asked.unwrap_or(ATTACKERS);
-    let mut flooded = Flooded::start(Path::new(env!("CARGO_BIN_EXE_gaoler")))?;
+    let gaoler = std::env::var_os("GAOLER").unwrap_or(env!("CARGO_BIN_EXE_gaoler").into());
+    let mut flooded = Flooded::start(Path::new(&gaoler), true)?;
     let idle = flooded.look()?;
     println!("idle: {} MiB", idle.resident.0);
     flooded.fail("203.0.113.7", 4)?;
-    println!("attackers   seconds   RSS MiB   at most   forgotten   transactions/s   state.db MiB");
+    println!(
+        "attackers   seconds   RSS MiB   at most     counted   forgotten   transactions/s   state.db MiB"
+    );
     let mut done = 0;
     while done < attackers {
         let step = STEP.min(attackers - done);
@@ -34,10 +38,11 @@ fn main() -> Result<()> {
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
         let rate = looks.transactions as f64 / looks.seconds;
         println!(
-            "{done:9} {:9.1} {:9} {:9} {:11} {rate:16.1} {:14}",
+            "{done:9} {:9.1} {:9} {:9} {:9} {:11} {rate:16.1} {:14}",
             looks.seconds,
             looks.resident.0,
             looks.resident.1,
+            looks.tracked,
             looks.forgotten,
             looks.stored >> 20,
         );

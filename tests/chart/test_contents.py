@@ -151,6 +151,12 @@ class Upgrades(unittest.TestCase):
         self.assertEqual(len({checksum(values) for values in changed}), len(changed))
         self.assertEqual(checksum({"log": {"level": "debug"}}), checksum({}))
 
+    def test_what_the_chart_brings_can_be_left_out(self):
+        values = {"config": {"jails": {"sshd": None, "httpd-404": {"logpath": "/var/log/x"}}}}
+        config = yaml.safe_load(one(objects(values), "ConfigMap")["data"]["gaoler.yaml"])
+        self.assertEqual(list(config["jails"]), ["httpd-404"])
+        self.assertEqual(config["defaults"]["maxretry"], 5)
+
     def test_state_outlives_the_pod_where_bans_do(self):
         for mode in ("firewalld", "nftables"):
             volumes = one(objects({"mode": mode}), "DaemonSet")["spec"]["template"]["spec"]["volumes"]

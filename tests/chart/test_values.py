@@ -55,7 +55,7 @@ BAD = [
     ({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}, ["scraped twice; choose one"]),
     ({"webConfig": {"tlsSecret": "x"}}, ["webConfig.tlsSecret", "give webConfig.existingSecret too"]),
     ({"webConfig": {"scheme": "HTTPS"}}, ["webConfig.scheme", "give webConfig.existingSecret too"]),
-    ({"mode": "firewalld", "state": {"prepare": True}}, ["state.prepare: only a directory of the node"]),
+    ({"state": {"prepare": True}}, ["state.prepare: only a directory of the node", "state.type: hostPath"]),
     (
         {"prometheusRule": {"enabled": True, "disabledAlerts": ["GaolerUp"]}},
         ["prometheusRule.disabledAlerts: there is no alert GaolerUp", "GaolerDown"],

@@ -15,6 +15,7 @@ mod observe;
 mod acl;
 mod addresses;
 mod adopt;
+mod backtracking;
 mod control;
 mod cut;
 mod dashboards;
@@ -75,6 +76,7 @@ const TESTS: &[Test] = &[
     ("hostile::request_lines", hostile::request_lines),
     ("hostile::headers_without_end", hostile::headers_without_end),
     ("hostile::local_programs_named_sshd", hostile::local_programs_named_sshd),
+    ("backtracking::a_line_that_uses_up_its_steps_is_told", backtracking::a_costly_line_is_told),
     ("control::who_may_what", control::who_may_what),
     ("explain::a_ban_and_its_end", explain::a_ban_and_its_end),
     ("explain::a_log_in_fail2bans_layout", explain::a_log_in_fail2bans_layout),

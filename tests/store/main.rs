@@ -212,6 +212,109 @@ fn a_file_of_the_first_version_is_taken_up_and_its_bans_get_traces() {
     assert!(traces[0].parse::<TraceId>().is_ok(), "{traces:?}");
 }
 
+/// A file as the second version left it: the same with traces, and a breaker that is open.
+const VERSION_2: &str = "
+    PRAGMA application_id = 0x67616f6c;
+    PRAGMA user_version = 2;
+    INSERT INTO bans VALUES ('sshd', '192.0.2.1/32', 'detected', 1700000000000000, 600000000, 5,
+        '00000000000000000000000000000001');
+    INSERT INTO history (jail, address, origin, since, bantime, failures, ended, reason, trace)
+    VALUES ('sshd', '192.0.2.1/32', 'detected', 1, 600000000, 5, 2, 'expired',
+        '00000000000000000000000000000007');
+    INSERT INTO breakers VALUES ('sshd', 1700000000000000);
+    INSERT INTO totals VALUES ('sshd', 7, 2);";
+
+#[test]
+fn a_file_of_the_second_version_is_taken_up_and_learns_to_shrink() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    for schema in
+        [include_str!("../../src/store/schema.sql"), include_str!("../../src/store/schema-2.sql")]
+    {
+        opened::execute(&path, schema);
+    }
+    opened::execute(&path, VERSION_2);
+    let mut opened = Opened::at(&path);
+    let Saved { bans, breakers, totals, past, .. } = opened.saved.clone();
+    let sshd = || JailName::new("sshd");
+    assert_eq!((bans, breakers), (vec![ban(1)], vec![(sshd(), ban(1).since)]));
+    assert_eq!(totals, [(sshd(), Totals { failed: 7, banned: 2 })]);
+    assert_eq!(past[0].trace, Some(TraceId::new(7)));
+    let evidence = vec![(ban(2).trace, vec![exhibit(1)])];
+    opened.commit(Change { began: vec![ban(2)], evidence, ..Change::default() });
+    opened.kept();
+    assert_eq!(look(&opened, "192.0.2.2/32", &[2]).records(ban(2).trace), [exhibit(1)]);
+    opened.close();
+    let mode = "SELECT CAST(auto_vacuum AS TEXT) FROM pragma_auto_vacuum";
+    assert_eq!(opened::query(&path, mode), ["2"]);
+}
+
+#[test]
+fn what_is_forgotten_goes_back_to_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    Opened::at(&path).close();
+    opened::execute(
+        &path,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+         INSERT INTO history SELECT i, 'j', '10.0.' || (i / 256) || '.' || (i % 256) || '/32',
+             'manual', 0, NULL, 0, 0, 'expired', NULL FROM n",
+    );
+    let size = || std::fs::metadata(&path).unwrap().len();
+    let before = size();
+    assert!(before > 2 << 20, "{before}");
+    let mut opened = Opened::at(&path);
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    opened.commit(Change { began: vec![ban(1)], ..Change::default() });
+    opened.kept();
+    let mut host = 1;
+    let begun = std::time::Instant::now();
+    while size() > before / 2 {
+        assert!(begun.elapsed() < opened::DEADLINE, "{} of {before} are left", size());
+        // It does so bit by bit, after each transaction.
+        opened.commit(Change {
+            ended: vec![Ended { key: key(1), at, reason: "expired" }],
+            ..Change::default()
+        });
+        opened.commit(Change { began: vec![ban(host)], ..Change::default() });
+        opened.kept();
+        host = host % 200 + 1;
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    opened.close();
+}
+
+#[test]
+fn a_flood_is_written_in_few_transactions_and_all_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let mut opened = Opened::at(&path);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    // Nothing can be written for a moment, as on a disk that hangs.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for number in 0..5_000u32 {
+        let address = std::net::IpAddr::from(std::net::Ipv4Addr::from(0x0b00_0000 + number)).into();
+        let (times, trace) = (vec![ban(1).since], Some(TraceId::new(1)));
+        let windows =
+            vec![Window { jail: JailName::new("sshd"), kept: Kept { address, times, trace } }];
+        let totals = vec![(JailName::new("sshd"), Totals { failed: 1, banned: 0 })];
+        opened.commit(Change { windows, totals, ..Change::default() });
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    let mut transactions = 0;
+    loop {
+        let ack = opened.next_ack();
+        transactions += u32::from(!ack.took.is_zero());
+        if ack.seq == 5_000 && ack.result.is_ok() {
+            break;
+        }
+    }
+    assert!(transactions <= 20, "{transactions}");
+    opened.close();
+    let saved = Opened::at(&path).saved;
+    assert_eq!((saved.windows.len(), saved.totals[0].1.failed), (5_000, 5_000));
+}
+
 #[test]
 fn every_commit_is_acknowledged_and_those_that_wait_share_a_transaction() {
     let directory = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use gaoler::enforcer::order::{Condition, Outcome};
 use gaoler::failure::Failure;
 use gaoler::jail::ban::{BanOrigin, JailName};
 use gaoler::moment::{Boot, Moment};
-use gaoler::source::batch::{Batch, Finding, Notice, Position, Rotation, Tally, Trouble};
+use gaoler::source::batch::{Batch, Finding, Notice, Overruns, Position, Rotation, Tally, Trouble};
 use gaoler::source::excerpt::{Excerpt, Excerpts};
 use gaoler::telemetry::metrics::Metrics;
 use gaoler::telemetry::metrics::enforcement::BackendMetrics;
@@ -173,6 +173,7 @@ fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
         ignored: vec![4],
         unattributed: vec![2],
         date_errors: vec![1],
+        overruns: Some(Box::new(Overruns { counts: vec![[0, 2, 0, 0]], first: Vec::new() })),
         oversized: 3,
         suppressed: 7,
         last_record: Some(at(900).wall),

@@ -91,8 +91,8 @@ container. Where neither is needed, the user is nobody that a node knows.
 {{- if and (eq .Values.webConfig.scheme "HTTPS") (not .Values.webConfig.existingSecret) -}}
 {{- fail "webConfig.scheme: HTTPS needs a web configuration; give webConfig.existingSecret too" -}}
 {{- end -}}
-{{- if and .Values.state.prepare (or (eq $uid 0) (ne (include "gaoler.stateType" .) "hostPath")) -}}
-{{- fail "state.prepare: only a directory of the node (state.type: hostPath) of a user other than root needs it" -}}
+{{- if and .Values.state.prepare (ne (include "gaoler.stateType" .) "hostPath") -}}
+{{- fail "state.prepare: only a directory of the node needs it; write state.type: hostPath too" -}}
 {{- end -}}
 {{- if and (eq (include "gaoler.enforces" .) "true") (eq .Values.state.type "emptyDir") -}}
 {{- fail "state.type: emptyDir forgets bans with the pod, and they would stay in the firewall for ever; leave it out, or write hostPath" -}}

@@ -27,12 +27,12 @@
 {{- toYaml (mergeOverwrite $own (deepCopy .Values.securityContext)) -}}
 {{- end -}}
 
-{{/* The state's directory is made the user's, by a root that may do nothing else. */}}
+{{/* The state is made the user's, by a root that may do nothing else. */}}
 {{- define "gaoler.prepare" -}}
 - name: prepare
   image: {{ include "gaoler.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
-  command: [chown, "{{ include "gaoler.uid" . }}:{{ include "gaoler.gid" . }}", /var/lib/gaoler]
+  command: [chown, -Rh, "{{ include "gaoler.uid" . }}:{{ include "gaoler.gid" . }}", /var/lib/gaoler]
   securityContext:
     runAsUser: 0
     runAsNonRoot: false
@@ -40,7 +40,8 @@
     readOnlyRootFilesystem: true
     capabilities:
       drop: [ALL]
-      add: [CHOWN]
+      # To look into what another user kept to itself, and to give it away.
+      add: [CHOWN, DAC_READ_SEARCH]
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   volumeMounts:
@@ -75,6 +76,10 @@
   value: {{ .Values.log.level | quote }}
 - name: GAOLER_LOG_FORMAT
   value: {{ .Values.log.format | quote }}
+{{- if include "gaoler.bus" . }}
+- name: DBUS_SYSTEM_BUS_ADDRESS
+  value: unix:path=/run/dbus/system_bus_socket
+{{- end }}
 {{- with .Values.env }}
 {{ toYaml . }}
 {{- end }}

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use super::Report;
 use super::text::write_shown;
 use crate::filter::date::Form;
-use crate::filter::{Filter, Match, Outcome};
+use crate::filter::{Filter, Match, Outcome, Part};
 
 /// Which lines are printed, besides the first that were missed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +33,7 @@ pub(super) struct Human<'f, W> {
     nofail: u64,
     oversized: u64,
     undated: u64,
+    exceeded: u64,
     hits: Vec<u64>,
     dates: BTreeMap<Form, u64>,
     addresses: FxHashMap<IpAddr, u64>,
@@ -59,6 +60,7 @@ impl<'f, W: Write> Human<'f, W> {
             nofail: 0,
             oversized: 0,
             undated: 0,
+            exceeded: 0,
             hits: vec![0; usize::from(filter.pattern_count())],
             dates: BTreeMap::new(),
             addresses: FxHashMap::default(),
@@ -75,6 +77,18 @@ impl<'f, W: Write> Human<'f, W> {
             self.first_missed.push(text.to_vec());
         }
         Ok(())
+    }
+
+    /// Such lines are always shown: as they are, the filter tells nothing of them.
+    fn exceeded(&mut self, part: Part, text: &[u8]) -> io::Result<()> {
+        self.exceeded += 1;
+        if self.exceeded > FEW as u64 {
+            return Ok(());
+        }
+        self.paint(Colour::Red, "exceeded")?;
+        write!(self.out, " {part} ")?;
+        write_shown(&mut self.out, text)?;
+        self.out.write_all(b"\n")
     }
 
     fn matched(&mut self, found: &Match<'_>, text: &[u8], counts: bool) -> io::Result<()> {
@@ -174,8 +188,8 @@ impl<'f, W: Write> Human<'f, W> {
     }
 
     fn total(&mut self) -> io::Result<()> {
-        let Self { lines, ignored, missed, nofail, oversized, .. } = *self;
-        let matched = lines - ignored - missed - oversized;
+        let Self { lines, ignored, missed, nofail, oversized, exceeded, .. } = *self;
+        let matched = lines - ignored - missed - oversized - exceeded;
         self.paint(Colour::Bold, "Lines")?;
         write!(self.out, ": {lines} lines, {ignored} ignored, {matched} matched, {missed} missed")?;
         if nofail > 0 {
@@ -183,6 +197,9 @@ impl<'f, W: Write> Human<'f, W> {
         }
         if oversized > 0 {
             write!(self.out, "; {oversized} over 64 KiB, skipped")?;
+        }
+        if exceeded > 0 {
+            write!(self.out, "; {exceeded} used up a regex's steps: what they are nobody knows")?;
         }
         let seconds = self.started.elapsed().as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "shown in whole lines")]
@@ -222,6 +239,7 @@ impl<W: Write> Report for Human<'_, W> {
             Outcome::Missed | Outcome::Unattributed => self.missed(text),
             Outcome::Failure(found) => self.matched(found, text, true),
             Outcome::NoFail(Some(found)) => self.matched(found, text, false),
+            Outcome::Exceeded(part) => self.exceeded(*part, text),
             Outcome::NoFail(None) => {
                 self.nofail += 1;
                 Ok(())

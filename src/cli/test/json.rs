@@ -41,13 +41,21 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Report for Json<W> {
     fn line(&mut self, number: u64, _text: &[u8], outcome: &Outcome<'_>) -> io::Result<()> {
+        let exceeded = match outcome {
+            Outcome::Exceeded(part) => Some(part),
+            _ => None,
+        };
         let (name, found) = match outcome {
             Outcome::Missed | Outcome::Unattributed => ("missed", None),
             Outcome::Ignored => ("ignored", None),
+            Outcome::Exceeded(_) => ("exceeded", None),
             Outcome::NoFail(found) => ("nofail", found.as_ref()),
             Outcome::Failure(found) => ("failure", Some(found)),
         };
         write!(self.out, "{{\"line\": {number}, \"outcome\": \"{name}\"")?;
+        if let Some(part) = exceeded {
+            write!(self.out, ", \"regex\": \"{part}\"")?;
+        }
         if let Some(found) = found {
             self.found(found)?;
         }

@@ -28,15 +28,16 @@ fn printed(words: &[&str], log: &str) -> String {
     let zone = zone(args.timezone.as_deref()).unwrap();
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
-    let time = (args.logtype == LogType::Journal).then_some(now);
     let mut out = Vec::new();
     let log = log.as_bytes();
     match args.format {
         Format::Human => {
             let report = Human::new(&mut out, &filter, shown(&args), false);
-            read(log, &mut matcher, time, now, report).unwrap();
+            read(log, &mut matcher, args.logtype, now, report).unwrap();
         }
-        Format::Json => read(log, &mut matcher, time, now, Json::new(&mut out, zone)).unwrap(),
+        Format::Json => {
+            read(log, &mut matcher, args.logtype, now, Json::new(&mut out, zone)).unwrap();
+        }
     }
     String::from_utf8(out).unwrap()
 }
@@ -99,6 +100,18 @@ fn a_journals_lines_have_no_date() {
 }
 
 #[test]
+fn a_journals_export_has_its_own_times() {
+    let log = "__REALTIME_TIMESTAMP=1795341600000000\n_UID=0\n_HOSTNAME=h\nSYSLOG_IDENTIFIER=sshd\n\
+               _PID=7\nMESSAGE=Invalid user x from ::1 port 1\n\n_UID=0\nMESSAGE=y\n";
+    let words =
+        ["--filter", "sshd", "--timezone", "UTC", "--format", "json", "--logtype", "export"];
+    let told = printed(&words, log);
+    assert!(told.contains(r#""outcome": "failure", "host": "::1""#), "{told}");
+    assert!(told.contains(r#""time": "2026-11-22T10:00:00""#), "{told}");
+    assert!(told.ends_with("{\"line\": 2, \"outcome\": \"missed\"}\n"), "{told}");
+}
+
+#[test]
 fn a_failregex_is_a_filter() {
     let report = printed(&["--filter", "^bad <ADDR>$", "--format", "json"], "bad ::1\nbad\n");
     assert_eq!(
@@ -119,4 +132,21 @@ fn what_cannot_be_done_is_said() {
     assert!(refusal(&["--filter", "from <DNS>", "-"]).contains("use `<ADDR>`"));
     assert!(zone(Some("Mars/Base")).unwrap_err().to_string().contains("--timezone Mars/Base"));
     assert!(open(Path::new("/nonexistent")).is_err());
+}
+
+#[test]
+fn a_line_that_uses_up_a_regexs_steps_is_shown_as_such() {
+    let costly = r"^(?:\w+(?! nobody)\s?)+(?<!failed) from <ADDR>$";
+    let log = format!("{} failed from ::1\na from ::1\nb\n", "a".repeat(60));
+    let json = printed(&["--filter", costly, "--format", "json"], &log);
+    let mut lines = json.lines();
+    let exceeded = r#"{"line": 1, "outcome": "exceeded", "regex": "failregex 1"}"#;
+    assert_eq!(lines.next(), Some(exceeded));
+    assert!(lines.next().unwrap().contains(r#""outcome": "failure""#));
+    assert_eq!(lines.next(), Some(r#"{"line": 3, "outcome": "missed"}"#));
+    let human = printed(&["--filter", costly], &log);
+    assert!(human.starts_with("exceeded failregex 1 aaaaa"), "{human}");
+    let counts = "Lines: 3 lines, 0 ignored, 1 matched, 1 missed; 1 used up a regex's steps: what they \
+                  are nobody knows\n";
+    assert!(human.contains(counts), "{human}");
 }

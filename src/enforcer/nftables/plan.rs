@@ -56,6 +56,9 @@ const COUNTING: SignedDuration = SignedDuration::from_secs(5);
 /// in milliseconds is kept in ticks, and read a moment later.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
 
+/// How many releases wait at most while the kernel cannot be had.
+const MOST_RELEASES: usize = 100_000;
+
 /// What is to be done, and what is known.
 #[derive(Debug)]
 pub struct Plan {
@@ -164,6 +167,7 @@ impl Plan {
                 self.announced.remove(&key);
                 let targets = self.desired.release(&key).into_iter().collect();
                 self.agenda.add(Task { key, asked: Asked::Release, targets });
+                self.forget_releases();
             }
             Order::Jails(jails) => {
                 self.jails = jails;
@@ -284,6 +288,15 @@ impl Plan {
                 self.agenda.add(Task { key: key.clone(), asked: Asked::Enforce, targets });
                 self.refuse(key, refusal.to_string());
             }
+        }
+    }
+
+    /// While the kernel cannot be had, so many releases wait at most. The look that comes before all
+    /// else once it can be had sees what is needless by itself.
+    fn forget_releases(&mut self) {
+        if !self.known && self.agenda.len() >= self.desired.len() + MOST_RELEASES {
+            let released = self.agenda.drop_releases().into_iter();
+            self.reports.extend(released.map(|key| Report::Released { key }));
         }
     }
 

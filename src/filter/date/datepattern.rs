@@ -83,7 +83,7 @@ impl DatePattern {
         let regex = RegexBuilder::new(&format!("{head}(?:{body}){tail}"))
             .unicode(false)
             .build()
-            .map_err(|error| DatePatternError::Syntax(super::super::pattern::reason(&error)))?;
+            .map_err(|error| DatePatternError::Syntax(super::super::engine::reason(&error)))?;
         let parts = ["second", "epoch", "day", "yearday", "hour"];
         if !regex.capture_names().flatten().any(|name| parts.contains(&name)) {
             return Err(DatePatternError::Empty);

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
-use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::logformat::{LogFormat, LogFormatError};
 use super::{Request, combined, forwarded, json};
+use crate::filter::any::Any;
 use crate::filter::definition::{HttpdFormat, HttpdRule};
+use crate::filter::engine::{Choice, Engine, Exceeded};
 use crate::filter::error::{Place, Problem};
-use crate::filter::pattern;
 
 /// An [`HttpdRule`] ready to judge. Every condition must hold; a list holds if one of it does.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ pub struct Rule {
     proxies: Vec<IpNet>,
     method: Vec<Vec<u8>>,
     status: Vec<RangeInclusive<u16>>,
-    path: Option<RegexSet>,
-    user_agent: Option<RegexSet>,
+    path: Option<Any>,
+    user_agent: Option<Any>,
     vhost: Vec<Vec<u8>>,
 }
 
@@ -37,6 +37,8 @@ enum Format {
 pub enum Judgement {
     /// No failure.
     Passes,
+    /// A condition that backtracks has used up its budget, and all others hold.
+    Exceeded,
     /// A failure, and it cannot be told whose: the client is no address (httpd's `HostnameLookups`
     /// is on), or a trusted proxy names none.
     Unattributed,
@@ -60,8 +62,8 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// Names the status or regex that is wrong.
-    pub fn compile(rule: &HttpdRule) -> Result<Self, Refusal> {
+    /// Names the status or regex that is wrong. Tells in `choices` which engine each regex runs on.
+    pub fn compile(rule: &HttpdRule, choices: &mut Vec<Choice>) -> Result<Self, Refusal> {
         let bytes = |texts: &[String]| texts.iter().map(|text| text.clone().into_bytes()).collect();
         let status = (1..).zip(&rule.status).map(|(number, text)| {
             status(text).ok_or_else(|| Refusal {
@@ -75,8 +77,8 @@ impl Rule {
             proxies: IpNet::aggregate(&rule.trusted_proxies),
             method: bytes(&rule.method),
             status: status.collect::<Result<_, _>>()?,
-            path: regexes(&rule.path, Place::HttpdPath)?,
-            user_agent: regexes(&rule.user_agent, Place::HttpdUserAgent)?,
+            path: regexes(&rule.path, Place::HttpdPath, choices)?,
+            user_agent: regexes(&rule.user_agent, Place::HttpdUserAgent, choices)?,
             vhost: bytes(&rule.vhost),
         })
     }
@@ -108,16 +110,19 @@ impl Rule {
         let one_of = |list: &[Vec<u8>], value: &[u8]| {
             list.is_empty() || list.iter().any(|wanted| wanted == value)
         };
-        let matches =
-            |set: &Option<RegexSet>, value| set.as_ref().is_none_or(|set| set.is_match(value));
-        let failed = one_of(&self.method, request.method)
+        let plain = one_of(&self.method, request.method)
             && (self.status.is_empty() || self.status.iter().any(|s| s.contains(&request.status)))
             && (self.vhost.is_empty()
-                || self.vhost.iter().any(|host| is_host(host, request.vhost)))
-            && matches(&self.path, request.target)
-            && matches(&self.user_agent, request.agent);
-        if !failed {
+                || self.vhost.iter().any(|host| is_host(host, request.vhost)));
+        if !plain {
             return Judgement::Passes;
+        }
+        let matches =
+            |any: &Option<Any>, value| any.as_ref().map_or(Ok(true), |any| any.is_match(value));
+        match (matches(&self.path, request.target), matches(&self.user_agent, request.agent)) {
+            (Ok(false), _) | (_, Ok(false)) => return Judgement::Passes,
+            (Err(Exceeded), _) | (_, Err(Exceeded)) => return Judgement::Exceeded,
+            (Ok(true), Ok(true)) => {}
         }
         forwarded::offender(request, &self.proxies)
             .map_or(Judgement::Unattributed, Judgement::Failure)
@@ -186,23 +191,23 @@ fn status(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 /// All the regexes of one key; `None` if there are none.
-fn regexes(texts: &[String], place: fn(usize) -> Place) -> Result<Option<RegexSet>, Refusal> {
+fn regexes(
+    texts: &[String],
+    place: fn(usize) -> Place,
+    choices: &mut Vec<Choice>,
+) -> Result<Option<Any>, Refusal> {
+    let mut regexes = Vec::with_capacity(texts.len());
     for (number, text) in (1..).zip(texts) {
-        pattern::compile(text).map_err(|problem| Refusal {
-            place: place(number),
-            pattern: text.clone(),
-            problem,
-        })?;
+        let refusal = |problem| Refusal { place: place(number), pattern: text.clone(), problem };
+        let regex = Engine::compile(text).map_err(refusal)?;
+        choices.push(regex.choice(place(number), text));
+        regexes.push(regex);
     }
-    if texts.is_empty() {
+    if regexes.is_empty() {
         return Ok(None);
     }
-    let set = RegexSetBuilder::new(texts).unicode(false).dot_matches_new_line(true).build();
-    set.map(Some).map_err(|_| Refusal {
-        place: place(1),
-        pattern: "(all of them)".to_owned(),
-        problem: Problem::TooLarge,
-    })
+    let pattern = "(all of them)".to_owned();
+    Any::new(regexes).map(Some).map_err(|problem| Refusal { place: place(1), pattern, problem })
 }
 
 #[cfg(test)]
@@ -215,7 +220,7 @@ mod tests {
     #[track_caller]
     fn check(rule: HttpdRule, failed: bool) {
         let rule = HttpdRule { format: HttpdFormat::VhostCombined, ..rule };
-        let rule = Rule::compile(&rule).unwrap();
+        let rule = Rule::compile(&rule, &mut Vec::new()).unwrap();
         let request = rule.parse(LINE.as_bytes()).unwrap();
         assert_eq!(rule.judge(&request) != Judgement::Passes, failed);
     }
@@ -242,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_client_that_is_a_name_is_nobody() {
-        let rule = Rule::compile(&HttpdRule::default()).unwrap();
+        let rule = Rule::compile(&HttpdRule::default(), &mut Vec::new()).unwrap();
         let line = br#"203.0.113.9.example.org - - [x] "GET / HTTP/1.1" 200 1"#;
         assert_eq!(rule.judge(&rule.parse(line).unwrap()), Judgement::Unattributed);
     }
@@ -251,7 +256,7 @@ mod tests {
     fn a_format_has_what_the_rule_judges_by() {
         let refused = |rule: HttpdRule| {
             let format = HttpdFormat::LogFormat("%h %t %m".to_owned());
-            let refusal = Rule::compile(&HttpdRule { format, ..rule }).err();
+            let refusal = Rule::compile(&HttpdRule { format, ..rule }, &mut Vec::new()).err();
             refusal.map(|refusal| (refusal.place, refusal.problem.to_string()))
         };
         let told =
@@ -276,8 +281,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let rule = HttpdRule { path: texts(&["x", "("]), ..HttpdRule::default() };
-        assert_eq!(Rule::compile(&rule).unwrap_err().place, Place::HttpdPath(2));
+        assert_eq!(Rule::compile(&rule, &mut Vec::new()).unwrap_err().place, Place::HttpdPath(2));
         let rule = HttpdRule { status: texts(&["OK"]), ..HttpdRule::default() };
-        assert_eq!(Rule::compile(&rule).unwrap_err().problem, Problem::Status);
+        assert_eq!(Rule::compile(&rule, &mut Vec::new()).unwrap_err().problem, Problem::Status);
     }
 }

@@ -195,7 +195,7 @@ impl Followed {
     ///
     /// Fails as `pread(2)` does.
     pub(super) fn recall(&self, offset: u64, outlet: &mut Outlet) -> io::Result<()> {
-        let mut buffer = [0; RECALLED];
+        let mut buffer = vec![0; RECALLED];
         let begin = offset.saturating_sub(RECALLED as u64);
         let length = usize::try_from(offset - begin).expect("no more than the buffer");
         let read = head::read_at(&self.file, &mut buffer[..length], begin)?;

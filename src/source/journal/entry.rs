@@ -22,7 +22,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Reads entries.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(in crate::source) struct Entry {
     trust_unprivileged: bool,
     fields: Fields,
     text: Vec<u8>,
@@ -30,7 +30,7 @@ pub(super) struct Entry {
 
 /// What an entry is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reading<'a> {
+pub enum Reading<'a> {
     /// A record, for the filters.
     Record {
         /// When it happened.
@@ -67,7 +67,7 @@ struct Fields {
 
 impl Entry {
     /// Reads entries of root alone, unless `trust_unprivileged`.
-    pub(super) fn new(trust_unprivileged: bool) -> Self {
+    pub(in crate::source) fn new(trust_unprivileged: bool) -> Self {
         Self { trust_unprivileged, fields: Fields::default(), text: Vec::new() }
     }
 
@@ -86,6 +86,21 @@ impl Entry {
             .ok()
             .and_then(|usec| Timestamp::from_microsecond(usec).ok());
         Ok(self.reading(received))
+    }
+
+    /// Forgets the entry before.
+    pub(in crate::source) fn begin(&mut self) {
+        self.fields.clear();
+    }
+
+    /// Takes up a field of the entry.
+    pub(in crate::source) fn add(&mut self, name: &[u8], value: &[u8]) {
+        self.fields.add(name, value);
+    }
+
+    /// What the entry is, now that all its fields are known; `received`: its `__REALTIME_TIMESTAMP`.
+    pub(in crate::source) fn finish(&mut self, received: Option<&[u8]>) -> Reading<'_> {
+        self.reading(received.and_then(microseconds))
     }
 
     /// Makes sense of the fields. The match already asked for root's entries; but that is the
@@ -210,6 +225,8 @@ fn number(value: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SSHD: [(&str, &str); 5] = [
@@ -317,5 +334,44 @@ mod tests {
         assert_eq!(believed(Some(at), None), Some(at));
         assert_eq!(believed(None, Some(at)), Some(at));
         assert_eq!(believed(None, None), None);
+    }
+
+    proptest! {
+        /// Whatever the fields hold, a record is one line that ends in the message, and what is not
+        /// root's is none.
+        #[test]
+        fn any_fields_make_one_line(
+            fields in prop::collection::vec((
+                prop::sample::select(vec![
+                    "MESSAGE", "_HOSTNAME", "SYSLOG_IDENTIFIER", "_COMM", "SYSLOG_PID", "_PID", "_UID",
+                    "_SOURCE_REALTIME_TIMESTAMP", "MESSAGE_ID", "_TRANSPORT", "N_DROPPED", "X",
+                ]),
+                prop_oneof![any::<Vec<u8>>(), Just(b"0".to_vec()), Just(DROPPED.into()), Just(b"driver".to_vec())],
+            ), 0..16),
+            trust: bool,
+            received: Option<i64>,
+        ) {
+            let mut entry = Entry::new(trust);
+            for (name, value) in &fields {
+                entry.add(name.as_bytes(), value);
+            }
+            let of = |wanted: &'static str| {
+                let named = fields.iter().filter(move |(name, _)| *name == wanted);
+                named.map(|(_, value)| value)
+            };
+            let root = of("_UID").next().is_some() && of("_UID").all(|uid| uid == b"0");
+            let message = of("MESSAGE").find(|value| !value.is_empty()).cloned().unwrap_or_default();
+            let received = received.map(|usec| usec.to_string().into_bytes());
+            match entry.finish(received.as_deref()) {
+                Reading::Record { text, .. } => {
+                    prop_assert!(trust || root);
+                    prop_assert!(!text.contains(&b'\n'));
+                    let lines: Vec<&[u8]> = message.split(|byte| *byte == b'\n').collect();
+                    prop_assert!(text.ends_with(&lines.join(&br"\n"[..])));
+                }
+                Reading::Untrusted => prop_assert!(!trust && !root),
+                Reading::Suppressed(_) | Reading::Oversized => {}
+            }
+        }
     }
 }

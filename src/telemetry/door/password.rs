@@ -116,6 +116,8 @@ fn credentials(authorization: &str) -> Option<(String, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn basic(credentials: &str) -> String {
@@ -181,5 +183,18 @@ mod tests {
         }
         assert_eq!(passwords.right.lock().unwrap().len(), REMEMBERED);
         assert!(passwords.was_right([999, 0]) && !passwords.was_right([1, 0]));
+    }
+
+    proptest! {
+        /// A name has no colon; whatever else is given comes back as it was.
+        #[test]
+        fn credentials_come_back(user in "[^:]{0,20}", password: Vec<u8>, any in ".{0,60}") {
+            let plain = [user.as_bytes(), b":", &password].concat();
+            let header = format!("Basic {}", STANDARD.encode(plain));
+            prop_assert_eq!(credentials(&header), Some((user, password)));
+            if let Some((user, _)) = credentials(&any) {
+                prop_assert!(!user.contains(':'));
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::label::PerWord;
 use super::reason::{Ignored, Unbanned, Withheld};
 use super::scale::seconds;
 use super::traced::{Traced, TracedCounter, TracedHistogram};
+use crate::filter::Part;
 use crate::jail::ban::BanOrigin;
 use crate::source::batch::{Finding, Tally};
 
@@ -47,6 +48,7 @@ pub struct JailMetrics {
     backend: String,
     matches: Vec<Counter>,
     date_errors: Counter,
+    exceeded: PerWord,
     failures: Counter,
     ignored: PerWord,
     stale: Counter,
@@ -78,6 +80,10 @@ impl JailMetrics {
         self.ignored.add(Ignored::Ignoreregex.word(), of(&tally.ignored));
         self.ignored.add(Ignored::Unattributed.word(), of(&tally.unattributed));
         self.date_errors.inc_by(of(&tally.date_errors));
+        let overruns = tally.overruns.as_ref().and_then(|overruns| overruns.counts.get(listener));
+        for (word, count) in Part::WORDS.into_iter().zip(overruns.into_iter().flatten()) {
+            self.exceeded.add(word, *count);
+        }
     }
 
     /// A failregex matched. `caught_up`: of the batch it came in.

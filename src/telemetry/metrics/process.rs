@@ -123,6 +123,8 @@ fn ticks_per_second() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use jiff::{SignedDuration, Timestamp};
     use prometheus_client::encoding::prometheus_protobuf::encode;
     use prometheus_client::registry::Registry;
@@ -189,5 +191,12 @@ mod tests {
         assert_eq!(parse_max_fds(&line("1024")), Some(1024.0));
         assert_eq!(parse_max_fds(&line("unlimited")), Some(f64::INFINITY));
         assert_eq!(parse_max_fds("Max cpu time  unlimited"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_harm(text in "(77 )?(.{0,20}\\) )?[0-9S -]{0,120}", limits in "(Max open files)?.{0,60}") {
+            let _ = (parse_stat(&text), parse_max_fds(&limits));
+        }
     }
 }

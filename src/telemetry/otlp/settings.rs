@@ -227,6 +227,9 @@ fn delay(variables: &mut Variables<'_>) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
     use super::*;
 
     fn file() -> Otlp {
@@ -341,5 +344,45 @@ mod tests {
         assert_eq!(settings, resolve(Some(&file()), &[]).0);
         assert!(warnings.len() >= 5, "{warnings:#?}");
         assert!(!warnings.iter().any(|warning| warning.contains("secret")), "{warnings:#?}");
+    }
+
+    proptest! {
+        /// Headers and attributes come back as they were meant, whatever they hold.
+        #[test]
+        fn pairs_come_back(pairs in prop::collection::btree_map("[a-z]{1,8}", ".{0,20}", 0..5)) {
+            let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let written: Vec<String> =
+                pairs.iter().map(|(key, value)| format!(" {key} = {}", encode(value))).collect();
+            let variables = [
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:1".to_owned()),
+                ("OTEL_EXPORTER_OTLP_HEADERS", written.join(",")),
+            ];
+            let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let (settings, warnings) = resolve(None, &variables);
+            prop_assert_eq!(warnings, [""; 0]);
+            let headers = settings.unwrap().traces.unwrap().headers.0;
+            prop_assert_eq!(headers, pairs.into_iter().collect::<Vec<_>>());
+        }
+
+        /// Nothing in the environment panics or is a secret told.
+        #[test]
+        fn any_environment_is_read_without_harm(
+            values in prop::collection::vec(".{0,30}|[0-9]{0,30}|[a-z=,%:/.]{0,30}", 14),
+        ) {
+            let names = [
+                "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_HEADERS",
+                "OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TIMEOUT",
+                "OTEL_METRIC_EXPORT_INTERVAL", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME",
+                "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_BSP_MAX_QUEUE_SIZE",
+                "OTEL_BSP_SCHEDULE_DELAY", "OTEL_METRICS_EXPORTER",
+            ];
+            let environment: Vec<(&str, &str)> =
+                names.into_iter().zip(values.iter().map(String::as_str)).collect();
+            let (_, warnings) = resolve(Some(&file()), &environment);
+            for warning in warnings {
+                prop_assert!(!warning.chars().any(char::is_control), "{:?}", warning);
+            }
+        }
     }
 }

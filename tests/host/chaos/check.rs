@@ -72,6 +72,8 @@ pub(crate) struct Checked {
     pub(crate) ended: usize,
     /// How many failures are in the logs.
     pub(crate) failures: usize,
+    /// How many of them a reader may not have had.
+    pub(crate) unsure: usize,
     /// How many addresses or networks they are of, and how many of those were never banned.
     pub(crate) subjects: (usize, usize),
 }
@@ -86,6 +88,7 @@ pub(crate) fn check(evidence: &Evidence, slack: Slack) -> Checked {
         let due = due::due(evidence, slack, failures, of_subject);
         checked.due += due.met;
         checked.failures += failures.len();
+        checked.unsure += failures.iter().filter(|failure| !failure.sure).count();
         checked.subjects.0 += 1;
         checked.subjects.1 += usize::from(of_subject.is_empty());
         let missed = due.missed.into_iter().map(|at| Finding::Missed { subject: *subject, at });

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::rotel_agent;
 
@@ -12,9 +12,15 @@ use crate::rotel_agent;
 pub(crate) struct Collector(Child);
 
 impl Collector {
-    /// Starts it in a network namespace, where it listens on port 4317 of 127.0.0.1.
-    pub(crate) fn start(netns: &str) -> Result<Self> {
-        let agent = rotel_agent::command().context("rotel cannot be had from PyPI")?;
+    /// Starts it in a network namespace, where it listens on port 4317 of 127.0.0.1. `None` if it
+    /// cannot be had; where everything must be proven, that is an error.
+    pub(crate) fn start(netns: &str) -> Result<Option<Self>> {
+        let Some(agent) = rotel_agent::command() else {
+            let words = "rotel cannot be had from PyPI: there is no collector that could go";
+            ensure!(std::env::var("CI").is_err(), words);
+            eprintln!("skipped: {words}");
+            return Ok(None);
+        };
         let mut command = Command::new("ip");
         command.args(["netns", "exec", netns]).arg(agent.get_program());
         command.envs(agent.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -29,7 +35,7 @@ impl Collector {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut collector = Self(child);
         collector.await_ready(netns)?;
-        Ok(collector)
+        Ok(Some(collector))
     }
 
     fn await_ready(&mut self, netns: &str) -> Result<()> {

@@ -43,6 +43,27 @@ pub(crate) fn sshd(host: &Host) -> Result<Failures> {
     Ok(failures)
 }
 
+/// Wrong passwords that sshd refused and the journal does not have, or has more of than were tried.
+pub(crate) fn disagrees(failures: &Failures, made: &[Made]) -> Vec<String> {
+    let mut tried: BTreeMap<IpNet, (usize, usize)> = BTreeMap::new();
+    for made in made.iter().filter(|made| made.door == Door::Ssh) {
+        let (denied, maybe) = tried.entry(subject(made.address)).or_default();
+        match made.outcome {
+            Some(Outcome::Denied) => *denied += 1,
+            None => *maybe += 1,
+            Some(_) => {}
+        }
+    }
+    let mut wrong = Vec::new();
+    for (who, (denied, maybe)) in tried {
+        let logged = failures.get(&who).map_or(0, Vec::len);
+        if !(denied..=denied + maybe).contains(&logged) {
+            wrong.push(format!("{who} was denied {denied} times, and the journal has {logged}"));
+        }
+    }
+    wrong
+}
+
 /// What httpd wrote of requests, each known by its number; the attackers know when they made them.
 /// Also those that are in no log, though they were served.
 pub(crate) fn httpd(host: &Host, made: &[Made]) -> Result<(Failures, Vec<Made>)> {

@@ -23,7 +23,7 @@ const BANTIME: Duration = Duration::from_secs(25);
 /// From one new attacker to the next, or so.
 const PACE: Duration = Duration::from_millis(900);
 /// After a fault is over, gaoler must work again within this.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_mins(1);
 
 /// What a run is to be.
 #[derive(Clone, Copy, Debug)]
@@ -62,19 +62,21 @@ pub(crate) fn play(plan: &Plan, stage: &Stage) -> Result<Outcome> {
     let host = stage.host();
     stage.start_collector()?;
     let (crowd, observer) = (Crowd::at(host), Observer::of(host, plan.backend));
-    let (suffered, end) = thread::scope(|scope| {
+    let (suffered, end, restless) = thread::scope(|scope| {
         scope.spawn(|| observer.watch());
-        let longest = plan.length + Duration::from_secs(3600);
+        let longest = plan.length + Duration::from_hours(1);
         crowd.attack(scope, schedule::attack(plan.seed, longest, PACE));
         let suffered = faults(plan, stage, &crowd, &observer);
         crowd.stop();
         let calm = suffered.is_ok().then(|| await_calm(stage, &observer));
         let end = boot();
         observer.stop();
-        calm.transpose()?;
-        Ok::<_, anyhow::Error>((suffered?, end))
+        let restless = calm.and_then(Result::err).map(|error| error.to_string());
+        Ok::<_, anyhow::Error>((suffered?, end, restless))
     })?;
-    gather(stage, &crowd, &observer, suffered, end)
+    let mut outcome = gather(stage, &crowd, &observer, suffered, end)?;
+    outcome.complaints.extend(restless);
+    Ok(outcome)
 }
 
 /// Whole rounds of faults, until it has been long enough.
@@ -165,6 +167,7 @@ fn gather(
     host.sh("journalctl --sync")?;
     let made = crowd.made();
     let mut failures = logs::sshd(host)?;
+    let mut complaints = logs::disagrees(&failures, &made);
     let (web, served) = logs::httpd(host, &made)?;
     failures.extend(web);
     let said = logs::gaoler(host)?;
@@ -183,7 +186,7 @@ fn gather(
         end,
     };
     let unlogged = excuse(&mut evidence, &suffered, served);
-    let mut complaints = wrong_jails(&said);
+    complaints.extend(wrong_jails(&said));
     complaints.extend(crate::store::disagrees(stage, &evidence)?);
     let unwell = suffered.iter().filter_map(|it| {
         it.unwell.as_ref().map(|why| format!("{}: {}: {why}", Seconds(it.undone), it.fault))

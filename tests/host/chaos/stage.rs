@@ -125,7 +125,7 @@ impl Stage {
     /// Starts the collector that gaoler pushes to.
     pub(crate) fn start_collector(&self) -> Result<()> {
         let collector = Collector::start(&format!("{}-srv", self.host.name()))?;
-        self.collector.replace(Some(collector));
+        self.collector.replace(collector);
         Ok(())
     }
 

@@ -36,7 +36,7 @@ impl Plan {
         for need in self.desired.release(key) {
             self.ask_for(&need);
         }
-        if self.releases.begin(key, traces.clone()) {
+        if self.releases.has_room() && self.releases.begin(key, traces.clone()) {
             for trace in &traces {
                 self.report_released(trace);
             }

@@ -5,6 +5,9 @@ use std::collections::{HashMap, HashSet};
 use crate::enforcer::firewalld::element::Element;
 use crate::jail::ban::BanKey;
 
+/// How many bans may wait.
+const MOST: usize = 100_000;
+
 /// Released bans of which nobody was told yet, by what must go first.
 #[derive(Debug, Default)]
 pub(super) struct Releases {
@@ -21,6 +24,12 @@ impl Releases {
             self.by_element.entry(element).or_default().insert(key.clone());
         }
         self.waiting.contains_key(key)
+    }
+
+    /// Whether another ban may wait. While firewalld is away all of them do, however long that is; what
+    /// they leave behind a look finds needless by itself.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.len() < MOST
     }
 
     /// Forgets a ban: it is enforced again.

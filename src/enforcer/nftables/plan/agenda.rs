@@ -61,6 +61,20 @@ impl Agenda {
         Some(Task { key, asked, targets })
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Drops the releases; gives the bans.
+    pub(super) fn drop_releases(&mut self) -> Vec<BanKey> {
+        let tasks = &mut self.tasks;
+        let released = tasks.extract_if(|_, (asked, _)| matches!(asked, Asked::Release));
+        let released: Vec<BanKey> = released.map(|(key, _)| key).collect();
+        self.queue.retain(|key| tasks.contains_key(key));
+        released
+    }
+
     /// Whether something may be to be done about the target.
     pub(super) fn may_concern(&self, target: Target) -> bool {
         self.targets.contains(&target)

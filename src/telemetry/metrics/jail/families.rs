@@ -13,6 +13,7 @@ use super::super::reason::{Ignored, Unbanned, Withheld};
 use super::super::scale::{BOUNDS, FloatGauge, durations, seconds};
 use super::super::traced::{TracedCounter, TracedHistogram};
 use super::{JailMetrics, Settings};
+use crate::filter::Part;
 use crate::jail::ban::JailName;
 
 /// The families whose samples have exemplars, by their whole names.
@@ -31,6 +32,7 @@ const CUT: [&str; 2] = ["socket", "flow"];
 pub(in crate::telemetry::metrics) struct JailFamilies {
     matches: Family<Labels<2>, Counter>,
     date_errors: Family<Labels<1>, Counter>,
+    exceeded: Family<Labels<2>, Counter>,
     failures: Family<Labels<1>, Counter>,
     ignored: Family<Labels<2>, Counter>,
     stale: Family<Labels<1>, Counter>,
@@ -61,6 +63,11 @@ impl JailFamilies {
                 to,
                 "filter_date_errors",
                 "Failures without a readable date; they count at the time of reading",
+            ),
+            exceeded: family(
+                to,
+                "filter_budget_exceeded",
+                "Records at which a regex that backtracks used up its steps: nobody knows what they are",
             ),
             failures: family(to, "failures", "Failures that counted against their address"),
             ignored: family(to, "ignored", "Records and failures that did not count, and why"),
@@ -128,7 +135,7 @@ impl JailFamilies {
     /// How many series a jail has: lines of text, that is.
     pub(in crate::telemetry::metrics) fn series(settings: &Settings) -> usize {
         let words = [Ignored::WORDS, Withheld::WORDS, Unbanned::WORDS].map(<[_]>::len);
-        let pairs = ORIGINS.len() + CUT.len() + 2 * FAMILIES.len();
+        let pairs = Part::WORDS.len() + ORIGINS.len() + CUT.len() + 2 * FAMILIES.len();
         let histogram = BOUNDS.len() + 3;
         ALONE
             + words.iter().sum::<usize>()
@@ -153,6 +160,7 @@ impl JailFamilies {
             backend: settings.backend.clone(),
             matches: self.patterns(name, settings.patterns),
             date_errors: self.date_errors.get_or_create_owned(&one),
+            exceeded: per_word(&self.exceeded, first, "regex", &Part::WORDS),
             failures: self.failures.get_or_create_owned(&one),
             ignored: per_word(&self.ignored, first, "reason", Ignored::WORDS),
             stale: self.stale.get_or_create_owned(&one),
@@ -234,6 +242,7 @@ impl JailFamilies {
         self.enforcement.remove(&[pair("jail", name), pair("backend", &jail.backend)]);
         self.patterns(name, 0);
         let first = ("jail", name);
+        forget_words(&self.exceeded, first, "regex", &Part::WORDS);
         forget_words(&self.ignored, first, "reason", Ignored::WORDS);
         forget_words(&self.bans, first, "origin", &ORIGINS);
         forget_words(&self.withheld, first, "reason", Withheld::WORDS);

@@ -1,0 +1,57 @@
+//! The filter compiler, and what it makes of lines: `p`, `f`, `i`, `d`, `h` and `a` lines are prefregex,
+//! failregex, ignoreregex, datepattern, httpd path and user agent; after an empty line come records.
+
+#![no_main]
+
+use std::sync::Arc;
+
+use gaoler::filter::definition::HttpdRule;
+use gaoler::filter::{Definition, Filter, Matcher, NORMAL, Outcome};
+use gaoler::record::Record;
+use gaoler_fuzz::NOW;
+use jiff::tz::TimeZone;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let (filter, records) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut definition = Definition { name: "fuzz".to_owned(), ..Definition::default() };
+    for line in filter.lines() {
+        let (key, value) = line.split_at_checked(1).unwrap_or_default();
+        let value = value.to_owned();
+        let httpd = definition.httpd.as_mut();
+        match key {
+            "p" => definition.prefregex = Some(value),
+            "f" => definition.failregex.push(value),
+            "i" => definition.ignoreregex.push(value),
+            "d" => definition.datepattern = Some(value),
+            "h" => httpd_rule(&mut definition).path.push(value),
+            "a" => httpd_rule(&mut definition).user_agent.push(value),
+            "s" if httpd.is_some() => httpd_rule(&mut definition).status.push(value),
+            _ => {}
+        }
+    }
+    let filter = match Filter::compile(&definition, NORMAL) {
+        Ok(filter) => Arc::new(filter),
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let mut matcher = Matcher::new(Arc::clone(&filter), TimeZone::UTC);
+    for line in records.lines().take(8) {
+        for time in [None, Some(NOW)] {
+            let record = Record { time, text: line.as_bytes() };
+            let told = match matcher.read(record, NOW) {
+                Outcome::Failure(found) | Outcome::NoFail(Some(found)) => {
+                    assert!(found.pattern < filter.pattern_count());
+                    found.groups().count();
+                    None
+                }
+                Outcome::Exceeded(part) => Some(part),
+                _ => None,
+            };
+            assert!(told.is_none() || told == matcher.exceeded());
+        }
+    }
+});
+
+fn httpd_rule(definition: &mut Definition) -> &mut HttpdRule {
+    definition.httpd.get_or_insert_default()
+}
