@@ -206,7 +206,7 @@ mod tests {
             let users: BTreeMap<String, String> =
                 names.into_iter().map(|name| (name, HASH.to_owned())).collect();
             let yaml = serde_json::json!({ "basic_auth_users": users }).to_string();
-            prop_assert_eq!(loaded(&yaml), Ok(WebFile { users, tls: None }));
+            prop_assert_eq!(loaded(&yaml), Ok(WebFile { users, tls: None, headers: Vec::new() }));
             if let Err(told) = loaded(&format!("basic_auth_users: {{x: {HASH}}}\n{any}")) {
                 prop_assert!(!told.contains(HASH), "{}", told);
             }

@@ -1,6 +1,6 @@
 //! Whether httpd's configuration lets a peer choose which address is logged for it.
 //!
-//! Two ways are known. mod_remoteip believes a header of everybody's unless it is told of proxies
+//! Two ways are known. `mod_remoteip` believes a header of everybody's unless it is told of proxies
 //! (`RemoteIPInternalProxy`, `RemoteIPTrustedProxy` and their lists). And `HostnameLookups On` has `%h`
 //! be whatever the peer's own DNS says, which may be a name made of numbers, such as another's address.
 
