@@ -35,6 +35,29 @@ pub(crate) fn restart_changes_nothing(host: &Host, backend: Backend) -> Result<(
     backend.release_all(host, "public")
 }
 
+/// `gaoler flush` leaves nothing of ours in the firewall while no daemon runs, and only then; what is
+/// remembered is banned again at the next start.
+pub(crate) fn flush_leaves_nothing(host: &Host, backend: Backend) -> Result<()> {
+    const BANNED: [&str; 2] = ["198.18.251.1", "2001:db8:fc:1::/64"];
+    let banned: Addresses = BANNED.iter().map(|one| network(one)).collect::<Result<_>>()?;
+    host.settle()?;
+    backend.release_all(host, "public")?;
+    ban(host, "load", &BANNED)?;
+    let refused = host.gaoler(&["flush"])?;
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("the daemon runs"), "{}", refused.stderr);
+    backend.assert_exact(host, "public", &banned)?;
+    host.sh("systemctl stop gaoler")?;
+    backend.assert_exact(host, "public", &banned)?;
+    host.gaoler_ok(&["flush"])?;
+    backend.assert_exact(host, "public", &Addresses::new())?;
+    assert!(!host.sh("nft list tables")?.contains("inet gaoler"), "a table is left");
+    host.sh("systemctl start gaoler")?;
+    await_metric(host, "gaoler_bans_enforced", &[], |are| (are - 2.0).abs() < 0.5)?;
+    backend.assert_exact(host, "public", &banned)?;
+    backend.release_all(host, "public")
+}
+
 /// The state database is found damaged at a start: it is kept aside, the bans are taken up from the
 /// firewall and never lifted, and what the log says of the last minutes counts anew.
 pub(crate) fn a_damaged_store_costs_no_ban(host: &Host, backend: Backend) -> Result<()> {

@@ -133,6 +133,7 @@ const TESTS: &[Test] = &[
 /// Likewise, for each backend, on a box of its own.
 const BACKEND_TESTS: &[BackendTest] = &[
     ("adopt::restart_changes_nothing", adopt::restart_changes_nothing),
+    ("adopt::flush_leaves_nothing", adopt::flush_leaves_nothing),
     ("adopt::a_damaged_store_costs_no_ban", adopt::a_damaged_store_costs_no_ban),
     ("adopt::a_store_without_a_place_stops_nobody", adopt::a_store_without_a_place_stops_nobody),
     ("packets::every_zone", packets::every_zone),
