@@ -4,7 +4,7 @@
 //! groups and possessive repetitions have no such engine: patterns that have them, and no others, run
 //! on `fancy-regex`, which backtracks. It counts its steps and gives up at [`STEPS`]; what a line is
 //! then, nobody knows, and so the caller is told ([`Exceeded`]) and must not pass it off as a
-//! line that does not match. Before any step is taken, the line must match the pattern's [`shadow`],
+//! line that does not match. Before any step is taken, the line must match the pattern's [`shadow()`],
 //! a linear regex that matches wherever the pattern can.
 
 mod shadow;

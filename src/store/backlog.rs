@@ -96,17 +96,17 @@ impl Backlog {
             self.drop_windows();
             self.dropped_windows += later.dropped_windows;
         }
-        let windows = later.windows.into_iter().map(|((jail, _), kept)| Window { jail, kept });
         let change = Change {
             began,
             evidence: later.evidence,
             ended,
             positions: later.positions.into_iter().collect(),
-            windows: windows.collect(),
+            windows: Vec::new(),
             totals: later.totals.into_iter().collect(),
             breakers: later.breakers.into_iter().collect(),
         };
         self.add(change)?;
+        self.take_windows(later.windows);
         let room = MOST_PAST.saturating_sub(self.past.len());
         self.past.extend(later.past.into_iter().take(room));
         Ok(())
@@ -118,6 +118,20 @@ impl Backlog {
         for Window { jail, kept } in windows {
             self.windows.insert((jail, kept.address), kept);
         }
+        self.limit_windows();
+    }
+
+    /// Adds those of another backlog; mostly there are none yet, and a flood's are many.
+    fn take_windows(&mut self, later: HashMap<(JailName, IpNet), Kept>) {
+        if self.windows.is_empty() {
+            self.windows = later;
+        } else {
+            self.windows.extend(later);
+        }
+        self.limit_windows();
+    }
+
+    fn limit_windows(&mut self) {
         if self.windows.len() > MOST_WINDOWS {
             self.drop_windows();
         }
