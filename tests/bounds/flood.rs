@@ -28,6 +28,14 @@ pub(crate) struct Flooded {
     began: Instant,
 }
 
+/// What the unit that is shipped sets.
+fn environment_of_the_unit() -> Result<Vec<(&'static str, &'static str)>> {
+    let unit = include_str!("../../packaging/gaoler.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix("Environment="));
+    let pairs = line.context("Environment=")?.split(' ').map(|pair| pair.split_once('='));
+    pairs.map(|pair| pair.context("NAME=VALUE")).collect()
+}
+
 /// What a page of metrics and `/proc` say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Looks {
@@ -68,6 +76,7 @@ impl Flooded {
         std::fs::write(&path, config)?;
         let mut command = Command::new(gaoler);
         command.arg("run").arg("--config").arg(&path).stdin(Stdio::null());
+        command.envs(environment_of_the_unit()?);
         let gaoler =
             command.stdout(File::create(at.join("said"))?).stderr(Stdio::null()).spawn()?;
         let (lines, written, began) = (0, 0, Instant::now());
