@@ -44,7 +44,7 @@ fn pages() -> (Runtime, Site) {
         metrics: Arc::new(Metrics::new("0", "fuzz", now(), "/proc".into())),
         overview,
         asking: Asking::new(calls),
-        door: Door::open(Web::default()).expect("no file is named"),
+        door: Door::open(Web::default(), now).expect("no file is named"),
         host: "fuzz".to_owned(),
         clock: now,
     };
