@@ -16,6 +16,7 @@ const NOTHING: &[(&str, &str, &str, &str)] = &[
     ("jail", "Packets dropped", "A", "only the nftables backend counts them"),
     ("jail", "Bytes dropped", "A", "only the nftables backend counts them"),
     ("self", "Lost, skipped, unreadable", "A", "nothing was"),
+    ("self", "Lost, skipped, unreadable", "B", "nothing was"),
     ("self", "Rotations and readers opened anew", "A", "no log was rotated"),
     ("self", "Rotations and readers opened anew", "B", "no reader ended"),
     ("self", "Telemetry dropped", "A", "no collector is configured"),
