@@ -126,16 +126,10 @@ impl Matcher {
     pub fn read<'a>(&'a mut self, record: Record<'a>, now: Timestamp) -> Outcome<'a> {
         let Self { filter, zone, state, ignoreregex, line, form, exceeded } = self;
         *exceeded = None;
-        let mut ignored = |text| match ignoreregex.as_ref().map(|any| any.is_match(text)) {
-            Some(Err(Exceeded)) => {
-                *exceeded = Some(Part::Ignoreregex);
-                false
-            }
-            told => told == Some(Ok(true)),
-        };
+        let ignoreregex = ignoreregex.as_ref();
         let dates = &filter.dates;
         match state {
-            State::Httpd(rule) if !ignored(record.text) => {
+            State::Httpd(rule) if !ignored(ignoreregex, record.text, exceeded) => {
                 let request = rule.parse(record.text);
                 let (outcome, found) = judge_request(rule, dates, request, record, zone, now);
                 *form = found;
@@ -148,7 +142,7 @@ impl Matcher {
             State::Patterns(patterns) => {
                 let (text, date) = cut(dates, record, line);
                 *form = date.as_ref().map(|date| date.form);
-                if ignored(text) {
+                if ignored(ignoreregex, text, exceeded) {
                     return Outcome::Ignored;
                 }
                 let time = || record.time.or_else(|| date.as_ref()?.stamp.resolve(zone, now));
@@ -176,10 +170,8 @@ impl Matcher {
         let Self { filter, zone, state, ignoreregex, form, exceeded, .. } = self;
         *exceeded = None;
         let State::Httpd(rule) = state else { return Outcome::Missed };
-        match ignoreregex.as_ref().map(|any| any.is_match(head)) {
-            Some(Ok(true)) => return Outcome::Ignored,
-            Some(Err(Exceeded)) => *exceeded = Some(Part::Ignoreregex),
-            Some(Ok(false)) | None => {}
+        if ignored(ignoreregex.as_ref(), head, exceeded) {
+            return Outcome::Ignored;
         }
         let record = Record { time: None, text: head };
         let request = rule.parse_head(head);
@@ -234,6 +226,17 @@ fn cut<'a>(
     line.extend_from_slice(before);
     line.extend_from_slice(after);
     (line, Some(located))
+}
+
+/// Whether a line is one that is to be ignored. A regex that uses up its budget saves nobody.
+fn ignored(ignoreregex: Option<&Any>, text: &[u8], exceeded: &mut Option<Part>) -> bool {
+    match ignoreregex.map(|any| any.is_match(text)) {
+        Some(Err(Exceeded)) => {
+            *exceeded = Some(Part::Ignoreregex);
+            false
+        }
+        told => told == Some(Ok(true)),
+    }
 }
 
 fn judge_request<'a>(
