@@ -28,7 +28,7 @@ use std::net::IpAddr;
 
 use regex::bytes::RegexSet;
 
-pub use self::definition::Definition;
+pub use self::definition::{Definition, Language};
 pub use self::error::FilterError;
 pub use self::matcher::{Match, Matcher, Outcome, Part};
 

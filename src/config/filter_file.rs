@@ -41,6 +41,7 @@ fn definition(name: &str, file: &View) -> Definition {
             port: texts(file, "port"),
         },
         samples: file.sections("samples").iter().map(|(_, sample)| self::sample(sample)).collect(),
+        ..Definition::default()
     }
 }
 
