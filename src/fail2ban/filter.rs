@@ -11,7 +11,7 @@ use super::section::{Section, Value};
 use super::spec::Spec;
 use super::tags;
 use crate::filter::Definition;
-use crate::filter::definition::Defaults;
+use crate::filter::definition::{Defaults, Language, UseDns};
 
 /// The options of a filter that mean something to the server; all others are there to be put into
 /// these.
@@ -45,15 +45,20 @@ impl Reading {
     /// As gaoler's engine takes it.
     #[must_use]
     pub fn definition(&self) -> Definition {
-        let text = |option| {
-            self.options.text(option).filter(|text| !text.is_empty()).map(str::to_owned)
-        };
+        let text =
+            |option| self.options.text(option).filter(|text| !text.is_empty()).map(str::to_owned);
         Definition {
             name: self.name.clone(),
+            language: Language::Fail2ban,
             prefregex: text("prefregex"),
             failregex: self.lines("failregex"),
             ignoreregex: self.lines("ignoreregex"),
             datepattern: text("datepattern"),
+            maxlines: text("maxlines").and_then(|number| number.parse().ok()).unwrap_or_default(),
+            usedns: match text("usedns").as_deref() {
+                None | Some("yes" | "warn" | "raw") => UseDns::Names,
+                Some(_) => UseDns::No,
+            },
             defaults: Defaults { journalmatch: self.lines("journalmatch"), ..Defaults::default() },
             ..Definition::default()
         }

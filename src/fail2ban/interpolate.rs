@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn what_refers_to_nothing_or_to_itself_is_refused() {
-        let missing = "f0.conf:2: `a` refers to `%(b)s`, which is not given anywhere it could be; give it";
+        let missing =
+            "f0.conf:2: `a` refers to `%(b)s`, which is not given anywhere it could be; give it";
         check(&["[s]\na = %(b)s\n"], "s", "a", Err(missing));
         let depth = "f0.conf:2: `a` refers to itself, or to too much else, by way of `%(…)s`";
         check(&["[s]\na = %(a)s\n"], "s", "a", Err(depth));

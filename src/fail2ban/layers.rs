@@ -30,7 +30,7 @@ pub struct Directory {
 
 /// What a stack of files says together.
 #[derive(Clone, Debug, Default)]
-pub struct Layers {
+pub(super) struct Layers {
     /// `[DEFAULT]`.
     pub(super) defaults: Section,
     /// The sections, in the order in which they were met; `KNOWN/…` among them.
@@ -271,7 +271,10 @@ pub(super) mod tests {
     #[test]
     fn includes_stand_around_the_file_with_their_locals() {
         let files = [
-            ("jail.conf", "[INCLUDES]\nbefore = one.conf\n   none.conf\nafter = sub/two.conf\n[s]\na = self\nb = self\n"),
+            (
+                "jail.conf",
+                "[INCLUDES]\nbefore = one.conf\n   none.conf\nafter = sub/two.conf\n[s]\na = self\nb = self\n",
+            ),
             ("one.conf", "[s]\na = one\nc = one\nd = one\n"),
             ("one.local", "[s]\nd = one.local\n"),
             ("sub/two.conf", "[INCLUDES]\nbefore = three.conf\n[s]\nb = two\n"),

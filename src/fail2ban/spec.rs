@@ -97,12 +97,11 @@ fn options(inner: &str) -> Result<Vec<(String, String)>, SpecError> {
         if trimmed.is_empty() || trimmed.strip_prefix(',').is_some_and(|r| r.trim().is_empty()) {
             return Ok(options);
         }
-        let (name, after) =
-            name(trimmed).ok_or_else(|| SpecError::NoOption(shown(trimmed)))?;
+        let (name, after) = name(trimmed).ok_or_else(|| SpecError::NoOption(shown(trimmed)))?;
         let (value, after) = value(after);
         options.push((name.to_owned(), value.trim().to_owned()));
-        rest = separated(after)
-            .ok_or_else(|| SpecError::AfterValue(name.to_owned(), shown(after)))?;
+        rest =
+            separated(after).ok_or_else(|| SpecError::AfterValue(name.to_owned(), shown(after)))?;
     }
 }
 
@@ -170,7 +169,10 @@ mod tests {
         check("sshd", Ok(("sshd", &[])));
         check("sshd[]", Ok(("sshd", &[])));
         check("sshd[mode=aggressive]", Ok(("sshd", &[("mode", "aggressive")])));
-        check("a[x=1, y=\"a,b]\", z='c \"d\"',]", Ok(("a", &[("x", "1"), ("y", "a,b]"), ("z", "c \"d\"")])));
+        check(
+            "a[x=1, y=\"a,b]\", z='c \"d\"',]",
+            Ok(("a", &[("x", "1"), ("y", "a,b]"), ("z", "c \"d\"")])),
+        );
         check("a[x=1][y=2] [z=3]", Ok(("a", &[("x", "1"), ("y", "2"), ("z", "3")])));
         check("a[x=a=b, y=]", Ok(("a", &[("x", "a=b"), ("y", "")])));
         check("a[x=\"1\n 2\",\n  y=3]", Ok(("a", &[("x", "1\n 2"), ("y", "3")])));
@@ -180,9 +182,18 @@ mod tests {
     #[test]
     fn other_forms_are_refused() {
         check("[x=1]", Err("`[x=1]` names nothing; write `NAME` or `NAME[option=value]`"));
-        check("a[x=1", Err("`a[x=1` has no `]` at its end; write `NAME[option=value, other=\"a,b\"]`"));
-        check("a[x]", Err("expected `option=value` at `x`; write `NAME[option=value, other=\"a,b\"]`"));
-        check("a[x=\"1\"2]", Err("`2` follows the value of `x`; put the value in quotes, and a `,` behind it"));
+        check(
+            "a[x=1",
+            Err("`a[x=1` has no `]` at its end; write `NAME[option=value, other=\"a,b\"]`"),
+        );
+        check(
+            "a[x]",
+            Err("expected `option=value` at `x`; write `NAME[option=value, other=\"a,b\"]`"),
+        );
+        check(
+            "a[x=\"1\"2]",
+            Err("`2` follows the value of `x`; put the value in quotes, and a `,` behind it"),
+        );
     }
 
     #[test]

@@ -157,7 +157,11 @@ mod tests {
 
     #[test]
     fn what_nothing_names_stays() {
-        check(&[("r", "<HOST> < a > <> <a b> <F-USER>.*</F-USER>"), ("a", "1")], &[], "<HOST> < a > <> <a b> <F-USER>.*</F-USER>");
+        check(
+            &[("r", "<HOST> < a > <> <a b> <F-USER>.*</F-USER>"), ("a", "1")],
+            &[],
+            "<HOST> < a > <> <a b> <F-USER>.*</F-USER>",
+        );
     }
 
     #[test]
@@ -172,7 +176,13 @@ mod tests {
         assert!(filled(&[("r", "<a>"), ("a", "<b>"), ("b", "<a>")], &[]).is_err());
         assert!(filled(&[("r", "<a>")], &[("a", "x<a>")]).is_err());
         let wide = "<b>".repeat(400_000);
-        assert!(filled(&[("r", "<a>"), ("a", &wide), ("b", "xxxxxxxxxx<c>"), ("c", "<d>")], &[("d", "<d>")]).is_err());
+        assert!(
+            filled(
+                &[("r", "<a>"), ("a", &wide), ("b", "xxxxxxxxxx<c>"), ("c", "<d>")],
+                &[("d", "<d>")]
+            )
+            .is_err()
+        );
     }
 
     proptest! {
