@@ -159,6 +159,7 @@ samples:
                 },
                 Sample::default(),
             ],
+            ..Definition::default()
         };
         assert_eq!(parse(yaml), Ok(expected));
     }
