@@ -42,13 +42,28 @@ pub(in crate::filter) enum Verdict<'a> {
     Missed,
     Ignored,
     /// Recognised, and no failure, or nobody's yet.
-    NoFail(u16),
+    NoFail {
+        pattern: u16,
+        whose: Option<Whose<'a>>,
+        attempt: &'a Attempt,
+        names: &'a Names,
+    },
     Failure {
         pattern: u16,
         whose: Whose<'a>,
         attempt: &'a Attempt,
         names: &'a Names,
     },
+}
+
+impl Verdict<'_> {
+    /// Which pattern matched.
+    pub(in crate::filter) fn pattern(&self) -> Option<u16> {
+        match self {
+            Self::Missed | Self::Ignored => None,
+            Self::NoFail { pattern, .. } | Self::Failure { pattern, .. } => Some(*pattern),
+        }
+    }
 }
 
 /// Whose failure it is.
@@ -263,18 +278,13 @@ impl Reader {
             Kept::Here
         };
         let attempt = self.sessions.attempt(kept, &mut self.found);
-        if attempt.values.some(NOFAIL).is_some() {
-            return Verdict::NoFail(pattern);
-        }
-        if whose(&attempt.values).is_none() {
-            attempt.pending = true;
-            return Verdict::NoFail(pattern);
-        }
+        let informs = attempt.values.some(NOFAIL).is_some();
+        attempt.pending |= !informs && whose(&attempt.values).is_none();
         let attempt = &*attempt;
         let names = &self.filter.names;
         match whose(&attempt.values) {
-            Some(whose) => Verdict::Failure { pattern, whose, attempt, names },
-            None => Verdict::NoFail(pattern),
+            Some(whose) if !informs => Verdict::Failure { pattern, whose, attempt, names },
+            whose => Verdict::NoFail { pattern, whose, attempt, names },
         }
     }
 }
