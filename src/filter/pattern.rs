@@ -110,7 +110,7 @@ pub(super) fn parse(text: &[u8]) -> Option<IpAddr> {
 }
 
 /// Whether an address stands alone: neither the end of a longer number or name nor its beginning.
-pub(super) fn whole_word(text: &[u8], address: Range<usize>) -> bool {
+fn whole_word(text: &[u8], address: Range<usize>) -> bool {
     let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let before = address.start.checked_sub(1).map(|at| text[at]);
     let mut after = text[address.end..].iter().copied();

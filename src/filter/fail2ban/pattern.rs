@@ -6,7 +6,6 @@ use super::values::{DNS, FID, IP4, IP6, MLFID, Names, Slot, Values};
 use crate::filter::definition::UseDns;
 use crate::filter::engine::{Engine, Locations, Over};
 use crate::filter::error::Problem;
-use crate::filter::pattern::whole_word;
 
 /// A pattern ready to match.
 #[derive(Clone, Debug)]
@@ -66,7 +65,7 @@ impl Pattern {
         for (group, slot) in &self.groups {
             // A part of a name is no address: it is a name, and the peer may have chosen it.
             if let (IP4 | IP6, Some((start, end))) = (*slot, locations.get(*group))
-                && !whole_word(text.as_bytes(), start..end)
+                && is_part_of_a_name(text.as_bytes(), start, end)
             {
                 values.set(*slot, None);
                 values.set(DNS, Some(word(text, start, end)));
@@ -81,6 +80,20 @@ impl Pattern {
             values.join(*part, *whole);
         }
     }
+}
+
+/// Whether what looks like an address is but a part of a longer number or name, as in
+/// `203.0.113.9.example.org`. A port may follow it (`203.0.113.9-1780`).
+fn is_part_of_a_name(text: &[u8], start: usize, end: usize) -> bool {
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if start > 0 && named(text[start - 1]) {
+        return true;
+    }
+    let tail = &text[end..];
+    let tail = &tail[..tail.iter().position(|byte| !named(*byte)).unwrap_or(tail.len())];
+    let letters = tail.iter().any(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    let number = matches!(tail, [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..]);
+    letters || number
 }
 
 /// The word that has this in it.

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::dates::{Detector, Found};
 use super::lines::{self, Lines, Spanned};
@@ -16,6 +16,9 @@ use crate::filter::matcher::Part;
 use crate::filter::pattern::parse;
 use crate::record::Record;
 
+/// How long a time that one line told holds for lines that tell none.
+const RECENTLY: SignedDuration = SignedDuration::from_mins(1);
+
 /// What one source's reader keeps between lines.
 #[derive(Debug)]
 pub(in crate::filter) struct Reader {
@@ -26,6 +29,8 @@ pub(in crate::filter) struct Reader {
     ignore: Vec<Locations>,
     sessions: Sessions,
     lines: Option<Lines>,
+    /// The last time that a line told: that of those that follow at once and tell none.
+    last: Option<Timestamp>,
     /// What the prefregex captured.
     before: Values,
     /// What the pattern did, too.
@@ -96,6 +101,7 @@ impl Reader {
             ignore: room(&filter.ignoreregex),
             sessions: Sessions::default(),
             lines: (filter.maxlines > 1).then(|| Lines::new(filter.maxlines)),
+            last: None,
             before: Values::new(&filter.names),
             found: Attempt::new(&filter.names),
             text: String::new(),
@@ -107,6 +113,7 @@ impl Reader {
     /// Forgets the connections and lines seen so far.
     pub(in crate::filter) fn forget(&mut self) {
         self.sessions = Sessions::default();
+        self.last = None;
         self.lines = (self.filter.maxlines > 1).then(|| Lines::new(self.filter.maxlines));
     }
 
@@ -130,7 +137,10 @@ impl Reader {
         exceeded: &mut Option<Part>,
     ) -> (Verdict<'_>, Dated) {
         let date = self.cut(record);
-        let time = record.time.or_else(|| date.as_ref()?.resolve(zone, now));
+        let told = record.time.or_else(|| date.as_ref()?.resolve(zone, now));
+        self.last = told.or(self.last);
+        let recently = now.saturating_sub(RECENTLY).unwrap_or(Timestamp::MIN);
+        let time = told.or(self.last.filter(|last| *last > recently));
         let dated = Dated { time, form: date.map(|date| date.template) };
         (self.judge(now, exceeded), dated)
     }
