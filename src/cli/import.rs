@@ -26,7 +26,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   gaoler import-fail2ban > /etc/gaoler/gaoler.yaml
   gaoler check                        is it right?
-  gaoler replay --against-fail2ban /etc/fail2ban /var/log/secure
+  gaoler replay --against /etc/fail2ban /var/log/secure
                                       would both have banned the same?
   gaoler import-fail2ban --bans       who is banned there is banned here, from the start
   systemctl start gaoler && systemctl disable --now fail2ban";

@@ -2,7 +2,7 @@
 
 mod human;
 mod json;
-mod lines;
+pub(super) mod lines;
 mod text;
 
 use std::fs::File;
