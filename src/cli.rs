@@ -20,6 +20,7 @@ use std::sync::LazyLock;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
+use crate::config::Location;
 use crate::control::api::Bantime;
 use crate::telemetry::log;
 
@@ -166,9 +167,8 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The configuration; conf.d/*.yaml beside it is read too.
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
+    #[command(flatten)]
+    location: LocationArgs,
     /// Watch and decide, but ban nobody and keep nothing.
     #[arg(long)]
     dry_run: bool,
@@ -215,14 +215,31 @@ impl From<LogFormat> for log::Format {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// The configuration; conf.d/*.yaml beside it is read too.
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
+    #[command(flatten)]
+    location: LocationArgs,
     /// Say also which engine each regex runs on, and why.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
     format: FormatArgs,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct LocationArgs {
+    /// The configuration; conf.d/*.yaml beside it is read too.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// A fail2ban installation, such as /etc/fail2ban, whose enabled jails are run, too; then the
+    /// configuration need not exist.
+    #[arg(long, value_name = "DIR")]
+    fail2ban_dir: Option<PathBuf>,
+}
+
+impl LocationArgs {
+    fn location(&self) -> Location {
+        Location { file: self.config.clone(), fail2ban_dir: self.fail2ban_dir.clone() }
+    }
 }
 
 /// How to ask the daemon, and how to print its answer.
@@ -265,11 +282,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
     };
     match cli.verb {
-        Verb::Run(RunArgs { config, dry_run, log_level, log_format }) => {
-            daemon::run(config, dry_run, &log_level, log_format.into())
+        Verb::Run(RunArgs { location, dry_run, log_level, log_format }) => {
+            daemon::run(location.location(), dry_run, &log_level, log_format.into())
         }
-        Verb::Check(CheckArgs { config, verbose, format }) => {
-            check::run(&config, format.format, verbose)
+        Verb::Check(CheckArgs { location, verbose, format }) => {
+            check::run(&location.location(), format.format, verbose)
         }
         Verb::Status { jail, ask } => ask::status(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Ban { jail, addresses, bantime, ask } => {

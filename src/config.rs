@@ -6,6 +6,7 @@
 //! [`Config`](checked::Config) in which nothing can be wrong any more.
 
 pub mod builtin;
+mod carried;
 pub mod checked;
 pub mod duration;
 mod environment;
@@ -26,5 +27,5 @@ mod walk;
 pub mod web;
 
 use load::read;
-pub use load::{Surroundings, load, load_in};
+pub use load::{Location, Surroundings, load, load_from, load_in};
 pub use schema::{filter_schema, schema};

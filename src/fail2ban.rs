@@ -15,6 +15,7 @@ mod ini;
 mod interpolate;
 pub mod jail;
 mod layers;
+pub mod seconds;
 mod section;
 pub mod spec;
 mod tags;

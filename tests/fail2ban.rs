@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "asks fail2ban's own reader")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -163,7 +164,7 @@ fn every_jail_that_is_installed_is_read_as_fail2ban_does() {
     // fail2ban's own falls back to the journal where no log file is there; Debian's does not yet.
     let mut local = "[DEFAULT]\nsystemd_if_nologs = false\n".to_owned();
     for name in names {
-        local += &format!("[{name}]\nenabled = true\n");
+        writeln!(local, "[{name}]\nenabled = true").unwrap();
     }
     let directory = installed_with(&[("jail.d/zz.local", &local)]);
     check_jails(directory.path(), 90);

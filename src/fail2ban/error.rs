@@ -33,7 +33,9 @@ pub enum Problem {
     #[error("there is no such directory; name the one that holds jail.conf and filter.d")]
     NoDirectory,
     /// None of the files that could say it is there.
-    #[error("there is no {0}.conf and no {0}.local in {1}")]
+    #[error(
+        "there is no {0}.conf and no {0}.local in {1}; correct the name, or put the file there"
+    )]
     NoFile(String, String),
     /// It is there and cannot be read.
     #[error("cannot be read: {0}")]

@@ -38,6 +38,7 @@ pub struct Reading {
 
 impl Reading {
     /// The lines of an option such as `failregex`; blank ones are none.
+    #[must_use]
     pub fn lines(&self, option: &str) -> Vec<String> {
         lines(self.options.text(option).unwrap_or_default())
     }

@@ -237,8 +237,9 @@ mod tests {
         #[test]
         fn what_is_written_is_read(names in prop::collection::btree_map("[a-z]{1,8}", "[!-9<-~]{1,20}", 1..6)) {
             let names: Vec<_> = names.into_iter().filter(|(_, value)| !value.starts_with(';')).collect();
-            let lines: String = names.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
-            let ini = Ini::parse(Path::new("x"), format!("[s]\n{lines}").as_bytes()).unwrap();
+            let lines: Vec<_> = names.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            let text = format!("[s]\n{}", lines.join("\n"));
+            let ini = Ini::parse(Path::new("x"), text.as_bytes()).unwrap();
             let section = ini.section("s").unwrap();
             for (name, value) in &names {
                 prop_assert_eq!(section.text(name), Some(value.as_str()));

@@ -67,7 +67,6 @@ pub fn split(text: &str) -> Vec<&str> {
     for (at, c) in text.char_indices() {
         match (c, quote) {
             (c, Some(open)) if c == open => quote = None,
-            (_, Some(_)) => {}
             ('"' | '\'', None) if depth > 0 => quote = Some(c),
             ('[', None) => depth += 1,
             (']', None) => depth = depth.saturating_sub(1),
@@ -152,8 +151,11 @@ mod tests {
 
     use super::*;
 
+    /// A name and its options.
+    type Named<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+
     #[track_caller]
-    fn check(text: &str, expected: Result<(&str, &[(&str, &str)]), &str>) {
+    fn check(text: &str, expected: Result<Named, &str>) {
         let parsed = parse(text).map_err(|error| error.to_string());
         let expected = expected
             .map(|(name, options)| Spec {

@@ -106,9 +106,8 @@ fn tag(text: &str, from: usize) -> Option<(usize, usize)> {
     for (at, byte) in text.bytes().enumerate().skip(from) {
         match (byte, start) {
             (b'<', _) => start = Some(at),
-            (b' ', _) => start = None,
             (b'>', Some(begun)) if at > begun + 1 => return Some((begun, at + 1)),
-            (b'>', _) => start = None,
+            (b' ' | b'>', _) => start = None,
             _ => {}
         }
     }
