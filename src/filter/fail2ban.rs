@@ -9,6 +9,7 @@
 //! address, names are looked up nowhere, and a regex that backtracks has a budget.
 
 mod dates;
+mod dispute;
 mod lines;
 mod pattern;
 mod python;

@@ -300,6 +300,7 @@ fn judge<'a>(verdict: Verdict<'a>, time: Option<Timestamp>, exceeded: Option<Par
     match verdict {
         Verdict::Missed => missed(exceeded),
         Verdict::Ignored => Outcome::Ignored,
+        Verdict::Disputed { .. } => Outcome::Unattributed(None),
         Verdict::NoFail { whose: None, .. } => Outcome::NoFail(None),
         Verdict::NoFail { pattern, whose: Some(whose), attempt, names } => {
             let Whose::Address(address) = whose else { return Outcome::NoFail(None) };

@@ -1,5 +1,6 @@
 //! One pattern, and which of its groups is which value.
 
+use super::dispute;
 use super::python::{self, Anchors};
 use super::tags;
 use super::values::{DNS, FID, IP4, IP6, MLFID, Names, Slot, Values};
@@ -21,6 +22,8 @@ pub(super) struct Pattern {
     parts: Vec<(Slot, Slot)>,
     /// The groups that `<SKIPLINES>` are.
     pub(super) skips: Vec<usize>,
+    /// Whether it lets anything follow.
+    open: bool,
     /// Whether it tells whose the line is, if only by its session.
     pub(super) identifies: bool,
 }
@@ -52,23 +55,30 @@ impl Pattern {
         let (alternatives, parts) = (made_of("alt_"), made_of("tuple_"));
         let told = groups.iter().map(|(_, slot)| slot).chain(alternatives.iter().map(|(_, to)| to));
         let identifies = told.into_iter().any(|slot| [FID, IP4, IP6, DNS, MLFID].contains(slot));
-        let source = source.to_owned();
-        Ok(Self { source, regex, groups, alternatives, parts, skips, identifies })
+        let (open, source) = (dispute::is_open(source), source.to_owned());
+        Ok(Self { source, regex, open, groups, alternatives, parts, skips, identifies })
     }
 
-    /// Takes over what its groups captured; a group that took no part has no value.
-    pub(super) fn capture(&self, locations: &Locations, text: &str, values: &mut Values) {
+    /// Takes over what its groups captured; a group that took no part has no value. Says whether it
+    /// is disputed whose the line is: then it has no address.
+    pub(super) fn capture(&self, locations: &Locations, text: &str, values: &mut Values) -> bool {
+        let mut disputed = false;
         for (group, slot) in &self.groups {
             let found = locations.get(*group);
             values.set(*slot, found.and_then(|(start, end)| text.get(start..end)));
         }
         for (group, slot) in &self.groups {
+            let (IP4 | IP6, Some((start, end))) = (*slot, locations.get(*group)) else { continue };
             // A part of a name is no address: it is a name, and the peer may have chosen it.
-            if let (IP4 | IP6, Some((start, end))) = (*slot, locations.get(*group))
-                && is_part_of_a_name(text.as_bytes(), start, end)
-            {
+            if is_part_of_a_name(text.as_bytes(), start, end) {
                 values.set(*slot, None);
                 values.set(DNS, Some(word(text, start, end)));
+                continue;
+            }
+            let whole = locations.get(0).unwrap_or((start, end));
+            if dispute::disputed(text, (start, end), whole, self.open) {
+                values.set(*slot, None);
+                disputed = true;
             }
         }
         for (from, to) in &self.alternatives {
@@ -79,6 +89,7 @@ impl Pattern {
         for (part, whole) in &self.parts {
             values.join(*part, *whole);
         }
+        disputed
     }
 }
 

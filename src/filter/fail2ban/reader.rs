@@ -46,6 +46,10 @@ pub(in crate::filter) struct Reader {
 pub(in crate::filter) enum Verdict<'a> {
     Missed,
     Ignored,
+    /// A failure, and the line names several addresses whose it could be.
+    Disputed {
+        pattern: u16,
+    },
     /// Recognised, and no failure, or nobody's yet.
     NoFail {
         pattern: u16,
@@ -66,7 +70,9 @@ impl Verdict<'_> {
     pub(in crate::filter) fn pattern(&self) -> Option<u16> {
         match self {
             Self::Missed | Self::Ignored => None,
-            Self::NoFail { pattern, .. } | Self::Failure { pattern, .. } => Some(*pattern),
+            Self::NoFail { pattern, .. }
+            | Self::Failure { pattern, .. }
+            | Self::Disputed { pattern } => Some(*pattern),
         }
     }
 }
@@ -201,8 +207,12 @@ impl Reader {
         self.found.values.update(&self.before);
         let text = if self.content.is_empty() { &self.text } else { &self.content };
         let captured = &self.filter.failregex[number];
-        captured.capture(&self.captures[number], text, &mut self.found.values);
-        self.attribute(pattern, u32::try_from(count).unwrap_or(u32::MAX), now)
+        let disputed = captured.capture(&self.captures[number], text, &mut self.found.values);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        match self.attribute(pattern, count, now) {
+            Verdict::NoFail { whose: None, .. } if disputed => Verdict::Disputed { pattern },
+            verdict => verdict,
+        }
     }
 
     /// Whether an ignoreregex takes what the patterns see, or the lines that a match spans. One
@@ -245,10 +255,11 @@ impl Reader {
     /// The first pattern that matches.
     fn matching(&mut self, exceeded: &mut Option<Part>) -> Option<u16> {
         let text = if self.content.is_empty() { &self.text } else { &self.content };
-        let can_match = self.filter.gate.as_ref().map(|gate| gate.matches(text.as_bytes()));
-        if can_match.as_ref().is_some_and(|can| !can.matched_any()) {
+        // Most lines end here, at no allocation.
+        if self.filter.gate.as_ref().is_some_and(|gate| !gate.is_match(text.as_bytes())) {
             return None;
         }
+        let can_match = self.filter.gate.as_ref().map(|gate| gate.matches(text.as_bytes()));
         let patterns = self.filter.failregex.iter().zip(&mut self.captures);
         for (number, (pattern, locations)) in (0u16..).zip(patterns) {
             if can_match.as_ref().is_some_and(|can| !can.matched(usize::from(number))) {
