@@ -48,7 +48,9 @@ pub(crate) fn its_jails_ban(host: &Host) -> Result<()> {
     host.feed("cat >/etc/fail2ban/jail.local", JAIL_LOCAL.as_bytes())?;
     host.feed("cat >/etc/fail2ban/filter.d/http-get-dos.conf", FILTER.as_bytes())?;
     host.feed(&format!("mkdir -p $(dirname {drop_in}); cat >{drop_in}"), DROP_IN.as_bytes())?;
-    host.sh(&format!("mv {CONFIG} {CONFIG}.away; systemctl daemon-reload; systemctl restart gaoler"))?;
+    host.sh(&format!(
+        "mv {CONFIG} {CONFIG}.away; systemctl daemon-reload; systemctl restart gaoler"
+    ))?;
     let played = play(host);
     host.sh(&format!(
         "rm {drop_in} /etc/fail2ban/jail.local; mv {CONFIG}.away {CONFIG}
