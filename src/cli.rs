@@ -6,8 +6,10 @@ mod check;
 mod daemon;
 mod explain;
 mod flush;
+mod import;
 mod man;
 mod provision;
+mod replay;
 pub mod test;
 mod tree;
 mod value;
@@ -154,6 +156,21 @@ enum Verb {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Decide over history: who would have been banned, when, and for how long.
+    ///
+    /// The whole decision path, filter, window, bantime and ignoreip, over logs or a journal at their own
+    /// time. Nothing is banned. With --against, a second configuration decides over the same, and what
+    /// differs is listed: the look to take before one changes a threshold, or switches from fail2ban.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::ReplayArgs),
+    /// Print the gaoler.yaml that does what a fail2ban installation does; or take over its bans.
+    ///
+    /// Reads fail2ban's files as fail2ban reads them, changes nothing, and says behind each value where
+    /// it comes from, and at the top what a person should look at. With --bans, it prints nothing but
+    /// how much it took: who is banned now and who was goes into gaoler's state, and gaoler's next start
+    /// enforces it, without a gap, whether or not fail2ban still runs.
+    #[command(name = "import-fail2ban", after_help = import::EXAMPLES)]
+    ImportFail2ban(import::ImportArgs),
     /// Print the JSON Schema of gaoler.yaml, for editors and reviewers.
     Schema,
     /// Print a manual page, or write all: `gaoler man ban | man -l -`.
@@ -302,6 +319,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Provision(arguments) => provision::run(&arguments),
         Verb::Flush(arguments) => flush::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
+        Verb::Replay(arguments) => replay::run(&arguments),
+        Verb::ImportFail2ban(arguments) => import::run(&arguments),
         Verb::Schema => check::schema(),
         Verb::Man(arguments) => man::run(<Cli as clap::CommandFactory>::command(), &arguments),
         Verb::Completions { shell } => Ok(completions(shell)),

@@ -25,6 +25,7 @@ mod rebuilding;
 mod recent;
 mod recidive;
 mod reload;
+pub mod replay;
 mod report;
 mod restore;
 mod running;

@@ -9,6 +9,7 @@
 //! Nothing is evaluated and no program is run. The files are met where they are installed; none is
 //! part of gaoler.
 
+pub mod database;
 mod error;
 pub mod filter;
 mod ini;

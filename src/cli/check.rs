@@ -150,7 +150,7 @@ fn growth(jail: &JailSettings) -> Option<String> {
 }
 
 /// What was read.
-fn shown(location: &Location) -> String {
+pub(super) fn shown(location: &Location) -> String {
     match &location.fail2ban_dir {
         Some(dir) if !location.file.exists() => dir.display().to_string(),
         Some(dir) => format!("{} and {}", location.file.display(), dir.display()),

@@ -3,7 +3,7 @@
 mod human;
 mod input;
 mod json;
-mod lines;
+pub(super) mod lines;
 mod tally;
 mod text;
 

@@ -10,6 +10,7 @@ mod merged;
 mod node;
 mod options;
 mod origin;
+pub(super) mod written;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub(super) struct CarriedJail {
     pub(super) found: Option<Arc<Found>>,
     /// How fail2ban names the filter.
     pub(super) filter: String,
+    /// Whether the jail has patterns of its own, besides or instead of the filter's.
+    pub(super) own_patterns: bool,
     /// What is not carried over, or is otherwise.
     pub(super) notes: Vec<Note>,
 }
@@ -131,7 +134,10 @@ fn carry(jail: &Jail, dir: &Path) -> Result<CarriedJail, Vec<ConfigError>> {
     }
     let entry = Entry { key: jail.name.clone(), place: at, node: draft.fields.node() };
     let filter = jail.options.text("filter").unwrap_or_default().to_owned();
-    Ok(CarriedJail { entry, found, filter, notes: draft.notes })
+    let own_patterns = ["failregex", "ignoreregex", "prefregex", "datepattern"]
+        .iter()
+        .any(|option| jail.options.has(option));
+    Ok(CarriedJail { entry, found, filter, own_patterns, notes: draft.notes })
 }
 
 impl Draft<'_> {
