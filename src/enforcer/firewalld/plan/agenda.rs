@@ -92,7 +92,8 @@ impl Agenda {
             return kinds[URGENT].pop_front();
         }
         let mut order = (1..=SHARES.len()).map(|after| (self.last + after) % SHARES.len());
-        let (share, step) = order.find_map(|share| Some((share, kinds[SHARES[share]].pop_front()?)))?;
+        let (share, step) =
+            order.find_map(|share| Some((share, kinds[SHARES[share]].pop_front()?)))?;
         self.last = share;
         Some(step)
     }
