@@ -99,6 +99,14 @@ build: ## The release binary, target/release/gaoler
 fmt: ## Format all Rust
 	$(CARGO) fmt
 
+.PHONY: book
+book: deps ## The documentation as a site, target/book/index.html; every link in it is looked up
+	@scripts/book.sh
+
+.PHONY: image
+image: ## The container image gaoler:VERSION, by buildah; BASE= and BUILDER= by digest, BIN= for a binary at hand
+	@scripts/image.sh build $(if $(filter-out file,$(origin BIN)),$(BIN))
+
 .PHONY: deps
 deps: ## Install the Debian packages that building, testing and the box need, if any are missing
 	@scripts/install-deps.sh
@@ -116,7 +124,7 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc chart deny fuzz-smoke host chaos ## Everything; what CI runs
+test: deps lint unit doc book chart image-test deny fuzz-smoke host chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
@@ -139,6 +147,11 @@ doc: ## The code's own documentation, without a broken link
 chart: deps ## The Helm chart: Helm's own library renders it, three Kubernetes versions, gaoler itself; UPDATE=1
 	$(CARGO) build --locked
 	@UPDATE=$(UPDATE) scripts/chart.sh $(TEST)
+
+.PHONY: image-test
+image-test: deps ## The container image, on a base of Debian's packages: built twice, run, watched (needs root)
+	$(CARGO) build --locked
+	@scripts/image.sh test target/debug/gaoler
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, and what may not be among them
