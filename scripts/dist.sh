@@ -1,0 +1,118 @@
+#!/bin/bash
+# All that a release is made of, in target/dist: archives, packages, the site, what is in the binary
+# (SBOM), and SHA256SUMS.
+#
+#   dist.sh                  of the commit that is checked out
+#   dist.sh archive BINARY   the archive of the program alone, of a binary at hand; prints its path
+#
+# RELEASE=yes holds it to what a release is: a clean tree, a tag, a section in CHANGELOG.md.
+# Archives are the same, byte by byte, whenever they are made of the same commit: names in order, the
+# commit's own time, no owner.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+machine=$(uname -m)
+dist=target/dist
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+export SOURCE_DATE_EPOCH
+# Modes are what they are told to be, whoever runs this.
+umask 022
+
+# archive NAME DIRECTORY [tar's options]: files and links of a directory. Directories have no entry of
+# their own, so that unpacking below / changes none that is there.
+archive() {
+    local name=$1 directory=$2
+    shift 2
+    (cd "$directory" && find . \( -type f -o -type l \) -printf '%P\0') | LC_ALL=C sort --zero-terminated |
+        tar --create --directory="$directory" --format=gnu --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 \
+            --numeric-owner --mode=u=rwX,go=rX "$@" --null --no-recursion --files-from=- |
+        gzip --no-name -9 >"$dist/$name"
+    echo "  $name" >&2
+}
+
+# The program as `make install` lays it. Its configuration is an example in it: one that is in force
+# must outlive the next unpacking.
+program() {
+    local binary=$1 tree=$2
+    make --no-print-directory --silent install DESTDIR="$tree" PREFIX=/usr BIN="$binary"
+    rm -r "${tree:?}/etc"
+    archive "gaoler-$version-linux-$machine.tar.gz" "$tree"
+}
+
+# Helm's own form: all below a directory gaoler, links followed.
+chart() {
+    mkdir "$work/chart"
+    cp --recursive --dereference helm/gaoler "$work/chart/"
+    archive "gaoler-$version.tgz" "$work/chart"
+}
+
+# What stands in the lock file and is linked, with versions, licences and hashes: CycloneDX.
+sbom() {
+    local tool=target/tools/bin/cargo-cyclonedx wanted=0.5.9
+    if [[ $($tool cyclonedx --version 2>/dev/null) != *" $wanted" ]]; then
+        echo "  installing cargo-cyclonedx $wanted (once, some minutes)" >&2
+        cargo install --locked --quiet --version "$wanted" --root target/tools cargo-cyclonedx
+    fi
+    $tool cyclonedx --format json --spec-version 1.5 --target "$machine-unknown-linux-gnu" \
+        --override-filename "gaoler-$version.cdx" --quiet
+    mv "gaoler-$version.cdx.json" "$dist/"
+    echo "  gaoler-$version.cdx.json" >&2
+}
+
+# What CHANGELOG.md says of this version; nothing for a version that is not out.
+news() {
+    awk -v version="$version" '
+        /^## / {ours = ($2 == version)}
+        ours && !/^## / {print}' CHANGELOG.md | sed -e '/./,$!d'
+}
+
+# What is a release, and what is only like one.
+examine() {
+    local wrong=()
+    [[ -z $(git status --porcelain) ]] || wrong+=("there are changes that are not committed")
+    [[ $(git tag --points-at HEAD) == *"v$version"* ]] || wrong+=("the commit has no tag v$version")
+    [[ -n $(news) ]] || wrong+=("CHANGELOG.md has no section \`## $version\`")
+    ((${#wrong[@]})) || return 0
+    printf 'no release of %s: %s\n' "$version" "${wrong[@]}" >&2
+    [[ ${RELEASE:-} != yes ]] || exit 1
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if [[ ${1:-} == archive ]]; then
+    mkdir -p "$dist"
+    program "$(realpath "$2")" "$work/program"
+    echo "$dist/gaoler-$version-linux-$machine.tar.gz"
+    exit
+fi
+
+examine
+rm -rf "$dist"
+mkdir -p "$dist"
+
+scripts/portable.sh
+program target/portable/gaoler "$work/program"
+archive "gaoler-$version-man.tar.gz" "$work/program/usr/share/man"
+mkdir "$work/completions"
+cp -r "$work"/program/usr/share/{bash-completion,zsh,fish} "$work/completions/"
+archive "gaoler-$version-completions.tar.gz" "$work/completions"
+for name in dashboards alerts; do
+    mkdir -p "$work/$name"
+    cp $name/*.* "$work/$name/"
+    archive "gaoler-$version-$name.tar.gz" "$work/$name"
+done
+archive "gaoler-$version-ansible.tar.gz" docs/ansible
+chart
+scripts/book.sh >/dev/null
+archive "gaoler-$version-book.tar.gz" target/book
+git archive --format=tar --prefix="gaoler-$version/" HEAD | gzip --no-name -9 >"$dist/gaoler-$version.tar.gz"
+echo "  gaoler-$version.tar.gz" >&2
+sbom
+rm -rf target/packages
+make --no-print-directory rpm deb
+cp target/packages/*.rpm target/packages/*.deb "$dist/"
+news >"$dist/NEWS.md"
+(cd "$dist" && find . -type f -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS)
+cat "$dist/SHA256SUMS"
