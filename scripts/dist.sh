@@ -40,10 +40,16 @@ program() {
     archive "gaoler-$version-linux-$machine.tar.gz" "$tree"
 }
 
-# Helm's own form: all below a directory gaoler, links followed.
+# As Helm itself packs it, links followed and what .helmignore names left out, and then once more: Helm
+# writes down when it was.
 chart() {
-    mkdir "$work/chart"
-    cp --recursive --dereference helm/gaoler "$work/chart/"
+    local python
+    python=$(scripts/venv.sh chart tests/chart/requirements.txt)/bin/python
+    mkdir "$work/helm" "$work/chart"
+    "$python" -c 'import sys, helm_python as helm
+helm.disable_logging()
+helm.Chart.load("helm/gaoler").save(sys.argv[1])' "$work/helm" 2>/dev/null
+    tar --extract --file "$work/helm/gaoler-$version.tgz" --directory "$work/chart"
     archive "gaoler-$version.tgz" "$work/chart"
 }
 
