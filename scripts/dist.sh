@@ -53,7 +53,7 @@ helm.Chart.load("helm/gaoler").save(sys.argv[1])' "$work/helm" 2>/dev/null
     archive "gaoler-$version.tgz" "$work/chart"
 }
 
-# What stands in the lock file and is linked, with versions, licences and hashes: CycloneDX.
+# Every crate that is linked, and those that build them, with versions, licences and hashes: CycloneDX.
 sbom() {
     local tool=target/tools/bin/cargo-cyclonedx wanted=0.5.9
     if [[ $($tool cyclonedx --version 2>/dev/null) != *" $wanted" ]]; then
@@ -62,7 +62,14 @@ sbom() {
     fi
     $tool cyclonedx --format json --spec-version 1.5 --target "$machine-unknown-linux-gnu" \
         --override-filename "gaoler-$version.cdx" --quiet
-    mv "gaoler-$version.cdx.json" "$dist/"
+    # Not where this was built.
+    sed "s|path+file://$PWD#|path+file:///gaoler#|g" "gaoler-$version.cdx.json" >"$dist/gaoler-$version.cdx.json"
+    rm "gaoler-$version.cdx.json"
+    local missing
+    missing=$(cargo tree --locked --edges normal --target "$machine-unknown-linux-gnu" --prefix none --format '{p}' |
+        sed -e 's/ (.*//' -e 's/ v/ /' | sort -u | grep -v '^gaoler ' |
+        comm -23 - <(jq -r '.components[] | "\(.name) \(.version)"' "$dist/gaoler-$version.cdx.json" | sort -u))
+    [[ -z $missing ]] || { echo "dist.sh: the SBOM has not: $missing" >&2; exit 1; }
     echo "  gaoler-$version.cdx.json" >&2
 }
 
@@ -80,7 +87,7 @@ examine() {
     [[ $(git tag --points-at HEAD) == *"v$version"* ]] || wrong+=("the commit has no tag v$version")
     [[ -n $(news) ]] || wrong+=("CHANGELOG.md has no section \`## $version\`")
     ((${#wrong[@]})) || return 0
-    printf 'no release of %s: %s\n' "$version" "${wrong[@]}" >&2
+    printf "no release of $version: %s\n" "${wrong[@]}" >&2
     [[ ${RELEASE:-} != yes ]] || exit 1
 }
 
