@@ -128,7 +128,7 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc book chart image-test deny fuzz-smoke ansible host chaos ## Everything; what CI runs
+test: deps lint unit doc book chart dist-test image-test deny fuzz-smoke ansible host chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
@@ -161,6 +161,11 @@ image-test: deps ## The container image, on a base of Debian's packages: built t
 ansible: deps ## The example role of docs/ansible, linted, and played over ssh on a host in a box (needs root)
 	$(CARGO) build --locked
 	@scripts/ansible.sh target/debug/gaoler
+
+.PHONY: dist-test
+dist-test: deps ## The archives of `make dist`, of a debug binary: twice, and the same both times
+	$(CARGO) build --locked
+	@scripts/dist-test.sh target/debug/gaoler
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, and what may not be among them

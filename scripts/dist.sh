@@ -2,8 +2,9 @@
 # All that a release is made of, in target/dist: archives, packages, the site, what is in the binary
 # (SBOM), and SHA256SUMS.
 #
-#   dist.sh                  of the commit that is checked out
-#   dist.sh archive BINARY   the archive of the program alone, of a binary at hand; prints its path
+#   dist.sh                   of the commit that is checked out
+#   dist.sh archives BINARY   the archives alone, of a binary at hand
+#   dist.sh archive BINARY    the archive of the program alone; prints its path
 #
 # RELEASE=yes holds it to what a release is: a clean tree, a tag, a section in CHANGELOG.md.
 # Archives are the same, byte by byte, whenever they are made of the same commit: names in order, the
@@ -73,11 +74,9 @@ sbom() {
     echo "  gaoler-$version.cdx.json" >&2
 }
 
-# What CHANGELOG.md says of this version; nothing for a version that is not out.
+# What a section of CHANGELOG.md says; nothing where there is none.
 news() {
-    awk -v version="$version" '
-        /^## / {ours = ($2 == version)}
-        ours && !/^## / {print}' CHANGELOG.md | sed -e '/./,$!d'
+    awk -v wanted="$1" '/^## / {ours = ($2 == wanted)} ours && !/^## / {print}' CHANGELOG.md | sed -e '/./,$!d'
 }
 
 # What is a release, and what is only like one.
@@ -85,47 +84,72 @@ examine() {
     local wrong=()
     [[ -z $(git status --porcelain) ]] || wrong+=("there are changes that are not committed")
     [[ $(git tag --points-at HEAD) == *"v$version"* ]] || wrong+=("the commit has no tag v$version")
-    [[ -n $(news) ]] || wrong+=("CHANGELOG.md has no section \`## $version\`")
+    [[ -n $(news "$version") ]] || wrong+=("CHANGELOG.md has no section \`## $version\`")
     ((${#wrong[@]})) || return 0
     printf "no release of $version: %s\n" "${wrong[@]}" >&2
     [[ ${RELEASE:-} != yes ]] || exit 1
 }
 
+# All but the packages and the SBOM.
+archives() {
+    local name
+    program "$1" "$work/program"
+    archive "gaoler-$version-man.tar.gz" "$work/program/usr/share/man"
+    mkdir "$work/completions"
+    cp -r "$work"/program/usr/share/{bash-completion,zsh,fish} "$work/completions/"
+    archive "gaoler-$version-completions.tar.gz" "$work/completions"
+    for name in dashboards alerts; do
+        mkdir "$work/$name"
+        cp $name/*.* "$work/$name/"
+        archive "gaoler-$version-$name.tar.gz" "$work/$name"
+    done
+    archive "gaoler-$version-ansible.tar.gz" docs/ansible
+    chart
+    scripts/book.sh >/dev/null
+    archive "gaoler-$version-book.tar.gz" target/book
+    git archive --format=tar --prefix="gaoler-$version/" HEAD | gzip --no-name -9 >"$dist/gaoler-$version.tar.gz"
+    echo "  gaoler-$version.tar.gz" >&2
+    news "$version" >"$dist/NEWS.md"
+    [[ -s $dist/NEWS.md ]] || news Unreleased >"$dist/NEWS.md"
+}
+
+# The program of this machine for every Linux, and what is made of it by others.
+packages() {
+    rm -rf target/packages
+    make --no-print-directory rpm deb >&2
+    cp target/packages/*.rpm target/packages/*.deb "$dist/"
+}
+
+sums() {
+    (cd "$dist" && find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum) >"$work/sums"
+    install -m 0644 "$work/sums" "$dist/SHA256SUMS"
+    cat "$dist/SHA256SUMS"
+}
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-if [[ ${1:-} == archive ]]; then
-    mkdir -p "$dist"
+mkdir -p "$dist"
+case ${1:-} in
+archive)
     program "$(realpath "$2")" "$work/program"
     echo "$dist/gaoler-$version-linux-$machine.tar.gz"
-    exit
-fi
-
-examine
-rm -rf "$dist"
-mkdir -p "$dist"
-
-scripts/portable.sh
-program target/portable/gaoler "$work/program"
-archive "gaoler-$version-man.tar.gz" "$work/program/usr/share/man"
-mkdir "$work/completions"
-cp -r "$work"/program/usr/share/{bash-completion,zsh,fish} "$work/completions/"
-archive "gaoler-$version-completions.tar.gz" "$work/completions"
-for name in dashboards alerts; do
-    mkdir -p "$work/$name"
-    cp $name/*.* "$work/$name/"
-    archive "gaoler-$version-$name.tar.gz" "$work/$name"
-done
-archive "gaoler-$version-ansible.tar.gz" docs/ansible
-chart
-scripts/book.sh >/dev/null
-archive "gaoler-$version-book.tar.gz" target/book
-git archive --format=tar --prefix="gaoler-$version/" HEAD | gzip --no-name -9 >"$dist/gaoler-$version.tar.gz"
-echo "  gaoler-$version.tar.gz" >&2
-sbom
-rm -rf target/packages
-make --no-print-directory rpm deb
-cp target/packages/*.rpm target/packages/*.deb "$dist/"
-news >"$dist/NEWS.md"
-(cd "$dist" && find . -type f -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS)
-cat "$dist/SHA256SUMS"
+    ;;
+archives)
+    rm -f "$dist"/*
+    archives "$(realpath "$2")"
+    sums
+    ;;
+"")
+    examine
+    rm -f "$dist"/*
+    scripts/portable.sh
+    archives target/portable/gaoler
+    sbom
+    packages
+    sums
+    ;;
+*)
+    echo "dist.sh: \`$1\` is neither archives nor archive" >&2
+    exit 2
+    ;;
+esac
