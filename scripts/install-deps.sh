@@ -6,7 +6,8 @@ set -euo pipefail
 repo=$(cd "$(dirname "$0")/.." && pwd)
 need=()
 for package in gcc libc6-dev libsystemd-dev pkg-config shellcheck prometheus prometheus-alertmanager jsonnet \
-    systemd-journal-remote mandoc chromium chromium-driver python3-venv openssl buildah podman runc mmdebstrap; do
+    systemd-journal-remote mandoc chromium chromium-driver python3-venv openssl fail2ban \
+    buildah podman runc mmdebstrap; do
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || need+=("$package")
 done
 if ((${#need[@]})); then

@@ -198,7 +198,7 @@ fn address(matcher: &mut Matcher, line: &[u8], journal: bool) -> Option<IpAddr> 
         Outcome::NoFail(None)
         | Outcome::Missed
         | Outcome::Ignored
-        | Outcome::Unattributed
+        | Outcome::Unattributed(_)
         | Outcome::Exceeded(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 mod human;
 mod json;
-mod lines;
+pub(super) mod lines;
 mod text;
 
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -23,8 +23,9 @@ use self::lines::{Lines, Next};
 use super::Format;
 use crate::config::filters::Filters;
 use crate::daemon::clock;
+use crate::fail2ban::{self, Logtype};
 use crate::filter::date::Form;
-use crate::filter::{Definition, Filter, Matcher, NORMAL, Outcome};
+use crate::filter::{Definition, Filter, Matcher, NORMAL, Outcome, definition};
 use crate::record::Record;
 use crate::source::export::{Export, Reading};
 
@@ -178,8 +179,8 @@ fn read_export(
 }
 
 fn filter(args: &TestArgs) -> anyhow::Result<Arc<Filter>> {
-    if args.fail2ban_dir.is_some() {
-        bail!("--fail2ban-dir is not supported by this version yet");
+    if let Some(dir) = &args.fail2ban_dir {
+        return fail2bans(args, dir);
     }
     // A failregex has a tag; no name or file does.
     if args.filter.contains('<') {
@@ -190,6 +191,20 @@ fn filter(args: &TestArgs) -> anyhow::Result<Arc<Filter>> {
     }
     let directory = args.config.parent().unwrap_or(Path::new(".")).join("filters");
     Ok(Filters::new(directory).named(&args.filter)?.1)
+}
+
+/// A filter out of fail2ban's own files.
+fn fail2bans(args: &TestArgs, dir: &Path) -> anyhow::Result<Arc<Filter>> {
+    let logtype = match args.logtype {
+        LogType::File => Logtype::File,
+        LogType::Journal | LogType::Export => Logtype::Journal,
+    };
+    let mut definition = fail2ban::filter(dir, &args.filter, logtype)?;
+    definition.usedns = match args.usedns {
+        UseDns::Raw => definition::UseDns::Names,
+        UseDns::No => definition::UseDns::No,
+    };
+    Ok(Arc::new(Filter::compile(&definition, NORMAL)?))
 }
 
 fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {

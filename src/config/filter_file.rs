@@ -41,6 +41,7 @@ fn definition(name: &str, file: &View) -> Definition {
             port: texts(file, "port"),
         },
         samples: file.sections("samples").iter().map(|(_, sample)| self::sample(sample)).collect(),
+        ..Definition::default()
     }
 }
 
@@ -158,6 +159,7 @@ samples:
                 },
                 Sample::default(),
             ],
+            ..Definition::default()
         };
         assert_eq!(parse(yaml), Ok(expected));
     }

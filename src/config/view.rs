@@ -119,9 +119,12 @@ impl<'a> View<'a> {
     }
 }
 
+/// What stands for the file of what no file says.
+pub(super) const DEFAULTS: &str = "(default)";
+
 /// What the table says holds when a file says nothing, as a tree.
 pub(super) fn defaults(keys: Keys) -> Node {
-    let place = Place { file: std::path::Path::new("(default)").into(), line: 0, column: 0 };
+    let place = Place::file(std::path::Path::new(DEFAULTS));
     let entries = keys::all(keys).filter(|key| !key.later).filter_map(|key| {
         let node = match &key.kind {
             Kind::Section(keys) => defaults(keys),

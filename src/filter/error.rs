@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::date::datepattern::DatePatternError;
+use super::fail2ban::PythonError;
 use super::httpd::logformat::LogFormatError;
 use super::tags::TagError;
 
@@ -73,6 +74,9 @@ pub enum Problem {
     /// A tag.
     #[error(transparent)]
     Tag(#[from] TagError),
+    /// It is in fail2ban's language, and no regex of Python's.
+    #[error("{0}")]
+    Python(#[from] PythonError),
     /// The date's form.
     #[error(transparent)]
     Date(#[from] DatePatternError),

@@ -236,7 +236,7 @@ impl<W: Write> Report for Human<'_, W> {
     fn line(&mut self, _number: u64, text: &[u8], outcome: &Outcome<'_>) -> io::Result<()> {
         self.lines += 1;
         match outcome {
-            Outcome::Missed | Outcome::Unattributed => self.missed(text),
+            Outcome::Missed | Outcome::Unattributed(_) => self.missed(text),
             Outcome::Failure(found) => self.matched(found, text, true),
             Outcome::NoFail(Some(found)) => self.matched(found, text, false),
             Outcome::Exceeded(part) => self.exceeded(*part, text),

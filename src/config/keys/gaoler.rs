@@ -29,9 +29,9 @@ pub(in crate::config) const FILE: Keys = &[&[
     Key::new(
         "fail2ban",
         Kind::Section(FAIL2BAN),
-        "A fail2ban installation whose enabled jails are run as well.",
-    )
-    .later(),
+        "A fail2ban installation whose enabled jails are run as well, read as fail2ban reads them. A \
+         jail of that name in `jails` replaces the one there. See [migrating.md](migrating.md).",
+    ),
 ]];
 
 /// The keys of one jail.
@@ -188,8 +188,12 @@ const WEB: Keys = &[&[
     .or("authenticated"),
 ]];
 
-const FAIL2BAN: Keys =
-    &[&[Key::new("dir", Kind::Text(&PATH), "The directory of its configuration.").later()]];
+const FAIL2BAN: Keys = &[&[Key::new(
+    "dir",
+    Kind::Text(&PATH),
+    "The directory of its configuration, such as `/etc/fail2ban`: the one that holds `jail.conf` \
+         and `filter.d`. Read at the start and at each reload.",
+)]];
 
 /// The keys that stand in `defaults` and in jails.
 const SHARED: &[Key] = &[

@@ -10,7 +10,7 @@ use crate::config::keys::gaoler::{FILE, JAIL};
 use crate::config::tree::{Entry, Node};
 use crate::config::values;
 use crate::config::view::{self, View};
-use crate::filter::Filter;
+use crate::filter::{Filter, NORMAL};
 use crate::jail::ban::JailName;
 use crate::jail::window::Threshold;
 
@@ -99,6 +99,9 @@ impl Meaning<'_> {
     }
 
     fn filter(&mut self, draft: &Draft) -> Option<(Arc<Found>, Arc<Filter>)> {
+        if let Some(found) = self.given.get(draft.name).cloned() {
+            return self.given_filter(draft, found);
+        }
         let named = self.named(draft)?;
         let found = match self.filters.find(&named.filter, &named.place) {
             Ok(found) => found,
@@ -121,6 +124,26 @@ impl Meaning<'_> {
                     None => (named.place, draft.key("filter")),
                 };
                 self.errors.push(ConfigError { place, key, problem: Problem::Filter(why) });
+                None
+            }
+        }
+    }
+
+    /// A filter that is fail2ban's, with what the jail says of it.
+    fn given_filter(
+        &mut self,
+        draft: &Draft,
+        found: Arc<Found>,
+    ) -> Option<(Arc<Found>, Arc<Filter>)> {
+        match Filter::compile(&found.definition, NORMAL) {
+            Ok(filter) => {
+                self.advise_of_filter(&filter);
+                Some((found, Arc::new(filter)))
+            }
+            Err(why) => {
+                let place = found.file.as_deref().map_or_else(|| draft.place.clone(), Place::file);
+                let (key, problem) = (draft.key("filter"), Problem::Filter(why.to_string()));
+                self.errors.push(ConfigError { place, key, problem });
                 None
             }
         }
