@@ -16,6 +16,9 @@ const OTHERS: [&str; 6] = [
     "helm/gaoler/README.md",
 ];
 
+/// The book's table of contents.
+const SUMMARY: &str = "docs/SUMMARY.md";
+
 /// What a document links to, and what in it can be linked to.
 struct Document {
     links: Vec<String>,
@@ -129,14 +132,43 @@ fn every_link_leads_somewhere() {
 /// A page that is new is written into docs/SUMMARY.md, or nobody finds it in the book.
 #[test]
 fn the_book_holds_every_page_once() {
-    let summary = Path::new("docs/SUMMARY.md");
+    let summary = Path::new(SUMMARY);
     let mut missing = pages();
     missing.remove(summary);
     for link in read(summary).links {
         let page = plain(&Path::new("docs").join(&link));
-        assert!(missing.remove(&page), "docs/SUMMARY.md: {link} is no page, or stands there twice");
+        assert!(missing.remove(&page), "{SUMMARY}: {link} is no page, or stands there twice");
     }
-    assert_eq!(missing, BTreeSet::new(), "these are not in docs/SUMMARY.md");
+    if std::env::var_os("UPDATE").is_some() && !missing.is_empty() {
+        let text = fs::read_to_string(root().join(summary)).unwrap();
+        fs::write(root().join(summary), with(&text, &missing)).unwrap();
+        return;
+    }
+    assert_eq!(
+        missing,
+        BTreeSet::new(),
+        "these are not in {SUMMARY}; UPDATE=1 cargo test --test links puts them there"
+    );
+}
+
+/// The summary with more pages: those of a directory below its README.md, which comes after the page of
+/// its name; others at the end.
+fn with(summary: &str, missing: &BTreeSet<PathBuf>) -> String {
+    let mut lines: Vec<String> = summary.lines().map(str::to_owned).collect();
+    for page in missing {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let title = text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or("(no title)");
+        let link = page.strip_prefix("docs").expect("a page").to_str().expect("text");
+        let mates = match link.rsplit_once('/') {
+            Some((directory, "README.md")) => format!("({directory}.md)"),
+            Some((directory, _)) => format!("({directory}/"),
+            None => "- [".to_owned(),
+        };
+        let last = lines.iter().rposition(|line| line.contains(&mates)).unwrap_or(lines.len() - 1);
+        let below = if link.contains('/') && !link.ends_with("README.md") { "  " } else { "" };
+        lines.insert(last + 1, format!("{below}- [{title}]({link})"));
+    }
+    lines.join("\n") + "\n"
 }
 
 #[test]
