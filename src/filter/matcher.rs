@@ -43,7 +43,7 @@ pub enum Part {
     Failregex(u16),
     /// `ignoreregex`. It saves no line then.
     Ignoreregex,
-    /// `path` or `user_agent` of an httpd rule.
+    /// A regex of an httpd rule.
     Httpd,
 }
 
