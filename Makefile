@@ -8,6 +8,8 @@ PREFIX ?= /usr
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 BIN ?= target/release/gaoler
+# What a host that has none begins with.
+CONFIG ?= config/gaoler.yaml
 CARGO ?= cargo
 # The commit, for `gaoler_build_info`.
 export GAOLER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
@@ -48,6 +50,7 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	sed 's|/usr/share/|$(PREFIX)/share/|' packaging/gaoler-httpd-acl.service >$(unitdir)/gaoler-httpd-acl.service
 	install -D -m 0644 packaging/httpd-acl.conf $(datadir)/gaoler/httpd-acl.conf
 	install -D -m 0644 packaging/gaoler.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf
+	install -D -m 0644 packaging/gaoler.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gaoler.conf
 	install -D -m 0644 packaging/45-gaoler.rules $(polkitdir)/45-gaoler.rules
 	install -d -m 0755 $(firewalldir)/ipsets $(firewalldir)/policies
 	install -m 0644 packaging/firewalld/ipsets/*.xml $(firewalldir)/ipsets/
@@ -63,9 +66,10 @@ install: ## Install on this host (DESTDIR, PREFIX and BIN as usual); then system
 	$(BIN) completions bash >$(bashdir)/gaoler
 	$(BIN) completions zsh >$(zshdir)/_gaoler
 	$(BIN) completions fish >$(fishdir)/gaoler.fish
-	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 config/gaoler.yaml $(confdir)/gaoler.yaml
+	[[ -e $(confdir)/gaoler.yaml ]] || install -m 0644 $(CONFIG) $(confdir)/gaoler.yaml
 ifeq ($(DESTDIR),)
 	systemd-sysusers $(PREFIX)/lib/sysusers.d/gaoler.conf
+	systemd-tmpfiles --create $(PREFIX)/lib/tmpfiles.d/gaoler.conf
 	systemctl daemon-reload
 endif
 
@@ -80,7 +84,7 @@ ifeq ($(DESTDIR),)
 endif
 	rm -f $(bindir)/gaoler $(unitdir)/gaoler.service $(unitdir)/gaoler.service.d/20-httpd-logs.conf
 	rm -f $(unitdir)/gaoler-httpd-acl.service $(unitdir)/gaoler-httpd-acl.path
-	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gaoler.conf $(polkitdir)/45-gaoler.rules
+	rm -f $(DESTDIR)$(PREFIX)/lib/{sysusers,tmpfiles}.d/gaoler.conf $(polkitdir)/45-gaoler.rules
 	rm -f $(firewalldir)/ipsets/gaoler[46]-{[0-9][0-9],net}.xml $(firewalldir)/policies/gaoler-{in,fwd}.xml
 	rm -f $(firewalldir)/services/gaoler.xml $(mandir)/man8/gaoler{,-*}.8 $(mandir)/man5/gaoler.yaml.5
 	rm -f $(bashdir)/gaoler $(zshdir)/_gaoler $(fishdir)/gaoler.fish
@@ -95,9 +99,33 @@ endif
 build: ## The release binary, target/release/gaoler
 	$(CARGO) build --release --locked
 
+.PHONY: portable
+portable: ## The release binary for every RHEL from 8 on, target/portable/gaoler
+	@scripts/portable.sh
+
+.PHONY: rpm
+rpm: portable ## Its RPMs, into target/packages
+	@scripts/packages.sh rpm
+
+.PHONY: deb
+deb: portable ## Its Debian packages, into target/packages
+	@scripts/packages.sh deb
+
 .PHONY: fmt
 fmt: ## Format all Rust
 	$(CARGO) fmt
+
+.PHONY: book
+book: deps ## The documentation as a site, target/book/index.html; every link in it is looked up
+	@scripts/book.sh
+
+.PHONY: image
+image: ## The container image gaoler:VERSION, by buildah; BASE= and BUILDER= by digest, BIN= for a binary at hand
+	@scripts/image.sh build $(if $(filter-out file,$(origin BIN)),$(BIN))
+
+.PHONY: dist
+dist: deps ## All that a release is made of, with checksums and an SBOM, in target/dist; RELEASE=yes checks that it is one
+	@scripts/dist.sh
 
 .PHONY: deps
 deps: ## Install the Debian packages that building, testing and the box need, if any are missing
@@ -116,14 +144,14 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc chart deny fuzz-smoke host chaos ## Everything; what CI runs
+test: deps lint unit doc book chart dist-test image-test deny fuzz-smoke ansible host packages chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	shellcheck -x tests/host/*.sh scripts/*.sh dashboards/render/*.sh .ci/run
+	shellcheck -x $$(grep -rlE '^(#!/bin/(ba)?sh|# shellcheck shell=)' --exclude-dir={target,.git,node_modules} .)
 
 .PHONY: unit
 unit: ## Unit, property, golden and tidy tests; doc examples
@@ -139,6 +167,21 @@ doc: ## The code's own documentation, without a broken link
 chart: deps ## The Helm chart: Helm's own library renders it, three Kubernetes versions, gaoler itself; UPDATE=1
 	$(CARGO) build --locked
 	@UPDATE=$(UPDATE) scripts/chart.sh $(TEST)
+
+.PHONY: image-test
+image-test: deps ## The container image, on a base of Debian's packages: built twice, run, watched (needs root)
+	$(CARGO) build --locked
+	@scripts/image.sh test target/debug/gaoler
+
+.PHONY: ansible
+ansible: deps ## The example role of docs/ansible, linted, and played over ssh on a host in a box (needs root)
+	$(CARGO) build --locked
+	@scripts/ansible.sh target/debug/gaoler
+
+.PHONY: dist-test
+dist-test: deps ## The archives of `make dist`, of a debug binary: twice, and the same both times
+	$(CARGO) build --locked
+	@scripts/dist-test.sh target/debug/gaoler
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, and what may not be among them
@@ -159,6 +202,18 @@ fuzz-smoke: deps
 .PHONY: host
 host: deps ## The host in a box (needs root); TEST=name plays one test
 	$(CARGO) test --locked --test host -- $(TEST)
+
+# Of an unoptimised binary, linked as the portable one is; the second release ships another configuration.
+.PHONY: packages
+packages: deps ## RPMs and debs: linted, installed, upgraded, removed in boxes (needs root); TEST=name
+	@scripts/progress.sh "building the portable binary, unoptimised" scripts/portable.sh dev
+	@rm -rf target/packages/tried
+	@mkdir -p target/packages/tried
+	@sed '1i # The second release'"'"'s.' config/gaoler.yaml >target/packages/second.yaml
+	@export QUICK=1 BIN=target/portable/dev/gaoler OUT=target/packages/tried; RELEASE=1 scripts/packages.sh && \
+		RELEASE=2 CONFIG=target/packages/second.yaml scripts/packages.sh
+	GAOLER_PACKAGES=$(CURDIR)/target/packages/tried GAOLER_PORTABLE=$(CURDIR)/target/portable/dev/gaoler \
+		$(CARGO) test --locked --test packages -- $(TEST)
 
 .PHONY: chaos
 chaos: deps ## Faults on purpose under attack, and a checker (needs root); SEED=n MINUTES=n BACKEND=nftables

@@ -5,6 +5,7 @@ mod ask;
 mod check;
 mod daemon;
 mod explain;
+mod fail2ban_client;
 mod flush;
 mod import;
 mod man;
@@ -291,6 +292,10 @@ pub enum Format {
 ///
 /// Fails with what to tell the user. Wrong usage is told by clap, with exit status 2.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if fail2ban_client::is_called(&arguments) {
+        return fail2ban_client::run(&arguments);
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(told) => {

@@ -30,6 +30,7 @@ mod report;
 mod restore;
 mod running;
 mod sessions;
+mod settings;
 mod standing;
 pub mod start;
 mod stop;

@@ -7,6 +7,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads what Debian's fail2ban package installs")]
 
+#[path = "conformance/python.rs"]
+mod python;
 #[path = "conformance/samples.rs"]
 mod samples;
 

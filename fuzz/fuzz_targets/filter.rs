@@ -1,12 +1,14 @@
 //! The filter compiler, and what it makes of lines: `p`, `f`, `i`, `d`, `h` and `a` lines are prefregex,
-//! failregex, ignoreregex, datepattern, httpd path and user agent; after an empty line come records.
+//! failregex, ignoreregex, datepattern, httpd path and user agent, `2` makes it a filter in fail2ban's
+//! language that sees as many lines at once; after an empty line come records.
 
 #![no_main]
 
 use std::sync::Arc;
 
 use gaoler::filter::definition::HttpdRule;
-use gaoler::filter::{Definition, Filter, Matcher, NORMAL, Outcome};
+use gaoler::filter::probe::Probes;
+use gaoler::filter::{Definition, Filter, Language, Matcher, NORMAL, Outcome};
 use gaoler::record::Record;
 use gaoler_fuzz::NOW;
 use jiff::tz::TimeZone;
@@ -27,6 +29,10 @@ fuzz_target!(|text: &str| {
             "h" => httpd_rule(&mut definition).path.push(value),
             "a" => httpd_rule(&mut definition).user_agent.push(value),
             "s" if httpd.is_some() => httpd_rule(&mut definition).status.push(value),
+            "2" => {
+                definition.language = Language::Fail2ban;
+                definition.maxlines = u16::try_from(value.len()).unwrap_or(u16::MAX);
+            }
             _ => {}
         }
     }
@@ -35,6 +41,7 @@ fuzz_target!(|text: &str| {
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
     let mut matcher = Matcher::new(Arc::clone(&filter), TimeZone::UTC);
+    let mut probes = Probes::new(&filter);
     for line in records.lines().take(8) {
         for time in [None, Some(NOW)] {
             let record = Record { time, text: line.as_bytes() };
@@ -48,6 +55,9 @@ fuzz_target!(|text: &str| {
                 _ => None,
             };
             assert!(told.is_none() || told == matcher.exceeded());
+            let seen = matcher.without_date(line.as_bytes());
+            let miss = probes.nearest(&seen);
+            assert!(miss.is_none_or(|miss| miss.at <= seen.len()));
         }
     }
 });

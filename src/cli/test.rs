@@ -27,7 +27,9 @@ use crate::daemon::clock;
 use crate::fail2ban::{self, Logtype};
 use crate::filter::{Definition, Filter, Language, Matcher, NORMAL, Outcome, definition};
 use crate::record::Record;
+use crate::record::origin::JournalOrigin;
 use crate::source::export::{Export, Reading};
+use crate::source::whole_journal;
 
 /// What to try on what.
 #[derive(Debug, Args)]
@@ -72,22 +74,22 @@ pub struct TestArgs {
 /// What the report has.
 #[expect(clippy::struct_excessive_bools, reason = "options of a command line, each by itself")]
 #[derive(Clone, Copy, Debug, Default, Args)]
-struct Print {
+pub(super) struct Print {
     /// Print every line that matches.
     #[arg(long)]
-    print_all_matched: bool,
+    pub(super) print_all_matched: bool,
     /// Print every line that nothing matches, not the first 20 only.
     #[arg(long, conflicts_with = "print_no_missed")]
-    print_all_missed: bool,
+    pub(super) print_all_missed: bool,
     /// Print every line that an ignoreregex takes, not the first 20 only.
     #[arg(long, conflicts_with = "print_no_ignored")]
-    print_all_ignored: bool,
+    pub(super) print_all_ignored: bool,
     /// Print no line that nothing matches.
     #[arg(long)]
-    print_no_missed: bool,
+    pub(super) print_no_missed: bool,
     /// Print no line that an ignoreregex takes.
     #[arg(long)]
-    print_no_ignored: bool,
+    pub(super) print_no_ignored: bool,
     /// Say how long each pattern takes a line, tried by itself.
     #[arg(long)]
     times: bool,
@@ -106,8 +108,9 @@ enum UseDns {
     No,
 }
 
+/// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LogType {
+pub(super) enum LogType {
     File,
     Journal,
     Export,
@@ -125,55 +128,104 @@ trait Report {
     fn end(&mut self) -> io::Result<()>;
 }
 
-/// Runs the filter over the log.
+/// A filter over a log, and how to tell of it.
+pub(super) struct Trial {
+    pub(super) filter: Arc<Filter>,
+    /// A file, `-`, `systemd-journal`, or a line.
+    pub(super) log: PathBuf,
+    /// Which entries of a journal; the filter's own if there are none.
+    pub(super) journalmatch: Vec<String>,
+    pub(super) logtype: LogType,
+    pub(super) now: Timestamp,
+    pub(super) zone: TimeZone,
+    pub(super) format: Format,
+    pub(super) print: Print,
+}
+
+/// `gaoler test`: runs the filter over the log.
 ///
 /// # Errors
 ///
 /// Fails if the filter or the zone is not right, or the log cannot be read.
 pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
-    let filter = filter(args)?;
-    for warning in filter.warnings() {
-        eprintln!("warning: {warning}");
-    }
-    let zone = zone(args.timezone.as_deref())?;
-    let now = args.now.unwrap_or_else(|| clock::now().wall);
-    let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
-    let out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
-    let journalmatch = match &args.journalmatch[..] {
-        [] => &filter.definition.defaults.journalmatch,
-        given => given,
+    let trial = Trial {
+        filter: filter(args)?,
+        log: args.file.clone(),
+        journalmatch: args.journalmatch.clone(),
+        logtype: args.logtype,
+        now: args.now.unwrap_or_else(|| clock::now().wall),
+        zone: zone(args.timezone.as_deref())?,
+        format: args.format,
+        print: args.print,
     };
-    let Input { reader, logtype, progress } = input::open(&args.file, args.logtype, journalmatch)?;
-    let told = match args.format {
-        Format::Human => {
-            let shown = Shown { print: args.print, colour: colours() };
-            read(reader, &mut matcher, logtype, now, Human::new(out, &filter, shown))
-        }
-        Format::Json => {
-            let report = Json::new(out, zone, &filter, args.print);
-            read(reader, &mut matcher, logtype, now, report)
-        }
-    };
-    progress.finish_and_clear();
-    match told {
-        // Whoever reads us has seen enough, as in `gaoler test ... | head`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        told => told.with_context(|| format!("{}: cannot be read", args.file.display()))?,
-    }
+    trial.run()?;
     Ok(ExitCode::SUCCESS)
 }
 
+impl Trial {
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let Self { filter, log, journalmatch, logtype, now, zone, format, print } = self;
+        for warning in filter.warnings() {
+            eprintln!("warning: {warning}");
+        }
+        let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
+        let out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
+        let journalmatch = match &journalmatch[..] {
+            [] => &filter.definition.defaults.journalmatch,
+            given => given,
+        };
+        let input = input::open(&log, journalmatch)?;
+        let told = match format {
+            Format::Human => {
+                let shown = Shown { print, colour: colours() };
+                read(input, &mut matcher, logtype, now, Human::new(out, &filter, shown))
+            }
+            Format::Json => {
+                let report = Json::new(out, zone, &filter, print);
+                read(input, &mut matcher, logtype, now, report)
+            }
+        };
+        match told {
+            // Whoever reads us has seen enough, as in `gaoler test ... | head`.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            told => told.with_context(|| format!("{}: cannot be read", log.display())),
+        }
+    }
+}
+
 fn read(
-    input: impl Read,
+    input: Input,
     matcher: &mut Matcher,
     logtype: LogType,
     now: Timestamp,
     mut report: impl Report,
 ) -> io::Result<()> {
+    let (reader, progress) = match input {
+        Input::Text(reader, progress) => (reader, progress),
+        Input::Journal(origin) => return read_journal(&origin, matcher, now, report),
+    };
     if logtype == LogType::Export {
-        return read_export(io::BufReader::new(input), matcher, now, report);
+        read_export(io::BufReader::new(reader), matcher, now, &mut report)?;
+    } else {
+        let time = (logtype == LogType::Journal).then_some(now);
+        read_lines(reader, matcher, time, now, &mut report)?;
     }
-    let time = (logtype == LogType::Journal).then_some(now);
+    progress.finish_and_clear();
+    report.end()
+}
+
+fn read_lines(
+    input: impl Read,
+    matcher: &mut Matcher,
+    time: Option<Timestamp>,
+    now: Timestamp,
+    report: &mut impl Report,
+) -> io::Result<()> {
     let mut lines = Lines::new(input);
     let mut number = 0;
     while let Some(next) = lines.next()? {
@@ -187,7 +239,7 @@ fn read(
             Next::Oversized => report.oversized(number)?,
         }
     }
-    report.end()
+    Ok(())
 }
 
 /// Reads entries as the daemon does those of a journal.
@@ -195,23 +247,51 @@ fn read_export(
     input: impl BufRead,
     matcher: &mut Matcher,
     now: Timestamp,
-    mut report: impl Report,
+    report: &mut impl Report,
 ) -> io::Result<()> {
     let mut export = Export::new(input, true);
     let mut number = 0;
     while let Some(entry) = export.next()? {
         number += 1;
-        match entry {
-            Reading::Record { time, text } => {
-                let outcome = matcher.read(Record { time, text }, now);
-                report.line(number, text, &outcome)?;
-                report.after(matcher, text)?;
-            }
-            Reading::Oversized => report.oversized(number)?,
-            Reading::Suppressed(_) | Reading::Untrusted => {}
-        }
+        read_entry(&entry, number, matcher, now, report)?;
     }
+    Ok(())
+}
+
+fn read_journal(
+    origin: &JournalOrigin,
+    matcher: &mut Matcher,
+    now: Timestamp,
+    mut report: impl Report,
+) -> io::Result<()> {
+    let (mut number, mut told) = (0, Ok(()));
+    let read = whole_journal(origin, |entry| {
+        number += 1;
+        if told.is_ok() {
+            told = read_entry(&entry, number, matcher, now, &mut report);
+        }
+    });
+    told?;
+    read.map_err(|trouble| io::Error::other(trouble.detail))?;
     report.end()
+}
+
+fn read_entry(
+    entry: &Reading<'_>,
+    number: u64,
+    matcher: &mut Matcher,
+    now: Timestamp,
+    report: &mut impl Report,
+) -> io::Result<()> {
+    match *entry {
+        Reading::Record { time, text } => {
+            let outcome = matcher.read(Record { time, text }, now);
+            report.line(number, text, &outcome)?;
+            report.after(matcher, text)
+        }
+        Reading::Oversized => report.oversized(number),
+        Reading::Suppressed(_) | Reading::Untrusted => Ok(()),
+    }
 }
 
 fn filter(args: &TestArgs) -> anyhow::Result<Arc<Filter>> {
@@ -249,7 +329,7 @@ fn fail2bans(args: &TestArgs, dir: &Path) -> anyhow::Result<Arc<Filter>> {
     Ok(Arc::new(Filter::compile(&definition, NORMAL)?))
 }
 
-fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
+pub(super) fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
     match name {
         None => Ok(TimeZone::system()),
         Some(name) => TimeZone::get(name).with_context(|| {

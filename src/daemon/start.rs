@@ -86,7 +86,8 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
 
     let exporters = exporters(&config, &metrics);
     let mut guards = guards::look().map_err(StartError::Addresses)?;
-    guards.sessions = sessions::watch(senders.events.clone()).await;
+    let heeded = config.jails.iter().any(|jail| jail.ignoresessions);
+    guards.sessions = sessions::watch(senders.events.clone(), heeded).await;
     let mut daemon = Daemon::new(Setting {
         frozen: Frozen::of(&config),
         location: options.location,

@@ -124,3 +124,6 @@ pub(super) fn to_regex(
     let anchors = if several_lines { Anchors::EachLine } else { Anchors::Line };
     python::translate(&tags::expand(pattern, usedns), anchors)
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,7 @@ pub enum Part {
     Failregex(u16),
     /// `ignoreregex`. It saves no line then.
     Ignoreregex,
-    /// `path` or `user_agent` of an httpd rule.
+    /// A regex of an httpd rule.
     Httpd,
 }
 

@@ -52,18 +52,28 @@ impl Host {
     /// Boots a box of this process's own, with this `gaoler` installed and configured. `letter`
     /// tells it from the process's others; a `router` has a host behind it.
     pub(crate) fn up(gaoler: &str, letter: char, router: bool, config: String) -> Result<Self> {
+        let host = Self::boot(&[gaoler], letter, router, config)?;
+        host.configure(&host.config)?;
+        Ok(host)
+    }
+
+    /// Likewise, without gaoler.
+    #[allow(dead_code, reason = "packages bring their own")]
+    pub(crate) fn bare(letter: char) -> Result<Self> {
+        Self::boot(&[], letter, false, String::new())
+    }
+
+    fn boot(gaoler: &[&str], letter: char, router: bool, config: String) -> Result<Self> {
         let owner = std::process::id().to_string();
         let name = format!("{letter}{owner}");
         let mut up = Command::new(box_sh());
-        up.args(["up", &name, gaoler]).env("BOX_OWNER", owner);
+        up.args(["up", &name]).args(gaoler).env("BOX_OWNER", owner);
         if router {
             up.env("BOX_ROUTER", "yes");
         }
         let up = up.output()?;
         ensure!(up.status.success(), "no box: {}", String::from_utf8_lossy(&up.stderr));
-        let host = Self { name, config };
-        host.configure(&host.config)?;
-        Ok(host)
+        Ok(Self { name, config })
     }
 
     /// What its network namespaces' names begin with.

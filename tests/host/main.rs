@@ -21,6 +21,7 @@ mod cut;
 mod dashboards;
 mod explain;
 mod fail2ban;
+mod fail2ban_client;
 mod firewall;
 mod foreign;
 mod guards;
@@ -85,6 +86,7 @@ const TESTS: &[Test] = &[
     ("fail2ban::its_bans_are_taken_over", fail2ban::its_bans_are_taken_over),
     ("control::json_parses", control::json_parses),
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
+    ("fail2ban_client::a_runbook_goes_on_working", fail2ban_client::a_runbook_goes_on_working),
     ("reload::keeps_bans_and_misses_no_line", reload::keeps_bans_and_misses_no_line),
     ("reload::broken_configuration_keeps_the_old", reload::broken_configuration),
     ("proxied::by_header", proxied::by_header),

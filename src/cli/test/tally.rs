@@ -136,8 +136,14 @@ impl<'f> Tally<'f> {
     }
 
     fn time(&mut self, text: &[u8]) {
-        self.timed += 1;
         let probes = self.probes.get_or_insert_with(|| Probes::new(self.filter));
+        if self.timed == 0 {
+            // What is compiled at first use is no line's time.
+            for pattern in 0..self.times.len() {
+                probes.matches(pattern, b"");
+            }
+        }
+        self.timed += 1;
         let Some(content) = probes.content(text) else { return };
         for (pattern, time) in self.times.iter_mut().enumerate() {
             let started = Instant::now();

@@ -143,7 +143,12 @@ impl Permanent {
         match step {
             Step::AddSet(name) => {
                 let added = self.config.add_ip_set(name.as_str(), &new_set(name)).await;
-                added.map_err(of(&format!("addIPSet {name}")))?;
+                if !is_there_by_now(&added) {
+                    added.map_err(of(&format!("addIPSet {name}")))?;
+                    return Ok(Taken::Done);
+                }
+                let updated = self.set(name).await?.update(&new_set(name)).await;
+                updated.map_err(of(&format!("update of {name}")))?;
             }
             Step::RepairSet(name, _) => {
                 let updated = self.set(name).await?.update(&new_set(name)).await;
@@ -151,7 +156,12 @@ impl Permanent {
             }
             Step::AddPolicy(name, policy) => {
                 let added = self.config.add_policy(name.as_str(), new_policy(*name, policy)).await;
-                added.map_err(of(&format!("addPolicy {}", name.as_str())))?;
+                if !is_there_by_now(&added) {
+                    added.map_err(of(&format!("addPolicy {}", name.as_str())))?;
+                    return Ok(Taken::Done);
+                }
+                let updated = self.policy(*name).await?.update(say(policy)).await;
+                updated.map_err(of(&format!("update of {}", name.as_str())))?;
             }
             Step::ChangePolicy(name, policy, _) => {
                 let updated = self.policy(*name).await?.update(say(policy)).await;
@@ -190,6 +200,13 @@ impl Permanent {
 /// Our policies among all.
 fn ours(names: &[String]) -> impl Iterator<Item = PolicyName> {
     PolicyName::ALL.into_iter().filter(|ours| names.iter().any(|name| name == ours.as_str()))
+}
+
+/// Whether it was not there when it was planned, and is now: firewalld hears a second late of the files
+/// that a package has just brought.
+fn is_there_by_now<T>(added: &zbus::Result<T>) -> bool {
+    let has = |error: &zbus::Error| fault(error).to_string().contains("NAME_CONFLICT");
+    added.as_ref().is_err_and(has)
 }
 
 /// What comes of a removal. What a package brought cannot be removed; a change to it can be undone.

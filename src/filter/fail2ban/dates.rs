@@ -100,3 +100,6 @@ fn date_tag(line: &str) -> Option<usize> {
     let upper = line.to_ascii_uppercase();
     upper.match_indices(DATE).map(|(at, _)| at).find(|at| !upper[..*at].ends_with('\\'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,3 +182,6 @@ fn push_literal(out: &mut String, c: char) {
     }
     out.push(c);
 }
+
+#[cfg(test)]
+mod tests;
