@@ -48,6 +48,7 @@ pub(super) struct ImportArgs {
     /// Take over the bans, live and past, from this database; by default the one that fail2ban.conf
     /// names. It is only read, also while fail2ban runs.
     #[arg(long, value_name = "DB", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "without a path it is another thing than not given")]
     bans: Option<Option<PathBuf>>,
     /// With --bans: the configuration whose state gets them. Where there is none, DIR's jails count.
     #[arg(long, value_name = "FILE", default_value = CONFIG)]

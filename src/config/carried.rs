@@ -67,9 +67,9 @@ const RECIDIVE: &str = "recidive";
 /// All that is wrong with its files.
 pub(super) fn read(dir: &Path) -> Result<Carried, Vec<ConfigError>> {
     let mut directory = Directory::new(dir);
-    let server = jail::server(&mut directory).map_err(|error| vec![wrong(error)])?;
+    let server = jail::server(&mut directory).map_err(|error| vec![wrong(&error)])?;
     let jails = jail::jails(&mut directory)
-        .map_err(|errors| errors.into_iter().map(wrong).collect::<Vec<_>>())?;
+        .map_err(|errors| errors.iter().map(wrong).collect::<Vec<_>>())?;
     let mut carried = Carried::default();
     let mut errors = Vec::new();
     for jail in &jails {
@@ -84,7 +84,7 @@ pub(super) fn read(dir: &Path) -> Result<Carried, Vec<ConfigError>> {
 }
 
 /// An error of fail2ban's files, as one of the configuration.
-fn wrong(error: fail2ban::ReadError) -> ConfigError {
+fn wrong(error: &fail2ban::ReadError) -> ConfigError {
     let problem = Problem::Meaning(error.problem.to_string());
     ConfigError { place: place(&error.place), key: String::new(), problem }
 }

@@ -170,7 +170,7 @@ impl Draft<'_> {
                 name.ends_with("blocktype") && value.to_lowercase().starts_with("drop")
             })
         };
-        if closing.iter().any(|spec| drops(&spec)) {
+        if closing.iter().any(drops) {
             self.note(
                 "action",
                 "the action drops packets; here one setting holds for all jails: `enforcement: \

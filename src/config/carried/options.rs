@@ -45,13 +45,12 @@ impl Draft<'_> {
         let written = self.jail.options.text("maxretry").map(str::trim);
         let maxretry = written.map_or(Ok(MAXRETRY), str::parse);
         let at = place(self.jail.place("maxretry"));
-        match maxretry {
+        if let Ok(maxretry) = maxretry {
             // fail2ban bans at the first failure where it is 0 or less.
-            Ok(maxretry) => self.fields.count("maxretry", maxretry.max(1), at),
-            Err(_) => {
-                let text = shown(written.unwrap_or_default());
-                self.refuse("maxretry", format!("`{text}` is not a whole number"));
-            }
+            self.fields.count("maxretry", maxretry.max(1), at);
+        } else {
+            let text = shown(written.unwrap_or_default());
+            self.refuse("maxretry", format!("`{text}` is not a whole number"));
         }
         self.time("findtime", false);
         self.time("bantime", true);
@@ -75,7 +74,7 @@ impl Draft<'_> {
             match seconds::parse(&text) {
                 Some(factor) => self.put_text("bantime.factor", number(factor)),
                 None => {
-                    self.refuse("bantime.factor", format!("`{}` is not a number", shown(&text)))
+                    self.refuse("bantime.factor", format!("`{}` is not a number", shown(&text)));
                 }
             }
         }
@@ -131,14 +130,12 @@ impl Draft<'_> {
 pub(super) fn dbpurgeage(server: &Section, errors: &mut Vec<ConfigError>) -> Option<Node> {
     let value: &fail2ban::Value = server.get("dbpurgeage")?;
     let place = place(&value.place);
-    match time(&value.text).filter(|time| time != PERMANENT) {
-        Some(time) => Some(Node { place, value: Value::Text(time) }),
-        None => {
-            let problem = Problem::Value(format!("`{}` is not a duration", shown(&value.text)));
-            errors.push(ConfigError { place, key: "dbpurgeage".to_owned(), problem });
-            None
-        }
+    if let Some(time) = time(&value.text).filter(|time| time != PERMANENT) {
+        return Some(Node { place, value: Value::Text(time) });
     }
+    let problem = Problem::Value(format!("`{}` is not a duration", shown(&value.text)));
+    errors.push(ConfigError { place, key: "dbpurgeage".to_owned(), problem });
+    None
 }
 
 /// For ever.

@@ -51,6 +51,7 @@ pub struct Written {
 /// # Errors
 ///
 /// All that is wrong with its files.
+#[expect(clippy::missing_panics_doc, reason = "where reading fails there is an error")]
 pub fn written(dir: &Path, with_filters: bool) -> Result<Written, ConfigErrors> {
     let carried = match super::read(dir) {
         Ok(carried) => carried,
