@@ -1,5 +1,6 @@
 //! `gaoler test`: one filter over a log. What matches, whom it yields, and what was missed.
 
+mod each;
 mod human;
 mod input;
 mod json;
@@ -17,6 +18,9 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub(super) use self::each::Template;
+
+use self::each::Each;
 use self::human::{Human, Shown};
 use self::input::Input;
 use self::json::Json;
@@ -67,6 +71,10 @@ pub struct TestArgs {
     /// A report for people, or one JSON object a line of input.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+    /// Instead of a report: of each failure what this says, such as '<ip> <F-USER>'. There are <ip>,
+    /// <time>, <msg>, and a filter's own groups.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "format")]
+    out: Option<String>,
     #[command(flatten)]
     print: Print,
 }
@@ -138,8 +146,18 @@ pub(super) struct Trial {
     pub(super) logtype: LogType,
     pub(super) now: Timestamp,
     pub(super) zone: TimeZone,
-    pub(super) format: Format,
+    pub(super) telling: Telling,
     pub(super) print: Print,
+}
+
+/// How it is told.
+pub(super) enum Telling {
+    /// A report for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+    /// What was asked for of each failure.
+    Each(Template),
 }
 
 /// `gaoler test`: runs the filter over the log.
@@ -155,7 +173,11 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
         logtype: args.logtype,
         now: args.now.unwrap_or_else(|| clock::now().wall),
         zone: zone(args.timezone.as_deref())?,
-        format: args.format,
+        telling: match &args.out {
+            Some(template) => Telling::Each(Template::parse(template)),
+            None if args.format == Format::Json => Telling::Json,
+            None => Telling::Human,
+        },
         print: args.print,
     };
     trial.run()?;
@@ -169,7 +191,7 @@ impl Trial {
     ///
     /// The log cannot be read.
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let Self { filter, log, journalmatch, logtype, now, zone, format, print } = self;
+        let Self { filter, log, journalmatch, logtype, now, zone, telling, print } = self;
         for warning in filter.warnings() {
             eprintln!("warning: {warning}");
         }
@@ -180,14 +202,17 @@ impl Trial {
             given => given,
         };
         let input = input::open(&log, journalmatch)?;
-        let told = match format {
-            Format::Human => {
+        let told = match telling {
+            Telling::Human => {
                 let shown = Shown { print, colour: colours() };
                 read(input, &mut matcher, logtype, now, Human::new(out, &filter, shown))
             }
-            Format::Json => {
+            Telling::Json => {
                 let report = Json::new(out, zone, &filter, print);
                 read(input, &mut matcher, logtype, now, report)
+            }
+            Telling::Each(template) => {
+                read(input, &mut matcher, logtype, now, Each::new(out, zone, template))
             }
         };
         match told {

@@ -29,7 +29,8 @@ fn printed(words: &[&str], log: &str) -> String {
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
     let mut out = Vec::new();
-    let log = log.as_bytes();
+    let log = Box::new(std::io::Cursor::new(log.to_owned()));
+    let log = Input::Text(log, indicatif::ProgressBar::hidden());
     match args.format {
         Format::Human => {
             let shown = Shown { print: args.print, colour: false };
@@ -131,7 +132,7 @@ fn what_cannot_be_done_is_said() {
     assert!(refusal(&["--filter", "shd", "-"]).contains("did you mean `sshd`?"));
     assert!(refusal(&["--filter", "from <DNS>", "-"]).contains("use `<ADDR>`"));
     assert!(zone(Some("Mars/Base")).unwrap_err().to_string().contains("--timezone Mars/Base"));
-    assert!(input::open(Path::new("/nonexistent"), LogType::File, &[]).is_err());
+    assert!(input::open(Path::new("/nonexistent"), &[]).is_err());
 }
 
 #[test]
@@ -192,7 +193,9 @@ fn a_summary_counts_all() {
 fn a_line_may_be_given_as_such() {
     let line = Path::new("Nov 22 10:00:00 host sshd[1]: a line");
     let mut text = String::new();
-    let mut input = input::open(line, LogType::File, &[]).unwrap();
-    input.reader.read_to_string(&mut text).unwrap();
+    let Input::Text(mut reader, _) = input::open(line, &[]).unwrap() else {
+        panic!("it is no journal")
+    };
+    reader.read_to_string(&mut text).unwrap();
     assert_eq!(Path::new(&text), line);
 }
