@@ -41,8 +41,8 @@ pub(super) struct ImportArgs {
     dir: PathBuf,
     /// Take over the bans, live and past, from this database; by default the one that fail2ban.conf
     /// names. It is only read, also while fail2ban runs.
-    #[arg(long, value_name = "DB", num_args = 0..=1, default_missing_value = "")]
-    bans: Option<PathBuf>,
+    #[arg(long, value_name = "DB", num_args = 0..=1)]
+    bans: Option<Option<PathBuf>>,
     /// With --bans: the configuration whose state gets them. Where there is none, DIR's jails count.
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
@@ -56,12 +56,12 @@ pub(super) struct ImportArgs {
 pub(super) fn run(arguments: &ImportArgs) -> anyhow::Result<ExitCode> {
     match &arguments.bans {
         None => print(&config::imported(&arguments.dir)?)?,
-        Some(database) => print(&bans(arguments, database)?)?,
+        Some(database) => print(&bans(arguments, database.as_deref())?)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn bans(arguments: &ImportArgs, database: &Path) -> anyhow::Result<String> {
+fn bans(arguments: &ImportArgs, database: Option<&Path>) -> anyhow::Result<String> {
     let here = arguments.config.exists();
     let fail2ban_dir = (!here).then(|| arguments.dir.clone());
     let location = Location { file: arguments.config.clone(), fail2ban_dir };
@@ -73,10 +73,9 @@ fn bans(arguments: &ImportArgs, database: &Path) -> anyhow::Result<String> {
             config.socket.display()
         );
     }
-    let database = if database.as_os_str().is_empty() {
-        named_database(&arguments.dir)?
-    } else {
-        database.to_owned()
+    let database = match database {
+        Some(path) => path.to_owned(),
+        None => named_database(&arguments.dir)?,
     };
     let found = database::read(&database)?;
     let now = clock::now().wall;

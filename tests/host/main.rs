@@ -83,6 +83,7 @@ const TESTS: &[Test] = &[
     ("explain::a_ban_and_its_end", explain::a_ban_and_its_end),
     ("explain::a_log_in_fail2bans_layout", explain::a_log_in_fail2bans_layout),
     ("fail2ban::its_jails_ban", fail2ban::its_jails_ban),
+    ("fail2ban::its_bans_are_taken_over", fail2ban::its_bans_are_taken_over),
     ("control::json_parses", control::json_parses),
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
     ("fail2ban_client::a_runbook_goes_on_working", fail2ban_client::a_runbook_goes_on_working),
