@@ -115,6 +115,18 @@ deb: portable ## Its Debian packages, into target/packages
 fmt: ## Format all Rust
 	$(CARGO) fmt
 
+.PHONY: book
+book: deps ## The documentation as a site, target/book/index.html; every link in it is looked up
+	@scripts/book.sh
+
+.PHONY: image
+image: ## The container image gaoler:VERSION, by buildah; BASE= and BUILDER= by digest, BIN= for a binary at hand
+	@scripts/image.sh build $(if $(filter-out file,$(origin BIN)),$(BIN))
+
+.PHONY: dist
+dist: deps ## All that a release is made of, with checksums and an SBOM, in target/dist; RELEASE=yes checks that it is one
+	@scripts/dist.sh
+
 .PHONY: deps
 deps: ## Install the Debian packages that building, testing and the box need, if any are missing
 	@scripts/install-deps.sh
@@ -132,7 +144,7 @@ pictures: deps ## docs/pictures/dashboard-*.png, of a host attacked for 14 minut
 ##@ Prove
 # The order is: what fails fastest first.
 .PHONY: test
-test: deps lint unit doc chart deny fuzz-smoke host packages chaos ## Everything; what CI runs
+test: deps lint unit doc book chart dist-test image-test deny fuzz-smoke ansible host packages chaos ## Everything; what CI runs
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
@@ -155,6 +167,21 @@ doc: ## The code's own documentation, without a broken link
 chart: deps ## The Helm chart: Helm's own library renders it, three Kubernetes versions, gaoler itself; UPDATE=1
 	$(CARGO) build --locked
 	@UPDATE=$(UPDATE) scripts/chart.sh $(TEST)
+
+.PHONY: image-test
+image-test: deps ## The container image, on a base of Debian's packages: built twice, run, watched (needs root)
+	$(CARGO) build --locked
+	@scripts/image.sh test target/debug/gaoler
+
+.PHONY: ansible
+ansible: deps ## The example role of docs/ansible, linted, and played over ssh on a host in a box (needs root)
+	$(CARGO) build --locked
+	@scripts/ansible.sh target/debug/gaoler
+
+.PHONY: dist-test
+dist-test: deps ## The archives of `make dist`, of a debug binary: twice, and the same both times
+	$(CARGO) build --locked
+	@scripts/dist-test.sh target/debug/gaoler
 
 .PHONY: deny
 deny: ## Licences and sources of the dependencies, and what may not be among them

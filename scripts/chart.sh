@@ -5,19 +5,10 @@ set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 tests=$repo/tests/chart
-venv=$repo/target/chart/venv
+venv=$("$repo/scripts/venv.sh" chart "$tests/requirements.txt")
 gaoler=${GAOLER:-$repo/target/debug/gaoler}
 [[ -x $gaoler ]] || { echo "$gaoler is not there: cargo build" >&2; exit 1; }
 export GAOLER=$gaoler PYTHONDONTWRITEBYTECODE=1
-
-wanted=$(sha256sum "$tests/requirements.txt")
-if [[ $(cat "$venv/made-of" 2>/dev/null) != "$wanted" ]]; then
-    echo "Making target/chart/venv, once: some 150 MB of packages" >&2
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$tests/requirements.txt"
-    echo "$wanted" >"$venv/made-of"
-fi
 
 cd "$tests"
 if [[ ${UPDATE:-} ]]; then

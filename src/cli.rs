@@ -5,9 +5,12 @@ mod ask;
 mod check;
 mod daemon;
 mod explain;
+mod fail2ban_client;
 mod flush;
+mod import;
 mod man;
 mod provision;
+mod replay;
 pub mod test;
 mod tree;
 mod value;
@@ -20,6 +23,7 @@ use std::sync::LazyLock;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
+use crate::config::Location;
 use crate::control::api::Bantime;
 use crate::telemetry::log;
 
@@ -153,6 +157,21 @@ enum Verb {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Decide over history: who would have been banned, when, and for how long.
+    ///
+    /// The whole decision path, filter, window, bantime and ignoreip, over logs or a journal at their own
+    /// time. Nothing is banned. With --against, a second configuration decides over the same, and what
+    /// differs is listed: the look to take before one changes a threshold, or switches from fail2ban.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::ReplayArgs),
+    /// Print the gaoler.yaml that does what a fail2ban installation does; or take over its bans.
+    ///
+    /// Reads fail2ban's files as fail2ban reads them, changes nothing, and says behind each value where
+    /// it comes from, and at the top what a person should look at. With --bans, it prints nothing but
+    /// how much it took: who is banned now and who was goes into gaoler's state, and gaoler's next start
+    /// enforces it, without a gap, whether or not fail2ban still runs.
+    #[command(name = "import-fail2ban", after_help = import::EXAMPLES)]
+    ImportFail2ban(import::ImportArgs),
     /// Print the JSON Schema of gaoler.yaml, for editors and reviewers.
     Schema,
     /// Print a manual page, or write all: `gaoler man ban | man -l -`.
@@ -166,9 +185,8 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The configuration; conf.d/*.yaml beside it is read too.
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
+    #[command(flatten)]
+    location: LocationArgs,
     /// Watch and decide, but ban nobody and keep nothing.
     #[arg(long)]
     dry_run: bool,
@@ -215,14 +233,31 @@ impl From<LogFormat> for log::Format {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// The configuration; conf.d/*.yaml beside it is read too.
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
+    #[command(flatten)]
+    location: LocationArgs,
     /// Say also which engine each regex runs on, and why.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
     format: FormatArgs,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct LocationArgs {
+    /// The configuration; conf.d/*.yaml beside it is read too.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// A fail2ban installation, such as /etc/fail2ban, whose enabled jails are run, too; then the
+    /// configuration need not exist.
+    #[arg(long, value_name = "DIR")]
+    fail2ban_dir: Option<PathBuf>,
+}
+
+impl LocationArgs {
+    fn location(&self) -> Location {
+        Location { file: self.config.clone(), fail2ban_dir: self.fail2ban_dir.clone() }
+    }
 }
 
 /// How to ask the daemon, and how to print its answer.
@@ -257,6 +292,10 @@ pub enum Format {
 ///
 /// Fails with what to tell the user. Wrong usage is told by clap, with exit status 2.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if fail2ban_client::is_called(&arguments) {
+        return fail2ban_client::run(&arguments);
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(told) => {
@@ -265,11 +304,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
     };
     match cli.verb {
-        Verb::Run(RunArgs { config, dry_run, log_level, log_format }) => {
-            daemon::run(config, dry_run, &log_level, log_format.into())
+        Verb::Run(RunArgs { location, dry_run, log_level, log_format }) => {
+            daemon::run(location.location(), dry_run, &log_level, log_format.into())
         }
-        Verb::Check(CheckArgs { config, verbose, format }) => {
-            check::run(&config, format.format, verbose)
+        Verb::Check(CheckArgs { location, verbose, format }) => {
+            check::run(&location.location(), format.format, verbose)
         }
         Verb::Status { jail, ask } => ask::status(&ask.socket, jail.as_deref(), ask.format.format),
         Verb::Ban { jail, addresses, bantime, ask } => {
@@ -285,6 +324,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Provision(arguments) => provision::run(&arguments),
         Verb::Flush(arguments) => flush::run(&arguments),
         Verb::Reload { ask } => ask::reload(&ask.socket, ask.format.format),
+        Verb::Replay(arguments) => replay::run(&arguments),
+        Verb::ImportFail2ban(arguments) => import::run(&arguments),
         Verb::Schema => check::schema(),
         Verb::Man(arguments) => man::run(<Cli as clap::CommandFactory>::command(), &arguments),
         Verb::Completions { shell } => Ok(completions(shell)),

@@ -6,6 +6,7 @@
 //! [`Config`](checked::Config) in which nothing can be wrong any more.
 
 pub mod builtin;
+mod carried;
 pub mod checked;
 pub mod duration;
 mod environment;
@@ -25,6 +26,7 @@ mod view;
 mod walk;
 pub mod web;
 
+pub use carried::written::written as imported;
 use load::read;
-pub use load::{Surroundings, load, load_in};
+pub use load::{Location, Surroundings, load, load_from, load_in};
 pub use schema::{filter_schema, schema};

@@ -10,6 +10,7 @@ pub mod client;
 pub mod explanation;
 pub mod peer;
 pub mod server;
+pub mod settings;
 
 use tokio::sync::oneshot;
 

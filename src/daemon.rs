@@ -25,10 +25,12 @@ mod rebuilding;
 mod recent;
 mod recidive;
 mod reload;
+pub mod replay;
 mod report;
 mod restore;
 mod running;
 mod sessions;
+mod settings;
 mod standing;
 pub mod start;
 mod stop;
@@ -39,7 +41,6 @@ mod turn;
 mod view;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -58,6 +59,7 @@ use self::rebuilding::Rebuilding;
 use self::running::{RunningJail, RunningSource};
 use self::standing::Standings;
 use self::telling::Telling;
+use crate::config::Location;
 use crate::config::checked::{Enforcement, OnStop};
 use crate::enforcer;
 use crate::enforcer::order::{Condition, Coverage, Order};
@@ -88,7 +90,7 @@ const OVERVIEW_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
 /// Everything the loop owns.
 struct Daemon {
-    config_path: PathBuf,
+    location: Location,
     dry_run: bool,
     frozen: Frozen,
     /// By name, so that a finding finds its jail and lists are sorted.
@@ -146,7 +148,7 @@ struct Daemon {
 
 /// What a daemon is made of.
 struct Setting<'a> {
-    config_path: PathBuf,
+    location: Location,
     dry_run: bool,
     frozen: Frozen,
     on_stop: OnStop,
@@ -169,7 +171,7 @@ impl Daemon {
         let backend = enforcer::backend(setting.enforcement);
         let operations = enforcer::operations(setting.enforcement);
         Self {
-            config_path: setting.config_path,
+            location: setting.location,
             dry_run: setting.dry_run,
             frozen: setting.frozen,
             jails: Vec::new(),

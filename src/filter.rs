@@ -14,11 +14,13 @@ pub mod date;
 pub mod definition;
 pub mod engine;
 pub mod error;
+pub mod fail2ban;
 pub mod httpd;
 pub mod lint;
 pub mod matcher;
 mod pattern;
 mod prefix;
+pub mod probe;
 pub mod samples;
 mod session;
 pub mod tags;
@@ -28,14 +30,15 @@ use std::net::IpAddr;
 
 use regex::bytes::RegexSet;
 
-pub use self::definition::Definition;
+pub use self::definition::{Definition, Language};
 pub use self::error::FilterError;
-pub use self::matcher::{Match, Matcher, Outcome, Part};
+pub use self::matcher::{Match, Matcher, Name, Outcome, Part};
 
 use self::any::Any;
-use self::date::Dates;
-use self::engine::Choice;
+use self::date::{Dates, Form};
+use self::engine::{Choice, Over};
 use self::error::{Place, Problem};
+use self::fail2ban::Fail2ban;
 use self::httpd::rule::Rule;
 use self::pattern::Pattern;
 use self::prefix::Prefix;
@@ -60,6 +63,7 @@ pub struct Filter {
 enum Recogniser {
     Patterns(Box<Patterns>),
     Httpd(Box<Rule>),
+    Fail2ban(Box<Fail2ban>),
 }
 
 /// Patterns, in the order in which they are tried.
@@ -83,6 +87,9 @@ impl Filter {
     ///
     /// Says which pattern is wrong, how, and what to do; or which modes there are.
     pub fn compile(definition: &Definition, mode: &str) -> Result<Self, FilterError> {
+        if definition.language == Language::Fail2ban {
+            return Self::compile_fail2ban(definition, mode);
+        }
         let sources = sources(definition, mode)?;
         let mut choices = Vec::new();
         let recogniser = match &definition.httpd {
@@ -111,6 +118,21 @@ impl Filter {
         Ok(Self { definition, mode, dates, recogniser, ignoreregex, choices, warnings })
     }
 
+    /// fail2ban has a filter's mode put into its patterns when its files are read.
+    fn compile_fail2ban(definition: &Definition, mode: &str) -> Result<Self, FilterError> {
+        let mut choices = Vec::new();
+        let compiled = Fail2ban::compile(definition, &mut choices)?;
+        Ok(Self {
+            definition: definition.clone(),
+            mode: mode.to_owned(),
+            dates: Dates::Absent,
+            recogniser: Recogniser::Fail2ban(Box::new(compiled)),
+            ignoreregex: None,
+            choices,
+            warnings: Vec::new(),
+        })
+    }
+
     /// Its name: the file's, without `.yaml`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -122,19 +144,19 @@ impl Filter {
     pub fn pattern_count(&self) -> u16 {
         match &self.recogniser {
             Recogniser::Httpd(_) => 1,
-            Recogniser::Patterns(patterns) => {
-                u16::try_from(patterns.failregex.len()).unwrap_or(u16::MAX)
-            }
+            _ => u16::try_from(self.patterns().count()).unwrap_or(u16::MAX),
         }
     }
 
     /// The patterns as written, in order; none for an httpd rule.
     pub fn patterns(&self) -> impl Iterator<Item = &str> {
-        let patterns = match &self.recogniser {
-            Recogniser::Httpd(_) => &[][..],
-            Recogniser::Patterns(patterns) => &patterns.failregex,
+        let (ours, fail2bans) = match &self.recogniser {
+            Recogniser::Httpd(_) => (None, None),
+            Recogniser::Patterns(patterns) => (Some(&patterns.failregex), None),
+            Recogniser::Fail2ban(filter) => (None, Some(filter.patterns())),
         };
-        patterns.iter().map(|pattern| pattern.source.as_str())
+        let ours = ours.into_iter().flatten().map(|pattern| pattern.source.as_str());
+        ours.chain(fail2bans.into_iter().flatten())
     }
 
     /// What recognises failures, by [`Match::pattern`], for people: the patterns as written, or the
@@ -158,7 +180,7 @@ impl Filter {
     pub fn tells_of_clients(&self) -> Option<bool> {
         match &self.recogniser {
             Recogniser::Httpd(rule) => Some(rule.tells_of_clients()),
-            Recogniser::Patterns(_) => None,
+            Recogniser::Patterns(_) | Recogniser::Fail2ban(_) => None,
         }
     }
 
@@ -167,6 +189,15 @@ impl Filter {
     pub fn peer(&self, line: &[u8]) -> Option<IpAddr> {
         let Recogniser::Httpd(rule) = &self.recogniser else { return None };
         rule.parse(line)?.peer()
+    }
+
+    /// How a date's form is written, for reports.
+    #[must_use]
+    pub fn date_form(&self, form: Form) -> &str {
+        match (&self.recogniser, form) {
+            (Recogniser::Fail2ban(filter), Form::Pattern(number)) => filter.date_form(number),
+            _ => form.describe(),
+        }
     }
 
     /// What a careful reader should know, such as a pattern in which the peer might choose the
@@ -287,7 +318,7 @@ fn ignoreregex(
 fn gate(patterns: &[Pattern]) -> Result<Option<RegexSet>, Problem> {
     let shadows: Option<Vec<&str>> =
         patterns.iter().map(|pattern| pattern.regex.shadow()).collect();
-    shadows.map(|shadows| any::set(shadows.into_iter())).transpose()
+    shadows.map(|shadows| any::set(shadows.into_iter(), Over::Bytes)).transpose()
 }
 
 fn refused(definition: &Definition, place: Place, pattern: &str, problem: Problem) -> FilterError {

@@ -16,6 +16,7 @@
 //!
 //! The shell acts.
 //!
+//! - [`fail2ban`]: fail2ban's own files, read as it reads them.
 //! - [`config`]: `gaoler.yaml` as written, checked, and as meant.
 //! - [`source`]: follows journals and files; matches; sends batches of findings.
 //! - [`enforcer`]: makes the firewall refuse what the ledger says.
@@ -39,6 +40,7 @@ pub mod trace;
 pub mod config;
 pub mod control;
 pub mod enforcer;
+pub mod fail2ban;
 pub mod source;
 pub mod store;
 pub mod telemetry;

@@ -27,6 +27,7 @@ use tokio::sync::mpsc::Sender;
 
 use self::batch::{Message, Position, SourceName};
 use self::bell::Bell;
+pub use self::journal::whole as whole_journal;
 use self::matching::Matching;
 use self::outlet::Outlet;
 use crate::filter::Filter;

@@ -10,6 +10,7 @@ mod database;
 pub mod heritage;
 mod inbox;
 pub mod look;
+pub mod takeover;
 mod writer;
 
 use std::path::{Path, PathBuf};

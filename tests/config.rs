@@ -172,7 +172,9 @@ fn every_case_is_said_as_expected() {
         for (name, body) in parts.iter().filter(|(name, _)| name != "expected") {
             let file = host.path().join(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, body).unwrap();
+            // Where a path must be absolute.
+            let here = host.path().display().to_string();
+            fs::write(file, body.replace("@HERE@", &here)).unwrap();
         }
         let said = said(host.path());
         let expected = parts.iter().find(|(name, _)| name == "expected").map(|(_, body)| body);

@@ -149,7 +149,9 @@ fn failed(matcher: &mut Matcher, line: &[u8], journal: bool) -> Option<IpAddr> {
     matcher.forget();
     match matcher.read(Record { time: journal.then(now), text: line }, now()) {
         Outcome::Failure(found) | Outcome::NoFail(Some(found)) => Some(found.address),
-        Outcome::NoFail(None) | Outcome::Missed | Outcome::Ignored | Outcome::Unattributed => None,
+        Outcome::NoFail(None) | Outcome::Missed | Outcome::Ignored | Outcome::Unattributed(_) => {
+            None
+        }
         Outcome::Exceeded(part) => panic!("{part:?} of a shipped filter uses up its budget"),
     }
 }

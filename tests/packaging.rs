@@ -62,13 +62,17 @@ fn secrets_are_out_of_sight() {
     }
 }
 
-/// The install target puts every file somewhere. (Directories are for one format of packages each.)
+/// The install target puts every file somewhere. (Directories are for one format of packages each; an
+/// image is made by its Containerfile, not installed.)
 #[test]
 fn every_file_is_installed() {
     let makefile = fs::read_to_string("Makefile").unwrap();
     let entries = fs::read_dir("packaging").unwrap().map(Result::unwrap);
     for entry in entries.filter(|entry| entry.path().is_file()) {
         let name = entry.file_name().into_string().unwrap();
+        if name == "Containerfile" {
+            continue;
+        }
         assert!(makefile.contains(&format!("packaging/{name}")), "`make install` forgets {name}");
     }
 }

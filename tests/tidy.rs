@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first. A module may use those of lower layers.
 const LAYERS: [&[&str]; 4] = [
     &["moment", "record", "failure", "trace", "filter", "jail"],
-    &["config", "source", "enforcer", "store", "control", "telemetry"],
+    &["config", "fail2ban", "source", "enforcer", "store", "control", "telemetry"],
     &["daemon"],
     &["cli"],
 ];
 
 /// Uses within a layer that are meant: (who, whom).
-const BESIDE: [(&str, &str); 10] = [
+const BESIDE: [(&str, &str); 11] = [
+    // A configuration may name a fail2ban installation.
+    ("config", "fail2ban"),
     ("filter", "record"),
     ("jail", "failure"),
     ("jail", "moment"),

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use super::Format;
 use super::ask::print;
-use crate::config;
 use crate::config::checked::{Config, Enforcement, JailSettings};
 use crate::config::duration;
+use crate::config::{self, Location, Surroundings};
 use crate::daemon::clock;
 use crate::jail::scope::Scope;
 use crate::record::origin::Origin;
@@ -27,8 +27,8 @@ const SHOWN_BANS: u32 = 8;
 /// # Errors
 ///
 /// Fails with every mistake in the configuration at once.
-pub(super) fn run(path: &Path, format: Format, verbose: bool) -> anyhow::Result<ExitCode> {
-    let mut config = config::load(path)?;
+pub(super) fn run(location: &Location, format: Format, verbose: bool) -> anyhow::Result<ExitCode> {
+    let mut config = config::load_from(location, &Surroundings::default())?;
     let host = Path::new("/");
     config.warnings.extend(behind::notes(&config, host));
     config.warnings.extend(chosen::notes(&config, host));
@@ -41,13 +41,13 @@ pub(super) fn run(path: &Path, format: Format, verbose: bool) -> anyhow::Result<
     let broken = [samples.as_slice(), &pushing.wrong].concat();
     match format {
         Format::Human => {
-            let said = report(path, &config, &pushing.targets, &broken);
+            let said = report(location, &config, &pushing.targets, &broken);
             print(&if verbose { said + &engines::report(&config.jails) } else { said })?;
         }
         Format::Json => {
             let jails: Vec<&str> = config.jails.iter().map(|jail| jail.name.as_str()).collect();
             let mut report = serde_json::json!({
-                "config": path, "jails": jails, "warnings": config.warnings,
+                "config": location.file, "fail2ban_dir": location.fail2ban_dir, "jails": jails, "warnings": config.warnings,
                 "otlp": {"targets": pushing.targets, "wrong": pushing.wrong}, "samples": samples,
             });
             if verbose {
@@ -84,7 +84,7 @@ fn samples(config: &Config) -> Vec<String> {
     broken
 }
 
-fn report(path: &Path, config: &Config, pushed: &[String], broken: &[String]) -> String {
+fn report(location: &Location, config: &Config, pushed: &[String], broken: &[String]) -> String {
     let enforcement = match &config.enforcement {
         Enforcement::None => "none: failures are watched, nobody is banned".to_owned(),
         Enforcement::Nftables(nftables) => format!("nftables, table inet {}", nftables.table),
@@ -97,7 +97,7 @@ fn report(path: &Path, config: &Config, pushed: &[String], broken: &[String]) ->
         }
     };
     let mut lines = vec![
-        format!("{}: OK", path.display()),
+        format!("{}: OK", shown(location)),
         format!("enforcement: {enforcement}"),
         format!("state: {}", config.state.display()),
     ];
@@ -147,6 +147,15 @@ fn growth(jail: &JailSettings) -> Option<String> {
         format!(", and by chance up to {rndtime} more")
     });
     Some(format!("  its next bans last {}, …{}", first.join(", "), random.unwrap_or_default()))
+}
+
+/// What was read.
+pub(super) fn shown(location: &Location) -> String {
+    match &location.fail2ban_dir {
+        Some(dir) if !location.file.exists() => dir.display().to_string(),
+        Some(dir) => format!("{} and {}", location.file.display(), dir.display()),
+        None => location.file.display().to_string(),
+    }
 }
 
 /// What a ban refuses, in words.

@@ -1,10 +1,9 @@
 //! `gaoler run`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::REVISION;
-use crate::config;
+use crate::config::{self, Location, Surroundings};
 use crate::daemon::clock;
 use crate::daemon::start::{self, Options};
 use crate::telemetry::log;
@@ -15,12 +14,12 @@ use crate::telemetry::log;
 ///
 /// Fails if the configuration is wrong or the daemon cannot start.
 pub(super) fn run(
-    config_path: PathBuf,
+    location: Location,
     dry_run: bool,
     log_level: &str,
     log_format: log::Format,
 ) -> anyhow::Result<ExitCode> {
-    let config = config::load(&config_path)?;
+    let config = config::load_from(&location, &Surroundings::default())?;
     log::start(log::Setting {
         level: log_level,
         format: log_format,
@@ -31,7 +30,7 @@ pub(super) fn run(
     // Two workers: one for the loop, one for what it talks to.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let options = Options { config_path, dry_run, revision: REVISION };
+    let options = Options { location, dry_run, revision: REVISION };
     runtime.block_on(start::run(config, options))?;
     Ok(ExitCode::SUCCESS)
 }

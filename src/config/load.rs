@@ -1,19 +1,22 @@
 //! Reads `gaoler.yaml` and what lies beside it.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::carried;
 use super::checked::Config;
 use super::environment;
 use super::error::{ConfigError, ConfigErrors, Place, Problem};
-use super::filters::Filters;
+use super::filters::{Filters, Found};
 use super::keys::gaoler::FILE;
 use super::meaning::Meaning;
 use super::merge::merge;
 use super::ports::Services;
 use super::tree::Node;
-use super::view;
+use super::view::{self, View};
 use super::walk::walk;
 
 /// No configuration file is longer than that.
@@ -52,9 +55,39 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
 ///
 /// As [`load`].
 pub fn load_in(path: &Path, surroundings: &Surroundings) -> Result<Config, ConfigErrors> {
+    load_from(&Location::of(path), surroundings)
+}
+
+/// Where a configuration is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// `gaoler.yaml`.
+    pub file: PathBuf,
+    /// A fail2ban installation whose enabled jails run as well, as if `fail2ban.dir` named it. With
+    /// one, there need not be a `file`.
+    pub fail2ban_dir: Option<PathBuf>,
+}
+
+impl Location {
+    /// A file alone.
+    #[must_use]
+    pub fn of(file: &Path) -> Self {
+        Self { file: file.to_owned(), fail2ban_dir: None }
+    }
+}
+
+/// As [`load`], from elsewhere and with other surroundings.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_from(location: &Location, surroundings: &Surroundings) -> Result<Config, ConfigErrors> {
+    let path = location.file.as_path();
     let beside = path.parent().unwrap_or(Path::new(""));
     let mut written = Written { tree: view::defaults(FILE), errors: Vec::new(), whole: true };
-    written.add(path, read(path), surroundings);
+    if location.fail2ban_dir.is_none() || path.exists() {
+        written.add(path, read(path), surroundings);
+    }
     let mut warnings = Vec::new();
     match drop_ins(&beside.join("conf.d"), &mut warnings) {
         Ok(files) => {
@@ -64,7 +97,8 @@ pub fn load_in(path: &Path, surroundings: &Surroundings) -> Result<Config, Confi
         }
         Err(error) => written.errors.push(error),
     }
-    let (config, contradictions) = meaning(&written, beside, surroundings, &mut warnings);
+    let given = fail2bans(&mut written, location.fail2ban_dir.as_deref(), &mut warnings);
+    let (config, contradictions) = meaning(&written, given, beside, surroundings, &mut warnings);
     let mut errors = written.errors;
     if written.whole {
         errors.extend(contradictions);
@@ -108,8 +142,32 @@ impl Written {
     }
 }
 
+/// Adds the jails of the fail2ban installation that is named, if one is, and returns their filters.
+fn fail2bans(
+    written: &mut Written,
+    dir: Option<&Path>,
+    warnings: &mut Vec<String>,
+) -> HashMap<String, Arc<Found>> {
+    let section = View::new(vec![&written.tree], FILE).section("fail2ban");
+    let named = section.text("dir").map(|item| PathBuf::from(item.text));
+    let Some(dir) = dir.map(Path::to_owned).or(named) else { return HashMap::new() };
+    match carried::read(&dir) {
+        Ok(carried) => {
+            let given = carried.add_to(&mut written.tree, warnings);
+            written.errors.extend(given.errors);
+            given.filters
+        }
+        Err(errors) => {
+            written.errors.extend(errors);
+            written.whole = false;
+            HashMap::new()
+        }
+    }
+}
+
 fn meaning(
     written: &Written,
+    given: HashMap<String, Arc<Found>>,
     beside: &Path,
     surroundings: &Surroundings,
     warnings: &mut Vec<String>,
@@ -125,6 +183,7 @@ fn meaning(
         refused: &written.errors,
         errors,
         warnings: std::mem::take(warnings),
+        given,
     };
     let config = meaning.config(&written.tree);
     *warnings = meaning.warnings;

@@ -13,9 +13,10 @@ mod recidive;
 mod scope;
 mod widen;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -23,7 +24,7 @@ use super::checked::{
     Action, Addresses, Config, Enforcement, Firewalld, JailSettings, Mode, Nftables, OnStop, Web,
 };
 use super::error::{ConfigError, Place, Problem};
-use super::filters::Filters;
+use super::filters::{Filters, Found};
 use super::keys::gaoler::FILE;
 use super::ports::Services;
 use super::tree::Node;
@@ -39,6 +40,8 @@ pub(super) struct Meaning<'a> {
     pub(super) refused: &'a [ConfigError],
     pub(super) errors: Vec<ConfigError>,
     pub(super) warnings: Vec<String>,
+    /// Filters that are read already, by the name of the jail that they are for.
+    pub(super) given: HashMap<String, Arc<Found>>,
 }
 
 /// How long ended bans are remembered: at least as long as they count.

@@ -44,7 +44,10 @@ impl Access {
         let uid = peer.uid;
         let refusal = match request {
             _ if admin => return Ok(()),
-            Request::Status | Request::Banned { .. } | Request::Explain { .. } => {
+            Request::Status
+            | Request::Settings
+            | Request::Banned { .. }
+            | Request::Explain { .. } => {
                 if uid == self.uid || peer.in_group(self.gid) {
                     return Ok(());
                 }

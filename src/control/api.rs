@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::explanation::Explanation;
+use super::settings::Settings;
 use crate::jail::ban::BanOrigin;
 use crate::trace::TraceId;
 
@@ -18,6 +19,8 @@ pub enum Request {
         /// Only by this jail.
         jail: Option<String>,
     },
+    /// `GET /api/v1/settings`: what every jail goes by.
+    Settings,
     /// `GET /api/v1/explain?address=A`: why an address is banned, or is not.
     Explain {
         /// Which, or which network.
@@ -95,6 +98,8 @@ pub enum Answer {
     Status(Status),
     /// To [`Request::Banned`].
     Banned(Banned),
+    /// To [`Request::Settings`].
+    Settings(Settings),
     /// To [`Request::Explain`].
     Explanation(Box<Explanation>),
     /// To [`Request::Ban`] and [`Request::Unban`].

@@ -146,7 +146,7 @@ async fn parse(request: hyper::Request<Incoming>) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let wanted = match path {
-        "/api/v1/status" | "/api/v1/banned" | "/api/v1/explain" => Method::GET,
+        "/api/v1/status" | "/api/v1/banned" | "/api/v1/settings" | "/api/v1/explain" => Method::GET,
         "/api/v1/ban" | "/api/v1/unban" | "/api/v1/resume" | "/api/v1/reload" => Method::POST,
         _ => return Err(message(StatusCode::NOT_FOUND, "no such path; see /api/v1/status")),
     };
@@ -159,6 +159,7 @@ async fn parse(request: hyper::Request<Incoming>) -> Result<Request, Response> {
     }
     let request = match path {
         "/api/v1/status" => Request::Status,
+        "/api/v1/settings" => Request::Settings,
         "/api/v1/banned" => {
             Request::Banned { jail: value_of("jail=", parts.uri.query()).map(str::to_owned) }
         }

@@ -38,6 +38,7 @@ impl Daemon {
         let Call { uid, request, reply } = call;
         let answer = match request {
             Request::Status => Ok(Answer::Status(self.status(now))),
+            Request::Settings => Ok(Answer::Settings(self.settings())),
             Request::Banned { jail } => self.banned(jail.as_deref(), now).map(Answer::Banned),
             Request::Explain { address } => return self.explain(&address, reply, now),
             Request::Ban(request) => {

@@ -9,8 +9,8 @@ use super::calls::Reply;
 use super::event::Event;
 use super::running::{RunningJail, RunningSource};
 use super::{Daemon, notify};
-use crate::config;
 use crate::config::checked::{Config, JailSettings};
+use crate::config::{self, Surroundings};
 use crate::control::api::{Answer, Refused, Reloaded};
 use crate::enforcer::order::Order;
 use crate::jail::Jail;
@@ -28,9 +28,9 @@ impl Daemon {
     pub(super) fn read_configuration(&mut self, reply: Option<Reply>) {
         self.reloading.extend(reply);
         notify::reloading();
-        let (path, events) = (self.config_path.clone(), self.events.clone());
+        let (location, events) = (self.location.clone(), self.events.clone());
         tokio::task::spawn_blocking(move || {
-            let read = config::load(&path)
+            let read = config::load_from(&location, &Surroundings::default())
                 .map(Box::new)
                 .map_err(|errors| Refused::Configuration(errors.to_string()));
             // The loop has ended: nobody wants it any more.

@@ -86,7 +86,7 @@ impl RunningJail {
     }
 }
 
-fn policy(settings: &JailSettings) -> Policy {
+pub(super) fn policy(settings: &JailSettings) -> Policy {
     Policy {
         threshold: settings.threshold,
         bantime: settings.bantime,

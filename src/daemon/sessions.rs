@@ -63,8 +63,8 @@ struct Session {
 }
 
 /// Looks who is logged in now, and goes on to tell of each change. An empty answer where logind
-/// does not answer at once.
-pub(super) async fn watch(events: mpsc::Sender<Event>) -> Vec<IpAddr> {
+/// does not answer at once. `heeded`: whether any jail asks, and so anybody must be told of that.
+pub(super) async fn watch(events: mpsc::Sender<Event>, heeded: bool) -> Vec<IpAddr> {
     let first = tokio::time::timeout(PATIENCE, async {
         let login = connect().await?;
         let now = look(&login).await?;
@@ -73,19 +73,23 @@ pub(super) async fn watch(events: mpsc::Sender<Event>) -> Vec<IpAddr> {
     let (login, now) = match first.await {
         Ok(Ok((login, now))) => (Some(login), now),
         Ok(Err(error)) => {
-            unknown(&error);
+            unknown(&error, heeded);
             (None, Vec::new())
         }
         Err(_) => {
-            unknown(&"systemd-logind is slow to answer");
+            unknown(&"systemd-logind is slow to answer", heeded);
             (None, Vec::new())
         }
     };
-    tokio::spawn(keep_looking(login, events));
+    tokio::spawn(keep_looking(login, events, heeded));
     now
 }
 
-async fn keep_looking(mut login: Option<LoginProxy<'static>>, events: mpsc::Sender<Event>) {
+async fn keep_looking(
+    mut login: Option<LoginProxy<'static>>,
+    events: mpsc::Sender<Event>,
+    heeded: bool,
+) {
     let mut well = login.is_some();
     loop {
         let told = match login.take() {
@@ -94,7 +98,7 @@ async fn keep_looking(mut login: Option<LoginProxy<'static>>, events: mpsc::Send
         };
         let Err(error) = told else { return };
         if well {
-            unknown(&error);
+            unknown(&error, heeded);
         }
         tokio::time::sleep(INTERVAL).await;
         login = connect().await.ok();
@@ -197,7 +201,11 @@ fn is_administrator(uid: u32) -> bool {
     uid == 0 || ADMINISTRATORS.iter().any(administrates)
 }
 
-fn unknown(error: &dyn std::fmt::Display) {
+fn unknown(error: &dyn std::fmt::Display, heeded: bool) {
+    if !heeded {
+        tracing::debug!("cannot ask systemd-logind who is logged in: {error}");
+        return;
+    }
     tracing::warn!(
         "cannot ask systemd-logind who is logged in, so that an administrator might be banned: {error}"
     );

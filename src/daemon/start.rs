@@ -1,12 +1,12 @@
 //! From a configuration to a running daemon.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
 use super::frozen::Frozen;
 use super::{Daemon, Setting, channels, clock, guards, notify, sessions};
+use crate::config::Location;
 use crate::config::checked::{Config, Enforcement};
 use crate::control::access::{ADMIN_GROUP, Access};
 use crate::control::server;
@@ -27,8 +27,8 @@ use crate::telemetry::server::Site;
 /// How a daemon is started.
 #[derive(Debug)]
 pub struct Options {
-    /// The configuration's file, for reloads.
-    pub config_path: PathBuf,
+    /// Where the configuration is, for reloads.
+    pub location: Location,
     /// Whether nothing is banned and nothing kept.
     pub dry_run: bool,
     /// The commit the binary was built from.
@@ -86,10 +86,11 @@ pub async fn run(config: Config, options: Options) -> Result<(), StartError> {
 
     let exporters = exporters(&config, &metrics);
     let mut guards = guards::look().map_err(StartError::Addresses)?;
-    guards.sessions = sessions::watch(senders.events.clone()).await;
+    let heeded = config.jails.iter().any(|jail| jail.ignoresessions);
+    guards.sessions = sessions::watch(senders.events.clone(), heeded).await;
     let mut daemon = Daemon::new(Setting {
         frozen: Frozen::of(&config),
-        config_path: options.config_path,
+        location: options.location,
         dry_run: options.dry_run,
         on_stop: config.on_stop,
         enforcement: &enforcement,

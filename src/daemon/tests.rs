@@ -75,7 +75,7 @@ impl Stage {
         let metrics = Arc::new(Metrics::new("0", "0", now, "/proc/self".into()));
         let (exporters, told) = Exporters::kept(&metrics, Sampler::AlwaysOn);
         let mut daemon = Daemon::new(Setting {
-            config_path: path,
+            location: config::Location::of(&path),
             dry_run,
             frozen: Frozen::of(&config),
             on_stop: OnStop::Keep,

@@ -2,7 +2,7 @@
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-use super::engine::{Engine, Exceeded};
+use super::engine::{Engine, Exceeded, Over};
 use super::error::Problem;
 
 /// Regexes that are asked at once whether any of them matches. Those that backtrack are asked last.
@@ -17,7 +17,8 @@ impl Any {
     pub(super) fn new(regexes: Vec<Engine>) -> Result<Self, Problem> {
         let (linear, backtracking): (Vec<_>, Vec<_>) =
             regexes.into_iter().partition(|regex| regex.why().is_none());
-        Ok(Self { linear: set(linear.iter().filter_map(Engine::shadow))?, backtracking })
+        let linear = set(linear.iter().filter_map(Engine::shadow), Over::Bytes)?;
+        Ok(Self { linear, backtracking })
     }
 
     /// Whether any matches.
@@ -37,11 +38,14 @@ impl Any {
     }
 }
 
-/// Linear regexes over bytes, to be asked at once.
-pub(super) fn set<'r>(regexes: impl Iterator<Item = &'r str>) -> Result<RegexSet, Problem> {
+/// Linear regexes, to be asked at once.
+pub(super) fn set<'r>(
+    regexes: impl Iterator<Item = &'r str>,
+    over: Over,
+) -> Result<RegexSet, Problem> {
     RegexSetBuilder::new(regexes)
-        .unicode(false)
-        .dot_matches_new_line(true)
+        .unicode(over == Over::Text)
+        .dot_matches_new_line(over == Over::Bytes)
         .size_limit(64 << 20)
         .dfa_size_limit(16 << 20)
         .build()

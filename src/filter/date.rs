@@ -12,6 +12,8 @@ pub mod stamp;
 
 use std::ops::Range;
 
+pub(super) use self::cursor::month;
+
 use self::datepattern::DatePattern;
 use self::stamp::Stamp;
 

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use ipnet::IpNet;
+use jiff::SignedDuration;
 
 /// A filter, as its file says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Definition {
     pub name: String,
     /// What it recognises, in a sentence.
     pub description: String,
+    /// In whose words its patterns are.
+    pub language: Language,
     /// What every line must look like first; `<F-CONTENT>` in it is what the rest sees.
     pub prefregex: Option<String>,
     /// Patterns of failures, tried in order; the first that matches wins.
@@ -23,12 +26,38 @@ pub struct Definition {
     pub modes: Vec<Mode>,
     /// Instead of patterns: a matcher over the parsed fields of an access log.
     pub httpd: Option<HttpdRule>,
-    /// How the date is written, in fail2ban's words; `None` tries the usual forms.
+    /// How the date is written, in fail2ban's words, a form a line; `None` tries the usual forms.
     pub datepattern: Option<String>,
+    /// How many lines the patterns see at once, the latest last. 0 as 1; more only in fail2ban's
+    /// language.
+    pub maxlines: u16,
+    /// Whether `<HOST>` matches names, too, in fail2ban's language.
+    pub usedns: UseDns,
     /// What a jail gets that does not say otherwise.
     pub defaults: Defaults,
     /// Real lines, and what each must yield.
     pub samples: Vec<Sample>,
+}
+
+/// In whose words a filter's patterns are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// Ours: one line, linear where it can be, addresses only.
+    #[default]
+    Gaoler,
+    /// fail2ban's, `filter.d/*.conf` with its layers read, `%(…)s` and `<tags>` of its own put in: Python's
+    /// `re`, all that jail.conf(5) says in "FILTER FILES". It has no modes, httpd rule or samples.
+    Fail2ban,
+}
+
+/// fail2ban's `usedns`, as far as it changes what a pattern matches: no name is ever looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UseDns {
+    /// `yes`, `warn`, `raw`: `<HOST>` also matches a name, and such a failure is nobody's.
+    #[default]
+    Names,
+    /// `no`: `<HOST>` matches addresses only.
+    No,
 }
 
 impl Definition {
@@ -66,6 +95,12 @@ pub struct HttpdRule {
     pub path: Vec<String>,
     /// Regexes over the user agent.
     pub user_agent: Vec<String>,
+    /// Regexes over the `Referer`.
+    pub referer: Vec<String>,
+    /// Regexes over the user that the request names; a request without one matches none.
+    pub user: Vec<String>,
+    /// How long the request target is at the least, in bytes of the log; 0: any.
+    pub path_length: usize,
     /// Virtual hosts, exact; for logs that begin with one (`%v`).
     pub vhost: Vec<String>,
 }
@@ -78,11 +113,14 @@ impl fmt::Display for HttpdRule {
             ("status", &self.status),
             ("path", &self.path),
             ("user_agent", &self.user_agent),
+            ("referer", &self.referer),
+            ("user", &self.user),
             ("vhost", &self.vhost),
         ];
         let given = conditions.iter().filter(|(_, values)| !values.is_empty());
         let given = given.map(|(key, values)| format!("{key}: [{}]", values.join(", ")));
-        write!(f, "httpd: {{{}}}", given.collect::<Vec<_>>().join(", "))
+        let length = (self.path_length > 0).then(|| format!("path_length: {}", self.path_length));
+        write!(f, "httpd: {{{}}}", given.chain(length).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -123,6 +161,12 @@ pub struct Defaults {
     pub logpath: Vec<String>,
     /// As the jail's key of that name.
     pub port: Vec<String>,
+    /// As the jail's key of that name, as are those below.
+    pub protocol: Vec<String>,
+    /// How many failures; `None`: as for any jail.
+    pub maxretry: Option<usize>,
+    /// Within what time.
+    pub findtime: Option<SignedDuration>,
 }
 
 /// One line, and what the filter must make of it.

@@ -29,6 +29,15 @@ const SIZE_LIMIT: usize = 4 << 20;
 /// How many instructions a pattern that backtracks may compile to.
 const PROGRAM_LIMIT: usize = 20_000;
 
+/// What a regex is to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Any bytes: `.` is any of them, classes are ASCII's.
+    Bytes,
+    /// UTF-8, as Python's `str` has it: `.` is all but a line break, classes are Unicode's.
+    Text,
+}
+
 /// A regex over bytes. Its clones share the program but not the caches.
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
@@ -75,19 +84,25 @@ pub(super) struct Exceeded;
 impl Engine {
     /// Compiles a regex over bytes; no line is too broken to match.
     pub(super) fn compile(pattern: &str) -> Result<Self, Problem> {
-        let linear = linear(pattern);
+        Self::compile_over(pattern, Over::Bytes)
+    }
+
+    /// Compiles a regex over what it is to read.
+    pub(super) fn compile_over(pattern: &str, over: Over) -> Result<Self, Problem> {
+        let linear = linear(pattern, over);
         let possessive = linear.is_ok() && POSSESSIVE.iter().any(|sign| pattern.contains(sign));
         match linear {
             Ok(regex) if !possessive => return Ok(Self::Linear(regex)),
             Err(regex::Error::CompiledTooBig(_)) => return Err(Problem::TooLarge),
             _ => {}
         }
-        let tree = shadow::parse(pattern);
+        let tree = shadow::parse(pattern, over);
         let why = tree.as_ref().ok().and_then(shadow::why);
         match (linear, tree, why) {
             // To the regex crate, `a++` repeats what repeats; to all others it takes back no step.
             (_, Ok(tree), Some(why)) => {
-                Ok(Self::Backtracking(Box::new(Backtracking::compile(pattern, &tree, why)?)))
+                let regex = Backtracking::compile(pattern, over, &tree, why)?;
+                Ok(Self::Backtracking(Box::new(regex)))
             }
             (Ok(regex), ..) => Ok(Self::Linear(regex)),
             (Err(error), Err(other), _) if is_beyond(&error) => {
@@ -165,19 +180,23 @@ impl Engine {
 }
 
 impl Backtracking {
-    fn compile(pattern: &str, tree: &Expr, why: &'static str) -> Result<Self, Problem> {
+    fn compile(pattern: &str, over: Over, tree: &Expr, why: &'static str) -> Result<Self, Problem> {
+        let mode = match over {
+            Over::Bytes => BytesMode::Ascii,
+            Over::Text => BytesMode::UnicodeBytes,
+        };
         let build = |(_, steps)| {
             FancyBuilder::new(pattern)
-                .bytes_mode(BytesMode::Ascii)
-                .dot_matches_new_line(true)
+                .bytes_mode(mode)
+                .dot_matches_new_line(over == Over::Bytes)
                 .backtrack_limit(steps)
-                .delegate_size_limit(SIZE_LIMIT)
+                .delegate_size_limit(over.size_limit())
                 .max_prog_size(PROGRAM_LIMIT)
                 .build()
                 .map_err(|error| Problem::Syntax(error.to_string()))
         };
         let regexes = BUDGETS.into_iter().map(build).collect::<Result<_, _>>()?;
-        let shadow = shadow(tree).and_then(|shadow| linear(&shadow).ok());
+        let shadow = shadow(tree).and_then(|shadow| linear(&shadow, over).ok());
         Ok(Self { regexes, shadow, why })
     }
 
@@ -229,13 +248,23 @@ impl Locations {
 const POSSESSIVE: [&str; 4] = ["*+", "++", "?+", "}+"];
 
 /// Compiles on the linear engine.
-fn linear(pattern: &str) -> Result<Regex, regex::Error> {
+fn linear(pattern: &str, over: Over) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern)
-        .unicode(false)
+        .unicode(over == Over::Text)
         // A line holds no line break; should a source let one through, `.` covers it.
-        .dot_matches_new_line(true)
-        .size_limit(SIZE_LIMIT)
+        .dot_matches_new_line(over == Over::Bytes)
+        .size_limit(over.size_limit())
         .build()
+}
+
+impl Over {
+    /// Unicode's classes are hundreds of ranges each.
+    fn size_limit(self) -> usize {
+        match self {
+            Self::Bytes => SIZE_LIMIT,
+            Self::Text => 4 * SIZE_LIMIT,
+        }
+    }
 }
 
 /// Whether the regex crate knows what is meant, and does not do it.

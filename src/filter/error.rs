@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::date::datepattern::DatePatternError;
+use super::fail2ban::PythonError;
 use super::httpd::logformat::LogFormatError;
 use super::tags::TagError;
 
@@ -63,6 +64,10 @@ pub enum Place {
     HttpdPath(usize),
     /// `httpd.user_agent`.
     HttpdUserAgent(usize),
+    /// `httpd.referer`.
+    HttpdReferer(usize),
+    /// `httpd.user`.
+    HttpdUser(usize),
     /// `httpd.status`.
     HttpdStatus(usize),
 }
@@ -73,6 +78,9 @@ pub enum Problem {
     /// A tag.
     #[error(transparent)]
     Tag(#[from] TagError),
+    /// It is in fail2ban's language, and no regex of Python's.
+    #[error("{0}")]
+    Python(#[from] PythonError),
     /// The date's form.
     #[error(transparent)]
     Date(#[from] DatePatternError),
@@ -104,6 +112,8 @@ impl fmt::Display for Place {
             Self::HttpdFormat => f.write_str("logformat"),
             Self::HttpdPath(number) => write!(f, "httpd.path {number}"),
             Self::HttpdUserAgent(number) => write!(f, "httpd.user_agent {number}"),
+            Self::HttpdReferer(number) => write!(f, "httpd.referer {number}"),
+            Self::HttpdUser(number) => write!(f, "httpd.user {number}"),
             Self::HttpdStatus(number) => write!(f, "httpd.status {number}"),
         }
     }

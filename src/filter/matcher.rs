@@ -3,6 +3,7 @@
 //! No allocation a line: capture slots, regex caches and the buffer in which a line without its
 //! date is put together are kept and used again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use jiff::tz::TimeZone;
 use super::any::Any;
 use super::date::{Dates, Form, Located};
 use super::engine::{Exceeded, Locations};
+use super::fail2ban::{Attempt, Names, Reader, Verdict, Whose};
 use super::httpd::Request;
 use super::httpd::rule::{Judgement, Rule};
 use super::pattern::{Pattern, captured};
@@ -32,6 +34,7 @@ pub struct Matcher {
     line: Vec<u8>,
     form: Option<Form>,
     exceeded: Option<Part>,
+    pattern: Option<u16>,
 }
 
 /// Which of a filter's regexes used up its budget.
@@ -43,7 +46,7 @@ pub enum Part {
     Failregex(u16),
     /// `ignoreregex`. It saves no line then.
     Ignoreregex,
-    /// `path` or `user_agent` of an httpd rule.
+    /// A regex of an httpd rule.
     Httpd,
 }
 
@@ -51,6 +54,7 @@ pub enum Part {
 enum State {
     Patterns(Box<PatternState>),
     Httpd(Box<Rule>),
+    Fail2ban(Box<Reader>),
 }
 
 /// Clones of the filter's patterns, for caches of their own, and room for what they capture.
@@ -72,21 +76,31 @@ pub enum Outcome<'a> {
     /// Recognised, but no failure: `<F-NOFAIL>`, or an attempt that has counted already
     /// (`<F-SESSION>`). `None`: and nobody's.
     NoFail(Option<Match<'a>>),
-    /// A failure, and it cannot be told whose.
-    Unattributed,
+    /// A failure, and it cannot be told whose; if the line names somebody who is no address, who that
+    /// is. Never counted.
+    Unattributed(Option<Match<'a, Name<'a>>>),
     /// Nobody knows: this regex used up its budget, and no other recognised the record.
     Exceeded(Part),
     /// A failure.
     Failure(Match<'a>),
 }
 
+/// Somebody whom no address tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name<'a> {
+    /// A host's name. Whose address it is its owner says, so that it is never looked up.
+    Host(&'a [u8]),
+    /// A network, or whatever else fail2ban counts by (`<F-ID>`).
+    Id(&'a [u8]),
+}
+
 /// What was recognised in a record.
 #[derive(Debug)]
-pub struct Match<'a> {
+pub struct Match<'a, Who = IpAddr> {
     /// Which pattern, from 0.
     pub pattern: u16,
     /// Whose it is; an IPv4-mapped IPv6 address already made IPv4.
-    pub address: IpAddr,
+    pub address: Who,
     /// When; `None`: the line has no date that can be read.
     pub time: Option<Timestamp>,
     /// The user it names, as the peer wrote it.
@@ -99,6 +113,7 @@ pub struct Match<'a> {
 enum Groups<'a> {
     Captured { prefix: Option<Captured<'a>>, pattern: Captured<'a> },
     Request(Request<'a>),
+    Merged(&'a Attempt, &'a Names),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,28 +132,37 @@ impl Matcher {
                 State::Patterns(Box::new(PatternState::new(patterns)))
             }
             Recogniser::Httpd(rule) => State::Httpd(rule.clone()),
+            Recogniser::Fail2ban(filter) => State::Fail2ban(Box::new(Reader::new(filter))),
         };
         let ignoreregex = filter.ignoreregex.clone();
-        Self { filter, zone, state, ignoreregex, line: Vec::new(), form: None, exceeded: None }
+        let line = Vec::new();
+        Self { filter, zone, state, ignoreregex, line, form: None, exceeded: None, pattern: None }
     }
 
     /// Says what a record is. `now` tells the year of dates that have none.
     pub fn read<'a>(&'a mut self, record: Record<'a>, now: Timestamp) -> Outcome<'a> {
-        let Self { filter, zone, state, ignoreregex, line, form, exceeded } = self;
+        let Self { filter, zone, state, ignoreregex, line, form, exceeded, pattern } = self;
         *exceeded = None;
+        *pattern = None;
         let ignoreregex = ignoreregex.as_ref();
         let dates = &filter.dates;
         match state {
             State::Httpd(rule) if !ignored(ignoreregex, record.text, exceeded) => {
                 let request = rule.parse(record.text);
                 let (outcome, found) = judge_request(rule, dates, request, record, zone, now);
-                *form = found;
+                (*form, *pattern) = (found, pattern_of(&outcome));
                 if matches!(outcome, Outcome::Exceeded(_)) {
                     exceeded.get_or_insert(Part::Httpd);
                 }
                 outcome
             }
             State::Httpd(_) => Outcome::Ignored,
+            State::Fail2ban(reader) => {
+                let (verdict, dated) = reader.read(record, zone, now, exceeded);
+                *form = dated.form.map(Form::Pattern);
+                *pattern = verdict.pattern();
+                judge(verdict, dated.time, *exceeded)
+            }
             State::Patterns(patterns) => {
                 let (text, date) = cut(dates, record, line);
                 *form = date.as_ref().map(|date| date.form);
@@ -146,7 +170,9 @@ impl Matcher {
                     return Outcome::Ignored;
                 }
                 let time = || record.time.or_else(|| date.as_ref()?.stamp.resolve(zone, now));
-                patterns.read(text, time, exceeded)
+                let outcome = patterns.read(text, time, exceeded);
+                *pattern = pattern_of(&outcome);
+                outcome
             }
         }
     }
@@ -159,6 +185,7 @@ impl Matcher {
         let dated = match &self.state {
             State::Httpd(rule) => rule.parse(text)?.time,
             State::Patterns(_) => text,
+            State::Fail2ban(reader) => return reader.time(text, &self.zone, now),
         };
         self.filter.dates.locate(dated)?.stamp.resolve(&self.zone, now)
     }
@@ -189,6 +216,23 @@ impl Matcher {
         self.exceeded
     }
 
+    /// Which pattern matched the last record, also where nobody's failure came of it.
+    #[must_use]
+    pub fn pattern(&self) -> Option<u16> {
+        self.pattern
+    }
+
+    /// The last line read, without its date, for reports: what its patterns saw. `text` is that line.
+    #[must_use]
+    pub fn without_date<'t>(&'t self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        if let State::Fail2ban(reader) = &self.state {
+            return Cow::Borrowed(reader.text().as_bytes());
+        }
+        let located = self.form.and_then(|_| self.filter.dates.locate(text));
+        let Some(located) = located else { return Cow::Borrowed(text) };
+        Cow::Owned([&text[..located.span.start], &text[located.span.end..]].concat())
+    }
+
     /// The filter at work.
     #[must_use]
     pub fn filter(&self) -> &Filter {
@@ -203,8 +247,10 @@ impl Matcher {
 
     /// Forgets the attempts told of so far, as if all that follows were another log.
     pub fn forget(&mut self) {
-        if let State::Patterns(patterns) = &mut self.state {
-            patterns.sessions = Sessions::default();
+        match &mut self.state {
+            State::Patterns(patterns) => patterns.sessions = Sessions::default(),
+            State::Fail2ban(reader) => reader.forget(),
+            State::Httpd(_) => {}
         }
     }
 }
@@ -253,13 +299,41 @@ fn judge_request<'a>(
     let address = match rule.judge(&request) {
         Judgement::Passes => return (Outcome::Missed, form),
         Judgement::Exceeded => return (Outcome::Exceeded(Part::Httpd), form),
-        Judgement::Unattributed => return (Outcome::Unattributed, form),
+        Judgement::Unattributed => return (Outcome::Unattributed(None), form),
         Judgement::Failure(address) => address,
     };
     let time = record.time.or_else(|| date?.stamp.resolve(zone, now));
     let user = request.user;
     let groups = Groups::Request(request);
     (Outcome::Failure(Match { pattern: 0, address, time, user, groups }), form)
+}
+
+/// What a line is to a filter in fail2ban's language.
+fn judge<'a>(verdict: Verdict<'a>, time: Option<Timestamp>, exceeded: Option<Part>) -> Outcome<'a> {
+    match verdict {
+        Verdict::Missed => missed(exceeded),
+        Verdict::Ignored => Outcome::Ignored,
+        Verdict::Disputed { .. } => Outcome::Unattributed(None),
+        Verdict::NoFail { whose: None, .. } => Outcome::NoFail(None),
+        Verdict::NoFail { pattern, whose: Some(whose), attempt, names } => {
+            let Whose::Address(address) = whose else { return Outcome::NoFail(None) };
+            let user = attempt.user().map(str::as_bytes);
+            let groups = Groups::Merged(attempt, names);
+            Outcome::NoFail(Some(Match { pattern, address, time, user, groups }))
+        }
+        Verdict::Failure { pattern, whose, attempt, names } => {
+            let user = attempt.user().map(str::as_bytes);
+            let groups = Groups::Merged(attempt, names);
+            let name = match whose {
+                Whose::Address(address) => {
+                    return Outcome::Failure(Match { pattern, address, time, user, groups });
+                }
+                Whose::Host(name) => Name::Host(name.as_bytes()),
+                Whose::Id(id) => Name::Id(id.as_bytes()),
+            };
+            Outcome::Unattributed(Some(Match { pattern, address: name, time, user, groups }))
+        }
+    }
 }
 
 impl PatternState {
@@ -314,6 +388,14 @@ impl PatternState {
             return if counts { Outcome::Failure(found) } else { Outcome::NoFail(Some(found)) };
         }
         missed(*exceeded)
+    }
+}
+
+/// Which pattern matched, where that is told.
+fn pattern_of(outcome: &Outcome<'_>) -> Option<u16> {
+    match outcome {
+        Outcome::Failure(found) | Outcome::NoFail(Some(found)) => Some(found.pattern),
+        _ => None,
     }
 }
 
@@ -396,16 +478,51 @@ impl fmt::Display for Part {
     }
 }
 
-impl<'a> Match<'a> {
+impl<'a, Who> Match<'a, Who> {
+    /// By what fail2ban would count it, if a filter in its language has it count by something else than
+    /// the address (`<F-ID>`).
+    #[must_use]
+    pub fn id(&self) -> Option<&'a str> {
+        match &self.groups {
+            Groups::Merged(attempt, _) => attempt.id(),
+            Groups::Captured { .. } | Groups::Request(_) => None,
+        }
+    }
+
+    /// Values that are several: every user tried on one connection (`users`), and what fail2ban puts
+    /// together of parts (`<F-TUPLE_…>`).
+    pub fn lists(&self) -> impl Iterator<Item = (&'a str, &'a [String])> {
+        let merged = match &self.groups {
+            Groups::Merged(attempt, names) => Some((*attempt, *names)),
+            Groups::Captured { .. } | Groups::Request(_) => None,
+        };
+        merged.into_iter().flat_map(|(attempt, names)| {
+            let users = Some(("users", attempt.users())).filter(|(_, users)| !users.is_empty());
+            attempt.values().lists(names).chain(users)
+        })
+    }
+
+    /// How many lines told of it, of which this is the last; never 0.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match &self.groups {
+            Groups::Merged(attempt, _) => attempt.attempts().max(1),
+            Groups::Captured { .. } | Groups::Request(_) => 1,
+        }
+    }
+
     /// The named groups of the pattern, then those of the prefregex; for an access log, the fields
     /// of the request.
     pub fn groups(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        let (captured, request) = match &self.groups {
-            Groups::Captured { prefix, pattern } => ([Some(*pattern), *prefix], None),
-            Groups::Request(request) => ([None, None], Some(request)),
+        let (captured, request, merged) = match &self.groups {
+            Groups::Captured { prefix, pattern } => ([Some(*pattern), *prefix], None, None),
+            Groups::Request(request) => ([None, None], Some(request), None),
+            Groups::Merged(attempt, names) => ([None, None], None, Some((*attempt, *names))),
         };
+        let merged = merged.into_iter().flat_map(|(attempt, names)| attempt.values().texts(names));
+        let merged = merged.map(|(name, text)| (name, text.as_bytes()));
         let captured = captured.into_iter().flatten().flat_map(Captured::groups);
         let captured = captured.filter(|(name, _)| *name != "content");
-        captured.chain(request.into_iter().flat_map(Request::fields))
+        captured.chain(request.into_iter().flat_map(Request::fields)).chain(merged)
     }
 }

@@ -96,7 +96,7 @@ fn run(matcher: &mut Matcher, sample: &Sample) -> Yield {
         Outcome::Missed
         | Outcome::Ignored
         | Outcome::NoFail(_)
-        | Outcome::Unattributed
+        | Outcome::Unattributed(_)
         | Outcome::Exceeded(_) => Yield::default(),
     }
 }

@@ -27,7 +27,7 @@ fn outcome(matcher: &mut Matcher, line: &[u8], journal: bool) -> String {
     let time = journal.then(now);
     match matcher.read(Record { time, text: line }, now()) {
         Outcome::Missed => "missed".into(),
-        Outcome::Unattributed => "unattributed".into(),
+        Outcome::Unattributed(_) => "unattributed".into(),
         Outcome::Ignored => "ignored".into(),
         Outcome::Exceeded(part) => format!("exceeded {part}"),
         Outcome::NoFail(None) => "nofail".into(),

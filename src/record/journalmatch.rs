@@ -59,6 +59,21 @@ impl JournalMatch {
         Ok(parsed)
     }
 
+    /// Whether every group lets through only what processes of system units said, or root's: no
+    /// other local user can be such a process.
+    #[must_use]
+    pub fn pins_units(&self) -> bool {
+        let pins = |group: &Vec<Term>| {
+            let is_unit =
+                |term: &Term| term.field == "_SYSTEMD_UNIT" && !term.value.starts_with("user@");
+            let mut units = group.iter().filter(|term| term.field == "_SYSTEMD_UNIT").peekable();
+            let mut uids = group.iter().filter(|term| term.field == "_UID").peekable();
+            units.peek().is_some() && units.all(is_unit)
+                || uids.peek().is_some() && uids.all(|term| term.value == "0")
+        };
+        !self.groups.is_empty() && self.groups.iter().all(pins)
+    }
+
     /// The groups of which one must hold. Empty: every entry is wanted.
     #[must_use]
     pub fn groups(&self) -> &[Vec<Term>] {

@@ -16,6 +16,7 @@ mod guard;
 mod open;
 mod roots;
 mod sigbus;
+mod whole;
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ use super::Start;
 use super::batch::{Notice, Position, Trouble};
 use super::outlet::{Outlet, Stopped};
 use crate::record::origin::JournalOrigin;
+
+pub use self::whole::whole;
 
 /// How often the reader looks for new entries for [`ATTENTION`] after it has read one: 0.5 % of a
 /// core in a virtual machine. (A password that sshd refuses is an entry of PAM's two seconds

@@ -92,7 +92,7 @@ impl Matching {
             match ask(matcher, record) {
                 Outcome::Missed | Outcome::NoFail(..) | Outcome::Exceeded(_) => {}
                 Outcome::Ignored => self.tally.ignored[listener] += 1,
-                Outcome::Unattributed => self.tally.unattributed[listener] += 1,
+                Outcome::Unattributed(_) => self.tally.unattributed[listener] += 1,
                 Outcome::Failure(found) => {
                     if found.time.is_none() {
                         self.tally.date_errors[listener] += 1;

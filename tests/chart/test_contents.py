@@ -193,6 +193,15 @@ class Package(unittest.TestCase):
         version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
         self.assertEqual(yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"], version)
 
+    def test_it_has_one_heap_for_all_threads_as_the_unit(self):
+        unit = (ROOT / "packaging" / "gaoler.service").read_text().splitlines()
+        lines = [line.removeprefix("Environment=") for line in unit if line.startswith("Environment=")]
+        wanted = [word for line in lines for word in line.split()]
+        self.assertTrue(wanted)
+        [container] = one(objects({}), "DaemonSet")["spec"]["template"]["spec"]["containers"]
+        given = {f"{entry['name']}={entry.get('value')}" for entry in container["env"]}
+        self.assertLessEqual(set(wanted), given)
+
     def test_notes_say_what_to_do(self):
         for name, values in cases().items():
             notes = texts(values)["NOTES.txt"]

@@ -20,6 +20,8 @@ mod control;
 mod cut;
 mod dashboards;
 mod explain;
+mod fail2ban;
+mod fail2ban_client;
 mod firewall;
 mod foreign;
 mod guards;
@@ -80,8 +82,10 @@ const TESTS: &[Test] = &[
     ("control::who_may_what", control::who_may_what),
     ("explain::a_ban_and_its_end", explain::a_ban_and_its_end),
     ("explain::a_log_in_fail2bans_layout", explain::a_log_in_fail2bans_layout),
+    ("fail2ban::its_jails_ban", fail2ban::its_jails_ban),
     ("control::json_parses", control::json_parses),
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
+    ("fail2ban_client::a_runbook_goes_on_working", fail2ban_client::a_runbook_goes_on_working),
     ("reload::keeps_bans_and_misses_no_line", reload::keeps_bans_and_misses_no_line),
     ("reload::broken_configuration_keeps_the_old", reload::broken_configuration),
     ("proxied::by_header", proxied::by_header),

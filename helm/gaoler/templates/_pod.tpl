@@ -72,6 +72,11 @@
       fieldPath: metadata.namespace
 - name: OTEL_RESOURCE_ATTRIBUTES
   value: host.name=$(NODE_NAME),k8s.node.name=$(NODE_NAME),k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME),k8s.daemonset.name={{ include "gaoler.fullname" . }}
+# As gaoler.service has it, and why: one heap for all threads.
+- name: MALLOC_ARENA_MAX
+  value: "1"
+- name: MALLOC_TRIM_THRESHOLD_
+  value: "33554432"
 - name: GAOLER_LOG
   value: {{ .Values.log.level | quote }}
 - name: GAOLER_LOG_FORMAT

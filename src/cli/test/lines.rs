@@ -9,7 +9,7 @@ const LIMIT: usize = 64 * 1024;
 const CHUNK: usize = 1 << 20;
 
 /// The lines of an input.
-pub(super) struct Lines<R> {
+pub(in crate::cli) struct Lines<R> {
     input: R,
     buffer: Vec<u8>,
     start: usize,
@@ -20,7 +20,7 @@ pub(super) struct Lines<R> {
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next<'a> {
+pub(in crate::cli) enum Next<'a> {
     /// A line, without its `\n` or `\r\n`.
     Line(&'a [u8]),
     /// A line over the limit.
@@ -28,7 +28,7 @@ pub(super) enum Next<'a> {
 }
 
 impl<R: Read> Lines<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(in crate::cli) fn new(input: R) -> Self {
         Self::with_capacity(input, CHUNK)
     }
 
@@ -37,7 +37,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next line; the last one needs no end. `None`: there is no more.
-    pub(super) fn next(&mut self) -> io::Result<Option<Next<'_>>> {
+    pub(in crate::cli) fn next(&mut self) -> io::Result<Option<Next<'_>>> {
         let (line, after) = loop {
             let held = &self.buffer[self.start..self.end];
             if let Some(length) = memchr::memchr(b'\n', held) {

@@ -1,6 +1,6 @@
 //! The keys of `gaoler.yaml` and of the files in `conf.d`.
 
-mod forms;
+pub(super) mod forms;
 
 use self::forms::{
     BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE, NAMESPACE,
@@ -29,9 +29,9 @@ pub(in crate::config) const FILE: Keys = &[&[
     Key::new(
         "fail2ban",
         Kind::Section(FAIL2BAN),
-        "A fail2ban installation whose enabled jails are run as well.",
-    )
-    .later(),
+        "A fail2ban installation whose enabled jails are run as well, read as fail2ban reads them. A \
+         jail of that name in `jails` replaces the one there. See [migrating.md](migrating.md).",
+    ),
 ]];
 
 /// The keys of one jail.
@@ -188,8 +188,12 @@ const WEB: Keys = &[&[
     .or("authenticated"),
 ]];
 
-const FAIL2BAN: Keys =
-    &[&[Key::new("dir", Kind::Text(&PATH), "The directory of its configuration.").later()]];
+const FAIL2BAN: Keys = &[&[Key::new(
+    "dir",
+    Kind::Text(&PATH),
+    "The directory of its configuration, such as `/etc/fail2ban`: the one that holds `jail.conf` \
+         and `filter.d`. Read at the start and at each reload.",
+)]];
 
 /// The keys that stand in `defaults` and in jails.
 const SHARED: &[Key] = &[
@@ -202,13 +206,15 @@ const SHARED: &[Key] = &[
     Key::new(
         "maxretry",
         Kind::Count(1, 100_000),
-        "How many failures of one address within `findtime` lead to a ban.",
+        "How many failures of one address within `findtime` lead to a ban. Given neither here nor in \
+         `defaults`: as the filter has it, or else 5.",
     )
     .or("5"),
     Key::new(
         "findtime",
         Kind::Duration { permanent: false },
-        "The window, by the log's own time, within which failures count together.",
+        "The window, by the log's own time, within which failures count together. Given neither here \
+         nor in `defaults`: as the filter has it, or else 10 minutes.",
     )
     .or("10m"),
     Key::new(
@@ -238,7 +244,8 @@ const SHARED: &[Key] = &[
     Key::new(
         "protocol",
         Kind::Texts(&PROTOCOL),
-        "The transport protocols of `port`: `tcp`, `udp`, or both as a list.",
+        "The transport protocols of `port`: `tcp`, `udp`, or both as a list. Given neither here nor in \
+         `defaults`: as the filter has it, or else `tcp`.",
     )
     .or("tcp"),
     Key::new(

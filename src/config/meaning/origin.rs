@@ -82,7 +82,9 @@ impl Meaning<'_> {
 
     fn advise_of_trust(&mut self, draft: &Draft, matches: &JournalMatch, trusts: bool) {
         let name = draft.name;
-        if trusts {
+        if trusts && matches.pins_units() {
+            // Nobody else's word gets through the match itself.
+        } else if trusts {
             self.warnings.push(format!(
                 "jail {name}: trust_unprivileged is on: any local user can have any address banned"
             ));

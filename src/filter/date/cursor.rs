@@ -20,7 +20,7 @@ const MONTHS: [[u8; 3]; 12] = [
 const WEEKDAYS: [[u8; 3]; 7] = [*b"sun", *b"mon", *b"tue", *b"wed", *b"thu", *b"fri", *b"sat"];
 
 /// The number, from 1, of the month whose English name begins with these letters.
-pub(super) fn month(name: &[u8]) -> Option<i8> {
+pub(in crate::filter) fn month(name: &[u8]) -> Option<i8> {
     (1..).zip(MONTHS).find(|(_, month)| named(name, *month)).map(|(number, _)| number)
 }
 

@@ -4,12 +4,18 @@
 //! back-reference may be anything, an atomic group may take back steps. So a line that the shadow does
 //! not match needs no backtracking, and the regex crate's literal prefilters hold for such patterns too.
 
-use fancy_regex::internal::FLAG_DOTNL;
+use fancy_regex::internal::{FLAG_DOTNL, FLAG_UNICODE};
 use fancy_regex::{Assertion, BacktrackingControlVerb, Expr};
 
-/// Reads a pattern over bytes in which `.` is any byte.
-pub(super) fn parse(pattern: &str) -> Result<Expr, Box<fancy_regex::Error>> {
-    Expr::parse_tree_with_flags(pattern, FLAG_DOTNL).map(|tree| tree.expr).map_err(Box::new)
+use super::Over;
+
+/// Reads a pattern; over bytes, `.` is any of them.
+pub(super) fn parse(pattern: &str, over: Over) -> Result<Expr, Box<fancy_regex::Error>> {
+    let flags = match over {
+        Over::Bytes => FLAG_DOTNL,
+        Over::Text => FLAG_UNICODE,
+    };
+    Expr::parse_tree_with_flags(pattern, flags).map(|tree| tree.expr).map_err(Box::new)
 }
 
 /// What in a pattern needs the backtracking engine; `None`: nothing does.

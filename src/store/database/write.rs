@@ -11,6 +11,7 @@ use crate::jail::windows::Kept;
 use crate::record::exhibit::Exhibit;
 use crate::store::backlog::Backlog;
 use crate::store::change::{Ended, Totals};
+use crate::store::takeover::Taken;
 use crate::trace::TraceId;
 
 /// How many ended bans are remembered at most.
@@ -61,6 +62,38 @@ impl Database {
         }
         prune(&transaction, backlog, age)?;
         transaction.commit()
+    }
+}
+
+impl Database {
+    /// Writes bans of another program's, all or none; leaves out what is there already.
+    pub(in crate::store) fn take_over(
+        &mut self,
+        live: &[Ban],
+        ended: &[(Ban, Timestamp)],
+    ) -> rusqlite::Result<Taken> {
+        let transaction = begin(&mut self.connection)?;
+        let is_live = "SELECT 1 FROM bans WHERE jail = ?1 AND address = ?2";
+        let is_past = "SELECT 1 FROM history WHERE jail = ?1 AND address = ?2 AND since = ?3";
+        let mut taken = Taken::default();
+        for ban in live {
+            let key = params![ban.key.jail.as_str(), ban.key.address.to_string()];
+            if !transaction.prepare_cached(is_live)?.exists(key)? {
+                start(&transaction, ban)?;
+                taken.live += 1;
+            }
+        }
+        for (ban, at) in ended {
+            let since = ban.since.as_microsecond();
+            let key = params![ban.key.jail.as_str(), ban.key.address.to_string(), since];
+            if !transaction.prepare_cached(is_past)?.exists(key)? {
+                let (key, reason) = (ban.key.clone(), "expired");
+                remember(&transaction, ban, &Ended { key, at: *at, reason })?;
+                taken.ended += 1;
+            }
+        }
+        transaction.commit()?;
+        Ok(taken)
     }
 }
 

@@ -16,6 +16,13 @@ const LOOKS: u8 = 4;
 /// How many steps there are to a call of a look that has found something to put right.
 const STEPS: u8 = 4;
 
+/// Whose turn follows whose, by their places in [`Agenda::take`]: what was lost is of people who
+/// were found out, and comes back before most of those who are new.
+const SHARES: [usize; 5] = [REPAIRS, URGENT, REPAIRS, RELEASES, REPAIRS];
+const URGENT: usize = 0;
+const RELEASES: usize = 1;
+const REPAIRS: usize = 2;
+
 /// Steps that wait.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
@@ -24,7 +31,7 @@ pub(super) struct Agenda {
     repairs: VecDeque<Step>,
     /// Turns since a look and the others began to share them.
     turns: u8,
-    /// The kind whose turn was last, by its place in [`Self::take`].
+    /// The share that was taken last, by its place among the [`SHARES`].
     last: usize,
 }
 
@@ -82,11 +89,12 @@ impl Agenda {
     pub(super) fn take(&mut self, turn: Turn) -> Option<Step> {
         let mut kinds = [&mut self.urgent, &mut self.releases, &mut self.repairs];
         if turn == Turn::Urgent {
-            return kinds[0].pop_front();
+            return kinds[URGENT].pop_front();
         }
-        let mut order = (1..=kinds.len()).map(|after| (self.last + after) % 3);
-        let (kind, step) = order.find_map(|kind| Some((kind, kinds[kind].pop_front()?)))?;
-        self.last = kind;
+        let mut order = (1..=SHARES.len()).map(|after| (self.last + after) % SHARES.len());
+        let (share, step) =
+            order.find_map(|share| Some((share, kinds[SHARES[share]].pop_front()?)))?;
+        self.last = share;
         Some(step)
     }
 }
@@ -110,15 +118,17 @@ mod tests {
     #[test]
     fn what_was_lost_comes_back_though_new_bans_never_cease() {
         let mut agenda = Agenda::default();
-        agenda.replace(vec![step("release")], vec![step("lost 1"), step("lost 2")]);
-        let taken: Vec<String> = (0..6)
+        let lost = ["lost 1", "lost 2", "lost 3", "lost 4"].map(step);
+        agenda.replace(vec![step("release")], lost.into());
+        let taken: Vec<String> = (0..8)
             .map(|_| {
                 agenda.enforce([step("new"), step("new")]);
                 let turn = agenda.turn(false).expect("there is no look");
                 text(agenda.take(turn).expect("there is always a new ban"))
             })
             .collect();
-        assert_eq!(taken, ["release", "lost 1", "new", "lost 2", "new", "new"]);
+        let shared = ["new", "lost 1", "release", "lost 2", "lost 3", "new", "lost 4", "new"];
+        assert_eq!(taken, shared);
     }
 
     #[test]

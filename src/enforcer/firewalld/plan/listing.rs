@@ -138,11 +138,21 @@ impl Plan {
     pub(super) fn listing_done(&mut self, now: Moment) {
         let Some(look) = &mut self.look else { return };
         look.unlisted.pop_front();
-        if look.unlisted.is_empty() {
-            self.look = None;
-            self.adopted = true;
-            self.restored.clear();
-            self.compare(now);
+        if !look.unlisted.is_empty() {
+            return;
         }
+        if look.try_last {
+            self.advance(Stage::Canary, |_| {});
+        } else {
+            self.end_look(now);
+        }
+    }
+
+    /// All there is was listed, and the kernel takes what firewalld is told.
+    pub(super) fn end_look(&mut self, now: Moment) {
+        self.look = None;
+        self.adopted = true;
+        self.restored.clear();
+        self.compare(now);
     }
 }

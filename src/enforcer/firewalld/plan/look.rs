@@ -24,6 +24,9 @@ const OURS: &str = "gaoler";
 #[derive(Debug)]
 pub(super) struct Look {
     stage: Stage,
+    /// Whether the kernel is tried last. firewalld has built all anew then, a moment ago: what was
+    /// lost comes first, and to put it back is a trial of its own.
+    pub(super) try_last: bool,
     default: Zone,
     active: Vec<Zone>,
     pub(super) zones: Vec<Zone>,
@@ -53,9 +56,10 @@ pub(super) enum Stage {
 }
 
 impl Look {
-    fn new() -> Self {
+    fn new(trigger: &str) -> Self {
         Self {
             stage: Stage::Default,
+            try_last: matches!(trigger, "reloaded" | "owner"),
             default: "".into(),
             active: Vec::new(),
             zones: Vec::new(),
@@ -103,7 +107,7 @@ impl Plan {
         self.due = None;
         self.setbacks.begin();
         self.one_by_one.clear();
-        self.look = Some(Look::new());
+        self.look = Some(Look::new(trigger));
         // What an abandoned look found is still to be reported, under its own name.
         let nothing = Found { trigger, drift: Drift::default() };
         self.found.get_or_insert(nothing);
@@ -138,6 +142,7 @@ impl Plan {
             }),
             (Call::Zones, Answer::Zones(zones)) => self.zones_are(zones, now),
             (Call::Canary(_), Answer::Done) => self.advance(Stage::CanaryGone, |_| {}),
+            (Call::CanaryGone(_), Answer::Done) if self.tries_last() => self.end_look(now),
             (Call::CanaryGone(_), Answer::Done) => self.advance(Stage::Sets, |_| {}),
             (Call::Sets, Answer::Names(sets)) => self.sets_are(sets, now),
             (Call::Policies, Answer::Names(names)) => self.policies_are(names, now),
@@ -159,7 +164,13 @@ impl Plan {
         if default.is_none_or(|default| !zones.contains(default)) {
             return self.break_down_bare(HALF_DEAD, now.boot);
         }
-        self.advance(Stage::Canary, |look| look.zones = zones);
+        let next = if self.tries_last() { Stage::Sets } else { Stage::Canary };
+        self.advance(next, |look| look.zones = zones);
+    }
+
+    /// Whether the look under way ends with trying the kernel.
+    fn tries_last(&self) -> bool {
+        self.look.as_ref().is_some_and(|look| look.try_last)
     }
 
     fn sets_are(&mut self, sets: Vec<String>, now: Moment) {
