@@ -15,6 +15,7 @@ glibc=2.28 systemd=239
 triple=$(uname -m)-unknown-linux-gnu
 work=$PWD/target/portable
 venv=$work/venv stub=$work/libsystemd
+built=${CARGO_TARGET_DIR:-target}/$triple
 
 tools() {
     local wanted
@@ -72,7 +73,7 @@ done
 cargo zigbuild --locked --profile "$profile" --bin gaoler --target "$triple.$glibc" "${size[@]}"
 
 case $profile in
-release) install -D target/"$triple"/release/gaoler "$work/gaoler" ;;
-dev) install -D target/"$triple"/debug/gaoler "$work/dev/gaoler" ;;
+release) install -D "$built/release/gaoler" "$work/gaoler" ;;
+dev) install -D "$built/debug/gaoler" "$work/dev/gaoler" ;;
 *) echo "portable.sh: \`$profile\` is neither release nor dev" >&2; exit 2 ;;
 esac
