@@ -151,7 +151,7 @@ lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	shellcheck -x tests/host/*.sh scripts/*.sh packaging/deb/p{ost,re}* packaging/removal/*.sh dashboards/render/*.sh .ci/run
+	shellcheck -x $$(grep -rlE '^(#!/bin/(ba)?sh|# shellcheck shell=)' --exclude-dir={target,.git,node_modules} .)
 
 .PHONY: unit
 unit: ## Unit, property, golden and tidy tests; doc examples

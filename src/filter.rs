@@ -20,6 +20,7 @@ pub mod lint;
 pub mod matcher;
 mod pattern;
 mod prefix;
+pub mod probe;
 pub mod samples;
 mod session;
 pub mod tags;

@@ -3,12 +3,15 @@
 
 #![allow(clippy::disallowed_methods, reason = "runs gaoler, as a reader would")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use gaoler::config;
+use gaoler::config::builtin;
 use gaoler::config::filters::Filters;
+use gaoler::config::reference::filters;
 
 /// The fenced blocks of one language in a document of the project.
 fn blocks(document: &str, language: &str) -> Vec<String> {
@@ -99,6 +102,52 @@ fn the_filters_shown_do_what_their_samples_say() {
             Arc::clone(&filter).run_samples().iter().map(ToString::to_string).collect();
         assert_eq!(broken, [""; 0], "{yaml}");
     }
+}
+
+/// What each filter's page shows is all that a jail needs to say.
+#[test]
+fn a_jail_needs_no_more_than_a_filters_name() {
+    for name in builtin::names() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gaoler.yaml");
+        let shown = blocks(&format!("docs/filters/{name}.md"), "yaml");
+        std::fs::write(&path, &shown[0]).unwrap();
+        let config = config::load(&path).unwrap_or_else(|errors| panic!("{name}: {errors}"));
+        assert_eq!(config.jails[0].filter.name(), name);
+    }
+}
+
+/// Each filter that is built in has its page, made from its file, and no other filter has one.
+#[test]
+fn the_filters_pages_are_their_files() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/filters");
+    let mut pages: BTreeMap<String, String> = builtin::names()
+        .map(|name| (format!("{name}.md"), filters::page(name).expect("its file is read")))
+        .collect();
+    pages.insert("README.md".to_owned(), filters::index().expect("their files are read"));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(&directory).unwrap();
+        for (name, page) in &pages {
+            std::fs::write(directory.join(name), page).unwrap();
+        }
+    }
+    let there: BTreeMap<String, String> = std::fs::read_dir(&directory)
+        .expect("UPDATE=1 cargo test --test documents makes them")
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().expect("ASCII").to_owned();
+            (name, std::fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    for (name, page) in &there {
+        let stale = pages.get(name) != Some(page);
+        assert!(!stale, "docs/filters/{name} is out of date: UPDATE=1 cargo test --test documents");
+    }
+    assert_eq!(
+        there.len(),
+        pages.len(),
+        "UPDATE=1 cargo test --test documents makes those missing"
+    );
 }
 
 #[test]

@@ -233,3 +233,173 @@ often = <slow>+
     ]);
     check_jails(directory.path(), 3);
 }
+
+/// gaoler, with these arguments; what it printed, and whether it was content.
+fn gaoler(arguments: &[&str]) -> (String, bool) {
+    let run = Command::new(env!("CARGO_BIN_EXE_gaoler")).args(arguments).output().expect("gaoler");
+    let said = [run.stdout, run.stderr].concat();
+    (String::from_utf8_lossy(&said).into_owned(), run.status.success())
+}
+
+const SEED: &str = "\
+[DEFAULT]
+banaction = firewallcmd-rich-rules
+[sshd]
+enabled = true
+backend = systemd
+maxRetry = 2
+findtime = 30
+bantime = 60
+[http-get-dos]
+enabled = true
+port = http,https
+filter = http-get-dos
+logpath = /var/log/httpd/access_log
+maxRetry = 2
+findTime = 10
+bantime = 10m
+[dropbear]
+enabled = true
+backend = polling
+";
+
+const HTTP_GET_DOS: &str = "\
+[Definition]
+failregex = ^<HOST> -.*\"(GET|POST).*
+ignoreregex =
+";
+
+/// The two jails that gaoler was first asked for, as fail2ban's users write them.
+fn seed() -> TempDir {
+    installed_with(&[("jail.local", SEED), ("filter.d/http-get-dos.conf", HTTP_GET_DOS)])
+}
+
+/// What `import-fail2ban` prints is accepted, and runs all jails as they are set there.
+#[test]
+fn an_imported_configuration_does_the_same() {
+    let (directory, out) = (seed(), TempDir::new().unwrap());
+    let dir = directory.path().to_str().unwrap();
+    let (written, content) = gaoler(&["import-fail2ban", dir]);
+    assert!(content, "{written}");
+    let file = out.path().join("gaoler.yaml");
+    fs::write(&file, &written).unwrap();
+    let config = gaoler::config::load(&file).unwrap_or_else(|errors| panic!("{errors}\n{written}"));
+    let shown = config.jails.iter().map(|jail| {
+        let (threshold, bantime) = (&jail.threshold, jail.bantime.map(|time| time.as_secs()));
+        let ports: Vec<String> = jail.scope.ports.iter().map(ToString::to_string).collect();
+        format!(
+            "{} {} {} in {:#} {bantime:?} {}",
+            jail.name,
+            jail.filter.name(),
+            threshold.maxretry(),
+            threshold.findtime(),
+            ports.join(",")
+        )
+    });
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            "sshd sshd 2 in 30s Some(60) 22",
+            "http-get-dos http-get-dos 2 in 10s Some(600) 80,443",
+            "dropbear dropbear 5 in 10m Some(600) 22",
+        ],
+        "{written}"
+    );
+    for expected in [
+        "# gaoler's own; fail2ban's: sshd[mode=normal]",
+        "# - dropbear (filter dropbear",
+        "# jail.local:6",
+    ] {
+        assert!(written.contains(expected), "no `{expected}` in\n{written}");
+    }
+}
+
+/// Bans that fail2ban itself wrote, live and past, are in gaoler's state.
+#[test]
+fn bans_of_fail2bans_own_database_are_taken_over() {
+    let (directory, out) = (seed(), TempDir::new().unwrap());
+    let at = |name: &str| out.path().join(name).to_str().unwrap().to_owned();
+    let (dir, database, config) = (directory.path().to_str().unwrap(), at("f2b.db"), at("g.yaml"));
+    let made =
+        Command::new("/usr/bin/python3").args(["tests/fail2ban/bans.py", &database]).output();
+    let made = made.expect("Debian's python3");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let yaml = format!(
+        "state: {{path: {}}}\ncontrol: {{socket: {}}}\njails: {{sshd: {{}}}}\n",
+        at("state.db"),
+        at("socket")
+    );
+    fs::write(&config, yaml).unwrap();
+    let (said, content) =
+        gaoler(&["import-fail2ban", dir, "--bans", &database, "--config", &config]);
+    assert!(content, "{said}");
+    assert_eq!(
+        said,
+        format!(
+            "2 live bans and 1 of the past are in {}; gaoler's next start enforces them\n\
+             1 live bans are left out: in ignoreip, and so never banned\n\
+             3 live bans are left out: no jail `gone` is enabled here\n",
+            at("state.db")
+        )
+    );
+    let state = rusqlite::Connection::open(at("state.db")).unwrap();
+    let mut bans =
+        state.prepare("SELECT address, bantime, failures FROM bans ORDER BY address").unwrap();
+    let bans = bans.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, u32>(2)?))
+    });
+    let bans: Vec<_> = bans.unwrap().map(Result::unwrap).collect();
+    assert_eq!(
+        bans,
+        [
+            ("2001:db8:1::7/128".to_owned(), None, 4),
+            ("203.0.113.7/32".to_owned(), Some(600_000_000), 4)
+        ]
+    );
+}
+
+/// Both configurations decide over one log, at its own time, and what differs is listed.
+#[test]
+fn a_replay_shows_how_two_configurations_differ() {
+    let (directory, out) = (seed(), TempDir::new().unwrap());
+    let log = out.path().join("secure.log");
+    let line = |at: &str, address: &str| {
+        format!("Nov 22 10:{at} h sshd[1]: Failed password for root from {address} port 3 ssh2\n")
+    };
+    let failures = [
+        line("00:00", "203.0.113.1"),
+        line("00:05", "203.0.113.2"),
+        line("00:20", "203.0.113.1"),
+        line("00:45", "203.0.113.2"),
+        line("01:19", "203.0.113.1"),
+        line("01:21", "203.0.113.1"),
+    ];
+    fs::write(&log, failures.concat()).unwrap();
+    let config = out.path().join("gaoler.yaml");
+    let yaml = "jails: {sshd: {maxretry: 2, findtime: 1m, bantime: 1m, port: ssh}}\n";
+    fs::write(&config, yaml).unwrap();
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let (log, config, dir) = (path(&log), path(&config), path(directory.path()));
+    let now = "--now=2026-11-23T00:00:00Z";
+    let replay = ["replay", "--jail", "sshd", now, "--format", "json", "--config", &config, &log];
+    let (said, content) = gaoler(&[&replay[..], &["--against", &dir]].concat());
+    assert!(!content, "they differ: {said}");
+    let report: serde_json::Value = serde_json::from_str(&said).expect(&said);
+    let bans = |report: &serde_json::Value| {
+        let bans = report["jails"][0]["bans"].as_array().unwrap().iter();
+        let shown = bans.map(|ban| {
+            format!(
+                "{} {}",
+                ban["address"].as_str().unwrap(),
+                &ban["since"].as_str().unwrap()[14..19]
+            )
+        });
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(bans(&report), ["203.0.113.1 00:20", "203.0.113.2 00:45"]);
+    assert_eq!(bans(&report["against"]), ["203.0.113.1 00:20"]);
+    assert_eq!(report["difference"]["same"], 1);
+    assert_eq!(report["difference"]["only_here"][0]["address"], "203.0.113.2");
+    let (said, content) = gaoler(&[&replay[..], &["--against", &config]].concat());
+    assert!(content, "a configuration is like itself: {said}");
+}

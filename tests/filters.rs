@@ -151,6 +151,198 @@ const HTTPD_ERROR: [&str; 3] = [
     "[Sun Nov 22 13:01:32.369263 2026] [core:error] [pid 1:tid 2] [client 198.51.100.7:37604] AH00126: Invalid URI in request {}",
 ];
 
+/// One line of another daemon.
+struct Line {
+    filter: &'static str,
+    /// Whether a peer that writes whatever it likes has failed all the same.
+    always: bool,
+    /// Whether the daemon escapes what the peer writes; else it is taken raw, though most would.
+    escapes: bool,
+    template: &'static str,
+}
+
+const fn line(filter: &'static str, always: bool, escapes: bool, template: &'static str) -> Line {
+    Line { filter, always, escapes, template }
+}
+
+/// Files' lines: what is a journal's reads alike without its date.
+const OTHERS: &[Line] = &[
+    line(
+        "cockpit",
+        true,
+        false,
+        "Nov 22 10:00:00 h cockpit-session[8]: pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=198.51.100.7  user={}",
+    ),
+    line(
+        "dovecot[mode=aggressive]",
+        true,
+        false,
+        "Nov 22 10:00:00 h dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 0 secs): user=<{}>, method=PLAIN, rip=198.51.100.7, lip=192.0.2.1, TLS, session=<4hdZu+dgFpXGM2QH>",
+    ),
+    line(
+        "dovecot[mode=aggressive]",
+        false,
+        false,
+        "Nov 22 10:00:00 h dovecot: imap-login: Login: user=<{}>, method=PLAIN, rip=198.51.100.7, lip=192.0.2.1, mpid=1, TLS, session=<4hdZu+dgFpXGM2QH>",
+    ),
+    line(
+        "gitlab[mode=throttled]",
+        true,
+        true,
+        r#"{"severity":"INFO","time":"2026-11-22T10:00:00Z","correlation_id":"0","message":"Failed Login: username={} ip=198.51.100.7"}"#,
+    ),
+    line(
+        "gitlab[mode=throttled]",
+        false,
+        true,
+        r#"{"severity":"INFO","time":"2026-11-22T10:00:00Z","correlation_id":"0","message":"Rack_Attack","env":"throttle","remote_ip":"198.51.100.7","path":"{}"}"#,
+    ),
+    line(
+        "grafana",
+        true,
+        true,
+        r#"logger=context userId=0 orgId=0 uname= t=2026-11-22T10:00:00Z level=info msg="Request Completed" method=POST path=/login status=401 remote_addr=198.51.100.7 time_ms=1 referer="{}""#,
+    ),
+    line(
+        "grafana",
+        false,
+        true,
+        r#"logger=context userId=0 orgId=0 uname= t=2026-11-22T10:00:00Z level=info msg="Request Completed" method=POST path="/{}" status=401 remote_addr=198.51.100.7 time_ms=1 referer="#,
+    ),
+    line(
+        "haproxy[mode=aggressive]",
+        true,
+        false,
+        r#"Nov 22 10:00:00 h haproxy[8]: 198.51.100.7:50446 [22/Nov/2026:10:00:00.262] main main/<NOSRV> 0/-1/-1/-1/0 403 0 - - PR-- 1/1/0/0/0 0/0 {{}} "GET /{} HTTP/1.1""#,
+    ),
+    line(
+        "keycloak",
+        true,
+        true,
+        r#"2026-11-22 10:00:00,123 WARN  [org.keycloak.events] (executor-thread-1) type="LOGIN_ERROR", realmId="master", clientId="account", userId="null", ipAddress="198.51.100.7", error="user_not_found", username="{}""#,
+    ),
+    line(
+        "keycloak",
+        false,
+        true,
+        r#"2026-11-22 10:00:00,123 WARN  [org.keycloak.events] (executor-thread-1) type="LOGIN_ERROR", realmId="master", clientId="{}", userId="null", ipAddress="198.51.100.7", error="client_not_found""#,
+    ),
+    line(
+        "mariadb",
+        true,
+        false,
+        "2026-11-22  1:00:00 12 [Warning] Access denied for user '{}'@'198.51.100.7' (using password: YES)",
+    ),
+    line(
+        "named[mode=refused]",
+        false,
+        false,
+        "22-Nov-2026 10:00:00.000 security: info: client @0x7f10598fb098 198.51.100.7#38136 ({}): view external: query '{}/A/IN' denied",
+    ),
+    line(
+        "openvpn",
+        false,
+        false,
+        "2026-11-22 10:00:00 198.51.100.7:40736 VERIFY ERROR: depth=0, error=x: CN={}, serial=1",
+    ),
+    line(
+        "openvpn",
+        false,
+        false,
+        "2026-11-22 10:00:00 {}/198.51.100.7:40736 VERIFY ERROR: depth=0, error=x: CN={}, serial=1",
+    ),
+    line(
+        "pam",
+        false,
+        false,
+        "Nov 22 10:00:00 h vsftpd[8]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser={} rhost=198.51.100.7  user={}",
+    ),
+    line(
+        "pam",
+        false,
+        false,
+        "Nov 22 10:00:00 h vsftpd[8]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser={} rhost=198.51.100.7 ",
+    ),
+    line(
+        "postfix[mode=aggressive]",
+        true,
+        false,
+        "Nov 22 10:00:00 h postfix/smtpd[8]: NOQUEUE: reject: RCPT from unknown[198.51.100.7]: 554 5.7.1 <{}>: Relay access denied; from=<{}> to=<{}> proto=ESMTP helo=<{}>",
+    ),
+    line(
+        "postfix[mode=aggressive]",
+        true,
+        false,
+        "Nov 22 10:00:00 h postfix/smtpd[8]: warning: non-SMTP command from unknown[198.51.100.7]: {}",
+    ),
+    line(
+        "postfix-sasl",
+        true,
+        false,
+        "Nov 22 10:00:00 h postfix/smtpd[8]: warning: unknown[198.51.100.7]: SASL PLAIN authentication failed: x, sasl_username={}",
+    ),
+    line(
+        "postgresql",
+        true,
+        false,
+        r#"2026-11-22 10:00:00.123 UTC [8] 198.51.100.7 FATAL:  password authentication failed for user "{}""#,
+    ),
+    line(
+        "postgresql",
+        true,
+        false,
+        r#"2026-11-22 10:00:00.123 UTC [8] FATAL:  no pg_hba.conf entry for host "198.51.100.7", user "{}", database "{}", no encryption"#,
+    ),
+    line(
+        "proftpd",
+        true,
+        false,
+        "Nov 22 10:00:00 h proftpd[8]: ftp (198.51.100.7[198.51.100.7]) - USER {}: no such user found from 198.51.100.7 [198.51.100.7] to 192.0.2.1:21",
+    ),
+    line(
+        "squid[mode=aggressive]",
+        false,
+        false,
+        "1795341600.123      0 198.51.100.7 TCP_DENIED/407 3493 GET http://192.0.2.1/{} {} HIER_NONE/- text/html",
+    ),
+    line(
+        "vsftpd",
+        false,
+        false,
+        r#"Sun Nov 22 10:00:00 2026 [pid 8] [{}] FAIL LOGIN: Client "::ffff:198.51.100.7""#,
+    ),
+    line(
+        "vsftpd",
+        false,
+        false,
+        r#"Sun Nov 22 10:00:00 2026 [pid 8] [bob] OK MKDIR: Client "198.51.100.7", "/{}""#,
+    ),
+    line(
+        "httpd-denied[mode=scripts]",
+        true,
+        true,
+        "[Sun Nov 22 13:01:32.369263 2026] [core:error] [pid 1:tid 2] [client 198.51.100.7:37604] AH10244: invalid URI path ({})",
+    ),
+    line(
+        "httpd-botsearch",
+        true,
+        true,
+        r#"198.51.100.7 - {} [22/Nov/2026:10:00:00 +0000] "GET /.env?{} HTTP/1.1" 404 5 "{}" "{}""#,
+    ),
+    line(
+        "httpd-badbots",
+        true,
+        true,
+        r#"198.51.100.7 - {} [22/Nov/2026:10:00:00 +0000] "GET /{} HTTP/1.1" 404 5 "{}" "sqlmap {}""#,
+    ),
+    line(
+        "nginx-http-auth",
+        true,
+        true,
+        r#"198.51.100.7 - bob{} [22/Nov/2026:10:00:00 +0000] "GET /{} HTTP/1.1" 401 5 "{}" "{}""#,
+    ),
+];
+
 /// What a peer might write in order to be taken for another.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
@@ -163,6 +355,16 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         Just(b"\n203.0.113.9 - - [22/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 404 5".to_vec()),
         Just(b"] [client 203.0.113.9:1] AH01618: user x not found: /".to_vec()),
         Just(b"\nNov 22 10:00:00 h sshd[1]: Invalid user x from 203.0.113.9 port 1".to_vec()),
+        Just(b" rhost=203.0.113.9  user=root".to_vec()),
+        Just(b"] FAIL LOGIN: Client \"203.0.113.9\"".to_vec()),
+        Just(b">, method=PLAIN, rip=203.0.113.9, lip=1.2.3.4, TLS, session=<QUFB>".to_vec()),
+        Just(b"'@'203.0.113.9' (using password: YES)".to_vec()),
+        Just(b" ip=203.0.113.9\"}".to_vec()),
+        Just(b"\", ipAddress=\"203.0.113.9\", error=\"user_not_found\"".to_vec()),
+        Just(b" remote_addr=203.0.113.9 ".to_vec()),
+        Just(b"203.0.113.9:1 VERIFY ERROR: depth=0, error=".to_vec()),
+        Just(b"unknown[203.0.113.9]: SASL PLAIN authentication failed: ".to_vec()),
+        Just(b" (x[203.0.113.9]) - USER y (Login failed): ".to_vec()),
         Just(b"[preauth]".to_vec()),
         Just(b": ".to_vec()),
         Just(b"\"".to_vec()),
@@ -203,11 +405,17 @@ fn address(matcher: &mut Matcher, line: &[u8], journal: bool) -> Option<IpAddr> 
     }
 }
 
+/// The line with the peer's text in its places.
+fn written(line: &Line, text: &[u8]) -> Vec<u8> {
+    if line.escapes { fill(line.template, &escaped(text)) } else { fill(line.template, text) }
+}
+
 /// Matchers of the shipped filters at their widest, made once a thread.
 struct Shipped {
     sshd: Matcher,
     httpd: [Matcher; 2],
     httpd_auth: Matcher,
+    others: Vec<Matcher>,
 }
 
 thread_local! {
@@ -215,6 +423,7 @@ thread_local! {
         sshd: matcher(filter("sshd[mode=aggressive]")),
         httpd: [matcher(filter("http-get-dos")), matcher(filter("httpd-404"))],
         httpd_auth: matcher(filter("httpd-auth")),
+        others: OTHERS.iter().map(|line| matcher(filter(line.filter))).collect(),
     });
 }
 
@@ -267,6 +476,25 @@ proptest! {
             for template in &HTTPD_ERROR[..2] {
                 let line = fill(template, &text);
                 prop_assert_eq!(address(&mut shipped.httpd_auth, &line, false), peer);
+            }
+            Ok(())
+        })?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    /// Of every other daemon: nobody else, whatever is written; and the peer itself, if nothing that
+    /// it writes can hide it.
+    #[test]
+    fn no_text_of_a_peer_chooses_the_address_of_any_daemon(text in hostile()) {
+        let peer: IpAddr = PEER.parse().unwrap();
+        SHIPPED.with_borrow_mut(|shipped| {
+            for (line, matcher) in OTHERS.iter().zip(&mut shipped.others) {
+                let found = address(matcher, &written(line, &text), false);
+                let right = found == Some(peer) || found.is_none() && !line.always;
+                prop_assert!(right, "{}: {found:?}: {}", line.filter, line.template);
             }
             Ok(())
         })?;

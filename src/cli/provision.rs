@@ -12,9 +12,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::report::Report;
 use super::ask::print;
-use super::{CONFIG, FormatArgs};
-use crate::config;
+use super::{FormatArgs, LocationArgs};
 use crate::config::checked::{Config, Enforcement, Firewalld, Mode};
+use crate::config::{self, Surroundings};
 use crate::enforcer::firewalld::permanent::{Permanent, PermanentError, Taken};
 use crate::enforcer::firewalld::provision::plan::{self, Existing, Plan};
 use crate::enforcer::firewalld::provision::{Wanted, xml};
@@ -43,9 +43,8 @@ Exit status: 0 done or nothing to do, 1 refused or failed, 2 usage.";
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub(super) struct ProvisionArgs {
-    /// The configuration; conf.d/*.yaml beside it is read too.
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
+    #[command(flatten)]
+    location: LocationArgs,
     /// Write it into firewalld's permanent configuration, instead of only showing it.
     #[arg(long)]
     apply: bool,
@@ -68,7 +67,7 @@ pub(super) struct ProvisionArgs {
 ///
 /// Fails if the configuration is wrong, firewalld does not answer, or it refuses a change.
 pub(super) fn run(args: &ProvisionArgs) -> anyhow::Result<ExitCode> {
-    let config = config::load(&args.config)?;
+    let config = config::load_from(&args.location.location(), &Surroundings::default())?;
     let Enforcement::Firewalld(firewalld) = &config.enforcement else {
         print(
             "Nothing to do: enforcement.backend is not firewalld, so there is no set of its to make.\n",

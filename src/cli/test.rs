@@ -1,11 +1,12 @@
 //! `gaoler test`: one filter over a log. What matches, whom it yields, and what was missed.
 
 mod human;
+mod input;
 mod json;
 pub(super) mod lines;
+mod tally;
 mod text;
 
-use std::fs::File;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,19 +14,18 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use self::human::Human;
+use self::human::{Human, Shown};
+use self::input::Input;
 use self::json::Json;
 use self::lines::{Lines, Next};
 use super::Format;
 use crate::config::filters::Filters;
 use crate::daemon::clock;
 use crate::fail2ban::{self, Logtype};
-use crate::filter::date::Form;
-use crate::filter::{Definition, Filter, Matcher, NORMAL, Outcome, definition};
+use crate::filter::{Definition, Filter, Language, Matcher, NORMAL, Outcome, definition};
 use crate::record::Record;
 use crate::source::export::{Export, Reading};
 
@@ -36,8 +36,9 @@ pub struct TestArgs {
     /// `<ADDR>` in it.
     #[arg(long, value_name = "SPEC")]
     filter: String,
-    /// The log; `-` is standard input.
-    #[arg(value_name = "FILE|-")]
+    /// The log; `-` is standard input, `systemd-journal` this host's journal. What is no file and has a
+    /// blank in it is a line to try.
+    #[arg(value_name = "FILE|-|systemd-journal|LINE")]
     file: PathBuf,
     /// The configuration whose `filters/` directory has filters of your own.
     #[arg(long, value_name = "FILE", default_value = "/etc/gaoler/gaoler.yaml")]
@@ -58,18 +59,45 @@ pub struct TestArgs {
     /// `journalctl -o export` writes; whoever wrote an entry is believed then.
     #[arg(long, value_enum, default_value = "file")]
     logtype: LogType,
+    /// Which entries of systemd-journal, such as _SYSTEMD_UNIT=sshd.service; the filter's own by default.
+    #[arg(long, value_name = "MATCH")]
+    journalmatch: Vec<String>,
     /// A report for people, or one JSON object a line of input.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+    #[command(flatten)]
+    print: Print,
+}
+
+/// What the report has.
+#[expect(clippy::struct_excessive_bools, reason = "options of a command line, each by itself")]
+#[derive(Clone, Copy, Debug, Default, Args)]
+struct Print {
     /// Print every line that matches.
     #[arg(long)]
     print_all_matched: bool,
     /// Print every line that nothing matches, not the first 20 only.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "print_no_missed")]
     print_all_missed: bool,
-    /// Print every line that an ignoreregex takes.
-    #[arg(long)]
+    /// Print every line that an ignoreregex takes, not the first 20 only.
+    #[arg(long, conflicts_with = "print_no_ignored")]
     print_all_ignored: bool,
+    /// Print no line that nothing matches.
+    #[arg(long)]
+    print_no_missed: bool,
+    /// Print no line that an ignoreregex takes.
+    #[arg(long)]
+    print_no_ignored: bool,
+    /// Say how long each pattern takes a line, tried by itself.
+    #[arg(long)]
+    times: bool,
+    /// Say of each line missed which part of which pattern it fails at; a report for people says so of the
+    /// lines that it prints.
+    #[arg(long)]
+    near_misses: bool,
+    /// With `--format json`: one object with all counts at the end.
+    #[arg(long)]
+    summary: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -89,8 +117,8 @@ enum LogType {
 trait Report {
     /// One line of input, its number from 1.
     fn line(&mut self, number: u64, text: &[u8], outcome: &Outcome<'_>) -> io::Result<()>;
-    /// The form of the last line's date.
-    fn date(&mut self, form: Option<Form>);
+    /// What else is known of the line just told.
+    fn after(&mut self, matcher: &Matcher, text: &[u8]) -> io::Result<()>;
     /// A line too long to be read; the daemon skips such, too.
     fn oversized(&mut self, number: u64) -> io::Result<()>;
     /// The end of the input.
@@ -111,13 +139,20 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let now = args.now.unwrap_or_else(|| clock::now().wall);
     let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
     let out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
-    let (input, progress) = open(&args.file)?;
+    let journalmatch = match &args.journalmatch[..] {
+        [] => &filter.definition.defaults.journalmatch,
+        given => given,
+    };
+    let Input { reader, logtype, progress } = input::open(&args.file, args.logtype, journalmatch)?;
     let told = match args.format {
         Format::Human => {
-            let report = Human::new(out, &filter, shown(args), colours());
-            read(input, &mut matcher, args.logtype, now, report)
+            let shown = Shown { print: args.print, colour: colours() };
+            read(reader, &mut matcher, logtype, now, Human::new(out, &filter, shown))
         }
-        Format::Json => read(input, &mut matcher, args.logtype, now, Json::new(out, zone)),
+        Format::Json => {
+            let report = Json::new(out, zone, &filter, args.print);
+            read(reader, &mut matcher, logtype, now, report)
+        }
     };
     progress.finish_and_clear();
     match told {
@@ -147,7 +182,7 @@ fn read(
             Next::Line(text) => {
                 let outcome = matcher.read(Record { time, text }, now);
                 report.line(number, text, &outcome)?;
-                report.date(matcher.form());
+                report.after(matcher, text)?;
             }
             Next::Oversized => report.oversized(number)?,
         }
@@ -170,6 +205,7 @@ fn read_export(
             Reading::Record { time, text } => {
                 let outcome = matcher.read(Record { time, text }, now);
                 report.line(number, text, &outcome)?;
+                report.after(matcher, text)?;
             }
             Reading::Oversized => report.oversized(number)?,
             Reading::Suppressed(_) | Reading::Untrusted => {}
@@ -199,7 +235,13 @@ fn fail2bans(args: &TestArgs, dir: &Path) -> anyhow::Result<Arc<Filter>> {
         LogType::File => Logtype::File,
         LogType::Journal | LogType::Export => Logtype::Journal,
     };
-    let mut definition = fail2ban::filter(dir, &args.filter, logtype)?;
+    let mut definition = if args.filter.contains('<') {
+        let failregex = vec![args.filter.clone()];
+        let name = "(command line)".to_owned();
+        Definition { name, failregex, language: Language::Fail2ban, ..Definition::default() }
+    } else {
+        fail2ban::filter(dir, &args.filter, logtype)?
+    };
     definition.usedns = match args.usedns {
         UseDns::Raw => definition::UseDns::Names,
         UseDns::No => definition::UseDns::No,
@@ -216,35 +258,9 @@ fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
     }
 }
 
-fn shown(args: &TestArgs) -> human::Shown {
-    human::Shown {
-        matched: args.print_all_matched,
-        missed: args.print_all_missed,
-        ignored: args.print_all_ignored,
-    }
-}
-
-/// A long log's progress is shown on a terminal, on the side.
-const LONG: u64 = 16 << 20;
-
 /// Whether the report may be in colour (no-color.org).
 fn colours() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
-}
-
-fn open(path: &Path) -> anyhow::Result<(Box<dyn Read>, ProgressBar)> {
-    if path == Path::new("-") {
-        return Ok((Box::new(io::stdin().lock()), ProgressBar::hidden()));
-    }
-    let unreadable = || format!("{}: cannot be read", path.display());
-    let file = File::open(path).with_context(unreadable)?;
-    let length = file.metadata().with_context(unreadable)?.len();
-    if length < LONG || !io::stderr().is_terminal() {
-        return Ok((Box::new(file), ProgressBar::hidden()));
-    }
-    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}")?;
-    let progress = ProgressBar::new(length).with_style(style);
-    Ok((Box::new(progress.wrap_read(file)), progress))
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ fn definition(name: &str, file: &View) -> Definition {
             journalmatch: texts(file, "journalmatch"),
             logpath: texts(file, "logpath"),
             port: texts(file, "port"),
+            protocol: texts(file, "protocol"),
+            maxretry: Some(file.count("maxretry")).filter(|count| *count > 0),
+            findtime: file.duration("findtime"),
         },
         samples: file.sections("samples").iter().map(|(_, sample)| self::sample(sample)).collect(),
         ..Definition::default()
@@ -61,6 +64,9 @@ fn httpd(rule: &View) -> HttpdRule {
         status: texts(rule, "status"),
         path: texts(rule, "path"),
         user_agent: texts(rule, "user_agent"),
+        referer: texts(rule, "referer"),
+        user: texts(rule, "user"),
+        path_length: rule.count("path_length"),
         vhost: texts(rule, "vhost"),
     }
 }
@@ -110,11 +116,14 @@ prefregex: ^p <F-CONTENT>.*</F-CONTENT>$
 failregex: [^a <HOST>, ^b <HOST>]
 ignoreregex: ^c
 modes: {ddos: {failregex: ^d <HOST>}, all: {include: [ddos]}}
-httpd: {format: json, method: GET, status: [404, 5xx], path: ^/x, user_agent: [bot], vhost: [h]}
+httpd: {format: json, method: GET, status: [404, 5xx], path: ^/x, user_agent: [bot], referer: r, user: ., path_length: 9, vhost: [h]}
 datepattern: "%Y"
 journalmatch: _UID=0
 logpath: [/var/log/x, /var/log/y]
 port: [22, http]
+protocol: udp
+maxretry: 9
+findtime: 1h
 samples:
   - {line: x, mode: ddos, journal: true, logformat: "%h", trusted_proxies: 192.0.2.0/24, address: 192.0.2.1, user: root, time: "2026-01-02T03:04:05Z", why: w}
   - {line: ""}
@@ -137,6 +146,9 @@ samples:
                 status: strings(&["404", "5xx"]),
                 path: strings(&["^/x"]),
                 user_agent: strings(&["bot"]),
+                referer: strings(&["r"]),
+                user: strings(&["."]),
+                path_length: 9,
                 vhost: strings(&["h"]),
             }),
             datepattern: Some("%Y".into()),
@@ -144,6 +156,9 @@ samples:
                 journalmatch: strings(&["_UID=0"]),
                 logpath: strings(&["/var/log/x", "/var/log/y"]),
                 port: strings(&["22", "http"]),
+                protocol: strings(&["udp"]),
+                maxretry: Some(9),
+                findtime: Some(jiff::SignedDuration::from_hours(1)),
             },
             samples: vec![
                 Sample {
@@ -193,7 +208,7 @@ samples:
     proptest! {
         /// Texts come back as they are written, and nothing panics.
         #[test]
-        fn texts_come_back(failregex in prop::collection::vec("\\PC{1,30}", 1..4), any in "(?s).{0,80}") {
+        fn texts_come_back(failregex in prop::collection::vec("\\^\\PC{0,29}", 1..4), any in "(?s).{0,80}") {
             let yaml = serde_json::json!({ "failregex": failregex }).to_string();
             prop_assert_eq!(parse(&yaml).map(|definition| definition.failregex), Ok(failregex));
             let _ = parse(&any);

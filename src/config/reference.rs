@@ -1,6 +1,7 @@
 //! The reference of every key, in Markdown and as a manual page: from the same tables that the
 //! checker uses.
 
+pub mod filters;
 mod page;
 
 use std::fmt::Write as _;

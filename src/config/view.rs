@@ -3,6 +3,8 @@
 //! A section has layers (the jail, the defaults, what the table says); the first that gives a key
 //! wins. A value that the check refused reads as one that is not given: it has been reported.
 
+use std::path::Path;
+
 use jiff::SignedDuration;
 
 use super::duration::{self, Length};
@@ -28,6 +30,17 @@ impl<'a> View<'a> {
     /// A section with these keys; what comes first wins.
     pub(super) fn new(layers: Vec<&'a Node>, keys: Keys) -> Self {
         Self { layers, keys }
+    }
+
+    /// The same with one more layer before all others.
+    pub(super) fn under(mut self, layer: &'a Node) -> Self {
+        self.layers.insert(0, layer);
+        self
+    }
+
+    /// Whether somebody wrote the key: it is given by more than the table.
+    pub(super) fn is_written(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| *entry.place.file != *Path::new(DEFAULTS))
     }
 
     /// The key and its value, if given.
@@ -124,7 +137,7 @@ pub(super) const DEFAULTS: &str = "(default)";
 
 /// What the table says holds when a file says nothing, as a tree.
 pub(super) fn defaults(keys: Keys) -> Node {
-    let place = Place::file(std::path::Path::new(DEFAULTS));
+    let place = Place::file(Path::new(DEFAULTS));
     let entries = keys::all(keys).filter(|key| !key.later).filter_map(|key| {
         let node = match &key.kind {
             Kind::Section(keys) => defaults(keys),

@@ -59,7 +59,7 @@ pub struct Jail {
     pub spec: Option<Spec>,
     /// What the filter comes to in this jail.
     pub filter: Option<Reading>,
-    /// Whether it reads the journal.
+    /// Whether it is to read the journal.
     pub journal: bool,
     /// What it does to whom it bans.
     pub actions: Vec<Spec>,
@@ -185,8 +185,9 @@ fn jail(
         actions: Vec::new(),
     };
     jail.read(directory, layers, &first)?;
-    if !jail.journal && jail.falls_back() {
-        jail.journal = true;
+    let instead = if jail.journal { jail.reads_all_in_vain() } else { jail.falls_back() };
+    if instead {
+        jail.journal = !jail.journal;
         jail.read(directory, layers, &first)?;
     }
     Ok(Some(jail))
@@ -231,6 +232,12 @@ impl Jail {
             None => Vec::new(),
         };
         Ok(())
+    }
+
+    /// Whether it names logs, and yet reads all of the journal, which is never meant: `backend =
+    /// systemd` for all jails, and no match for this one.
+    fn reads_all_in_vain(&self) -> bool {
+        self.lines("journalmatch").is_empty() && !self.lines("logpath").is_empty()
     }
 
     /// Whether no log file is there, and the journal is to be read instead, as fail2ban does from

@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn times_are_sums_and_products() {
-        let check = |text, expected: Option<f64>| assert_eq!(parse(text), expected, "{text}");
+        let check = |text: &str, expected: Option<f64>| assert_eq!(parse(text), expected, "{text}");
         check("600", Some(600.0));
         check("-1", Some(-1.0));
         check("1d12h", Some(129_600.0));

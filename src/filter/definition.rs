@@ -5,6 +5,7 @@
 use std::fmt;
 
 use ipnet::IpNet;
+use jiff::SignedDuration;
 
 /// A filter, as its file says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +95,12 @@ pub struct HttpdRule {
     pub path: Vec<String>,
     /// Regexes over the user agent.
     pub user_agent: Vec<String>,
+    /// Regexes over the `Referer`.
+    pub referer: Vec<String>,
+    /// Regexes over the user that the request names; a request without one matches none.
+    pub user: Vec<String>,
+    /// How long the request target is at the least, in bytes of the log; 0: any.
+    pub path_length: usize,
     /// Virtual hosts, exact; for logs that begin with one (`%v`).
     pub vhost: Vec<String>,
 }
@@ -106,11 +113,14 @@ impl fmt::Display for HttpdRule {
             ("status", &self.status),
             ("path", &self.path),
             ("user_agent", &self.user_agent),
+            ("referer", &self.referer),
+            ("user", &self.user),
             ("vhost", &self.vhost),
         ];
         let given = conditions.iter().filter(|(_, values)| !values.is_empty());
         let given = given.map(|(key, values)| format!("{key}: [{}]", values.join(", ")));
-        write!(f, "httpd: {{{}}}", given.collect::<Vec<_>>().join(", "))
+        let length = (self.path_length > 0).then(|| format!("path_length: {}", self.path_length));
+        write!(f, "httpd: {{{}}}", given.chain(length).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -151,6 +161,12 @@ pub struct Defaults {
     pub logpath: Vec<String>,
     /// As the jail's key of that name.
     pub port: Vec<String>,
+    /// As the jail's key of that name, as are those below.
+    pub protocol: Vec<String>,
+    /// How many failures; `None`: as for any jail.
+    pub maxretry: Option<usize>,
+    /// Within what time.
+    pub findtime: Option<SignedDuration>,
 }
 
 /// One line, and what the filter must make of it.

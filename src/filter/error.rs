@@ -64,6 +64,10 @@ pub enum Place {
     HttpdPath(usize),
     /// `httpd.user_agent`.
     HttpdUserAgent(usize),
+    /// `httpd.referer`.
+    HttpdReferer(usize),
+    /// `httpd.user`.
+    HttpdUser(usize),
     /// `httpd.status`.
     HttpdStatus(usize),
 }
@@ -108,6 +112,8 @@ impl fmt::Display for Place {
             Self::HttpdFormat => f.write_str("logformat"),
             Self::HttpdPath(number) => write!(f, "httpd.path {number}"),
             Self::HttpdUserAgent(number) => write!(f, "httpd.user_agent {number}"),
+            Self::HttpdReferer(number) => write!(f, "httpd.referer {number}"),
+            Self::HttpdUser(number) => write!(f, "httpd.user {number}"),
             Self::HttpdStatus(number) => write!(f, "httpd.status {number}"),
         }
     }

@@ -29,7 +29,7 @@ use self::dates::Dates;
 use self::pattern::Pattern;
 use self::python::Anchors;
 use super::any;
-use super::definition::Definition;
+use super::definition::{Definition, UseDns};
 use super::engine::{Choice, Over};
 use super::error::{FilterError, Place, Problem};
 use super::refused;
@@ -113,4 +113,14 @@ impl Fail2ban {
     pub(super) fn date_form(&self, number: u16) -> &str {
         self.dates.name(number)
     }
+}
+
+/// A pattern with tags as the regex that is compiled; `several_lines`: of a filter with `maxlines`.
+pub(super) fn to_regex(
+    pattern: &str,
+    several_lines: bool,
+    usedns: UseDns,
+) -> Result<String, PythonError> {
+    let anchors = if several_lines { Anchors::EachLine } else { Anchors::Line };
+    python::translate(&tags::expand(pattern, usedns), anchors)
 }

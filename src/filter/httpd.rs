@@ -34,6 +34,8 @@ pub struct Request<'a> {
     pub target: &'a [u8],
     /// The status of the answer; 0: none.
     pub status: u16,
+    /// The page that the client says it came from.
+    pub referer: &'a [u8],
     /// The user agent.
     pub agent: &'a [u8],
     /// The virtual host.
@@ -53,6 +55,7 @@ impl<'a> Request<'a> {
             ("user", self.user.unwrap_or_default()),
             ("method", self.method),
             ("target", self.target),
+            ("referer", self.referer),
             ("agent", self.agent),
             ("vhost", self.vhost),
         ];

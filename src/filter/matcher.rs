@@ -3,6 +3,7 @@
 //! No allocation a line: capture slots, regex caches and the buffer in which a line without its
 //! date is put together are kept and used again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub enum Part {
     Failregex(u16),
     /// `ignoreregex`. It saves no line then.
     Ignoreregex,
-    /// `path` or `user_agent` of an httpd rule.
+    /// A regex of an httpd rule.
     Httpd,
 }
 
@@ -149,7 +150,7 @@ impl Matcher {
             State::Httpd(rule) if !ignored(ignoreregex, record.text, exceeded) => {
                 let request = rule.parse(record.text);
                 let (outcome, found) = judge_request(rule, dates, request, record, zone, now);
-                *form = found;
+                (*form, *pattern) = (found, pattern_of(&outcome));
                 if matches!(outcome, Outcome::Exceeded(_)) {
                     exceeded.get_or_insert(Part::Httpd);
                 }
@@ -169,7 +170,9 @@ impl Matcher {
                     return Outcome::Ignored;
                 }
                 let time = || record.time.or_else(|| date.as_ref()?.stamp.resolve(zone, now));
-                patterns.read(text, time, exceeded)
+                let outcome = patterns.read(text, time, exceeded);
+                *pattern = pattern_of(&outcome);
+                outcome
             }
         }
     }
@@ -213,11 +216,21 @@ impl Matcher {
         self.exceeded
     }
 
-    /// Which pattern matched the last record, also where nobody's failure came of it; of a filter in
-    /// our own language, [`Match::pattern`] tells.
+    /// Which pattern matched the last record, also where nobody's failure came of it.
     #[must_use]
     pub fn pattern(&self) -> Option<u16> {
         self.pattern
+    }
+
+    /// The last line read, without its date, for reports: what its patterns saw. `text` is that line.
+    #[must_use]
+    pub fn without_date<'t>(&'t self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        if let State::Fail2ban(reader) = &self.state {
+            return Cow::Borrowed(reader.text().as_bytes());
+        }
+        let located = self.form.and_then(|_| self.filter.dates.locate(text));
+        let Some(located) = located else { return Cow::Borrowed(text) };
+        Cow::Owned([&text[..located.span.start], &text[located.span.end..]].concat())
     }
 
     /// The filter at work.
@@ -375,6 +388,14 @@ impl PatternState {
             return if counts { Outcome::Failure(found) } else { Outcome::NoFail(Some(found)) };
         }
         missed(*exceeded)
+    }
+}
+
+/// Which pattern matched, where that is told.
+fn pattern_of(outcome: &Outcome<'_>) -> Option<u16> {
+    match outcome {
+        Outcome::Failure(found) | Outcome::NoFail(Some(found)) => Some(found.pattern),
+        _ => None,
     }
 }
 

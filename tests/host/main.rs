@@ -20,6 +20,7 @@ mod control;
 mod cut;
 mod dashboards;
 mod explain;
+mod fail2ban;
 mod fail2ban_client;
 mod firewall;
 mod foreign;
@@ -81,6 +82,7 @@ const TESTS: &[Test] = &[
     ("control::who_may_what", control::who_may_what),
     ("explain::a_ban_and_its_end", explain::a_ban_and_its_end),
     ("explain::a_log_in_fail2bans_layout", explain::a_log_in_fail2bans_layout),
+    ("fail2ban::its_jails_ban", fail2ban::its_jails_ban),
     ("control::json_parses", control::json_parses),
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
     ("fail2ban_client::a_runbook_goes_on_working", fail2ban_client::a_runbook_goes_on_working),

@@ -24,6 +24,7 @@ pub(crate) fn rpm_root() -> Result<()> {
     assert!(root.join("var/lib/gaoler").is_dir());
     let enabled = root.join("etc/systemd/system/multi-user.target.wants/gaoler.service");
     assert!(!enabled.exists(), "the preset says no");
+    asks_no_policy_for_much(root)?;
 
     let config = root.join("etc/gaoler/gaoler.yaml");
     fs::write(&config, "# mine\n")?;
@@ -48,6 +49,23 @@ pub(crate) fn rpm_root() -> Result<()> {
     assert_eq!(left, "etc/gaoler\nvar/lib/gaoler\n");
     let edit = fs::read_to_string(root.join("etc/gaoler/gaoler.yaml.rpmsave"))?;
     assert_eq!(edit, "# mine\n");
+    Ok(())
+}
+
+/// The SELinux module needs of a policy what RHEL 8's has already; all else is in optional blocks.
+fn asks_no_policy_for_much(root: &Path) -> Result<()> {
+    const IN_EVERY_POLICY: &str = "system_r domain file_type non_security_file_type logfile port_type \
+        unreserved_port_type init_t etc_t node_t proc_t proc_net_t usr_t var_t var_lib_t var_log_t var_run_t";
+    let module = fs::read_to_string(root.join("usr/share/selinux/packages/gaoler/gaoler.cil"))?;
+    assert!(module.contains("(type gaoler_t)") && module.contains("(optional "));
+    // What is indented is in a block of its own.
+    let asked = module.lines().filter_map(|line| {
+        let (statement, name) = line.split_once(" cil_gen_require ")?;
+        ["(roleattributeset", "(typeattributeset"].contains(&statement).then_some(name)
+    });
+    for name in asked.map(|name| name.trim_end_matches(')')) {
+        assert!(IN_EVERY_POLICY.split_whitespace().any(|known| known == name), "{name}");
+    }
     Ok(())
 }
 

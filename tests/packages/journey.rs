@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -13,6 +14,9 @@ use crate::observe::{await_metric, ban};
 
 /// Whom the tests ban.
 const BANNED: [&str; 3] = ["198.18.250.1", "198.18.249.0/24", "2001:db8:fe:2::/64"];
+
+/// Between two looks at the kernel.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The whole of it, on a box without gaoler.
 pub(crate) fn play(host: &Host, format: Format, backend: Backend) -> Result<()> {
@@ -142,6 +146,7 @@ fn all_along(
                 let are = backend.in_kernel(host, "public")?;
                 assert!(are.is_superset(banned), "let in: {:?}", lacks(&are, banned));
                 looks += 1;
+                thread::sleep(PAUSE);
             }
             Ok::<u32, anyhow::Error>(looks)
         });

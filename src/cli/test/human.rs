@@ -1,43 +1,38 @@
 //! The report for people, laid out as fail2ban-regex lays out its own.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::time::Instant;
 
-use rustc_hash::FxHashMap;
-
-use super::Report;
+use super::tally::Tally;
 use super::text::write_shown;
-use crate::filter::date::Form;
-use crate::filter::{Filter, Match, Outcome, Part};
+use super::{Print, Report};
+use crate::filter::probe::NearMiss;
+use crate::filter::{Filter, Match, Matcher, Name, Outcome, Part};
 
-/// Which lines are printed, besides the first that were missed.
+/// How the report looks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shown {
-    pub(super) matched: bool,
-    pub(super) missed: bool,
-    pub(super) ignored: bool,
+    pub(super) print: Print,
+    pub(super) colour: bool,
 }
 
 /// Counts, prints the lines asked for as they come, and sums up at the end.
 pub(super) struct Human<'f, W> {
     out: W,
-    filter: &'f Filter,
+    tally: Tally<'f>,
     shown: Shown,
-    colour: bool,
     started: Instant,
-    lines: u64,
-    ignored: u64,
-    missed: u64,
-    nofail: u64,
-    oversized: u64,
-    undated: u64,
-    exceeded: u64,
-    hits: Vec<u64>,
-    dates: BTreeMap<Form, u64>,
-    addresses: FxHashMap<IpAddr, u64>,
-    first_missed: Vec<Vec<u8>>,
+    last_missed: bool,
+    first_missed: Vec<Missed>,
+    first_ignored: Vec<Vec<u8>>,
+}
+
+/// A line missed, and why.
+struct Missed {
+    line: Vec<u8>,
+    /// With what is left of the line where it parts from the pattern.
+    near: Option<(NearMiss, Vec<u8>)>,
 }
 
 /// How many missed lines are shown unasked.
@@ -46,43 +41,25 @@ const FEW: usize = 20;
 /// How many addresses are shown.
 const TOP: usize = 10;
 
+/// How much of a line is shown where it parts from a pattern.
+const REST: usize = 60;
+
 impl<'f, W: Write> Human<'f, W> {
-    pub(super) fn new(out: W, filter: &'f Filter, shown: Shown, colour: bool) -> Self {
+    pub(super) fn new(out: W, filter: &'f Filter, shown: Shown) -> Self {
         Self {
             out,
-            filter,
+            tally: Tally::new(filter),
             shown,
-            colour,
             started: Instant::now(),
-            lines: 0,
-            ignored: 0,
-            missed: 0,
-            nofail: 0,
-            oversized: 0,
-            undated: 0,
-            exceeded: 0,
-            hits: vec![0; usize::from(filter.pattern_count())],
-            dates: BTreeMap::new(),
-            addresses: FxHashMap::default(),
+            last_missed: false,
             first_missed: Vec::new(),
+            first_ignored: Vec::new(),
         }
-    }
-
-    fn missed(&mut self, text: &[u8]) -> io::Result<()> {
-        self.missed += 1;
-        if self.shown.missed {
-            return self.print("missed ", Colour::Dim, text);
-        }
-        if self.first_missed.len() < FEW {
-            self.first_missed.push(text.to_vec());
-        }
-        Ok(())
     }
 
     /// Such lines are always shown: as they are, the filter tells nothing of them.
     fn exceeded(&mut self, part: Part, text: &[u8]) -> io::Result<()> {
-        self.exceeded += 1;
-        if self.exceeded > FEW as u64 {
+        if self.tally.exceeded > FEW as u64 {
             return Ok(());
         }
         self.paint(Colour::Red, "exceeded")?;
@@ -91,21 +68,17 @@ impl<'f, W: Write> Human<'f, W> {
         self.out.write_all(b"\n")
     }
 
-    fn matched(&mut self, found: &Match<'_>, text: &[u8], counts: bool) -> io::Result<()> {
-        self.hits[usize::from(found.pattern)] += 1;
-        if counts {
-            *self.addresses.entry(found.address).or_default() += 1;
-            self.undated += u64::from(found.time.is_none());
-        } else {
-            self.nofail += 1;
-        }
-        if !self.shown.matched {
-            return Ok(());
-        }
-        let (word, colour) =
-            if counts { ("failure", Colour::Red) } else { ("nofail ", Colour::Yellow) };
+    fn matched<Who>(
+        &mut self,
+        (word, colour): (&str, Colour),
+        whose: &[u8],
+        found: &Match<'_, Who>,
+        text: &[u8],
+    ) -> io::Result<()> {
         self.paint(colour, word)?;
-        write!(self.out, " #{} {} ", found.pattern + 1, found.address)?;
+        write!(self.out, " #{} ", found.pattern + 1)?;
+        write_shown(&mut self.out, whose)?;
+        self.out.write_all(b" ")?;
         if let Some(user) = found.user {
             self.out.write_all(b"user=\"")?;
             write_shown(&mut self.out, user)?;
@@ -122,8 +95,48 @@ impl<'f, W: Write> Human<'f, W> {
         self.out.write_all(b"\n")
     }
 
+    /// A line that matches, if such are asked for.
+    fn told(&mut self, text: &[u8], outcome: &Outcome<'_>) -> io::Result<()> {
+        match outcome {
+            Outcome::Failure(found) => {
+                let whose = found.address.to_string();
+                self.matched(("failure", Colour::Red), whose.as_bytes(), found, text)
+            }
+            Outcome::NoFail(Some(found)) => {
+                let whose = found.address.to_string();
+                self.matched(("nofail ", Colour::Yellow), whose.as_bytes(), found, text)
+            }
+            Outcome::Unattributed(Some(found)) => {
+                let (Name::Host(name) | Name::Id(name)) = found.address;
+                self.matched(("nobody ", Colour::Yellow), name, found, text)
+            }
+            Outcome::NoFail(None) => self.print("nofail ", Colour::Yellow, text),
+            _ => self.print("nobody ", Colour::Yellow, text),
+        }
+    }
+
+    fn near(&mut self, indent: &str, (miss, rest): &(NearMiss, Vec<u8>)) -> io::Result<()> {
+        write!(self.out, "{indent}{} fits: ", miss.place)?;
+        self.shown(Colour::Green, miss.fits.as_bytes())?;
+        write!(self.out, "\n{indent}  and then not: ")?;
+        self.shown(Colour::Red, miss.fails.as_bytes())?;
+        write!(self.out, "\n{indent}  where the line has: ")?;
+        if rest.is_empty() {
+            self.out.write_all(b"(its end)")?;
+        } else {
+            write_shown(&mut self.out, &rest[..rest.len().min(REST)])?;
+        }
+        self.out.write_all(b"\n")
+    }
+
+    fn shown(&mut self, colour: Colour, text: &[u8]) -> io::Result<()> {
+        let mut plain = Vec::new();
+        write_shown(&mut plain, text)?;
+        self.paint(colour, &String::from_utf8_lossy(&plain))
+    }
+
     fn paint(&mut self, colour: Colour, text: &str) -> io::Result<()> {
-        if self.colour {
+        if self.shown.colour {
             write!(self.out, "\x1b[{}m{text}\x1b[0m", colour as u8)
         } else {
             self.out.write_all(text.as_bytes())
@@ -131,45 +144,73 @@ impl<'f, W: Write> Human<'f, W> {
     }
 
     fn patterns(&mut self) -> io::Result<()> {
-        let total: u64 = self.hits.iter().sum();
+        let total: u64 = self.tally.hits.iter().sum();
         self.paint(Colour::Bold, "Failregex")?;
         writeln!(self.out, ": {total} total")?;
+        let lines = self.tally.filter.patterns().map(str::to_owned).collect::<Vec<_>>();
+        let lines = if lines.is_empty() { vec!["(httpd)".to_owned()] } else { lines };
+        self.hits(&lines, &self.tally.hits.clone())?;
+        self.paint(Colour::Bold, "Ignoreregex")?;
+        writeln!(self.out, ": {} total", self.tally.ignored)?;
+        if self.tally.ignored > 0 {
+            let lines = self.tally.filter.definition.ignoreregex.clone();
+            return self.hits(&lines, &self.tally.ignore_hits.clone());
+        }
+        self.out.write_all(b"\n")
+    }
+
+    fn hits(&mut self, lines: &[String], hits: &[u64]) -> io::Result<()> {
         writeln!(self.out, "|-  #) [# of hits] regular expression")?;
-        let rule = self.filter.patterns().next().is_none().then_some("(httpd)");
-        let patterns = self.filter.patterns().chain(rule);
-        for (number, (pattern, hits)) in (1..).zip(patterns.zip(&self.hits)) {
+        for (number, (pattern, hits)) in (1..).zip(lines.iter().zip(hits)) {
             if *hits > 0 {
                 write!(self.out, "|  {number:2}) [{hits}] ")?;
                 write_shown(&mut self.out, pattern.as_bytes())?;
                 self.out.write_all(b"\n")?;
             }
         }
-        writeln!(self.out, "`-\n")?;
-        self.paint(Colour::Bold, "Ignoreregex")?;
-        writeln!(self.out, ": {} total\n", self.ignored)
+        writeln!(self.out, "`-\n")
+    }
+
+    /// The slowest first.
+    fn times(&mut self) -> io::Result<()> {
+        let mut slowest: Vec<usize> = (0..self.tally.hits.len()).collect();
+        slowest.sort_by_key(|pattern| Reverse(self.tally.time_of(*pattern)));
+        self.paint(Colour::Bold, "Time a pattern")?;
+        writeln!(self.out, ": each by itself, over the first {} lines", self.tally.timed)?;
+        writeln!(self.out, "|-  #) [time a line] regular expression")?;
+        let lines = self.tally.filter.lines();
+        for pattern in slowest {
+            let time = self.tally.time_of(pattern);
+            write!(self.out, "|  {:2}) [{time:.1?}] ", pattern + 1)?;
+            write_shown(&mut self.out, lines[pattern].as_bytes())?;
+            self.out.write_all(b"\n")?;
+        }
+        writeln!(self.out, "`-\n")
     }
 
     fn dates(&mut self) -> io::Result<()> {
         self.paint(Colour::Bold, "Date template hits")?;
         writeln!(self.out, ":\n|- [# of hits] date format")?;
-        for (form, hits) in &self.dates {
-            writeln!(self.out, "|  [{hits}] {}", form.describe())?;
+        for (form, hits) in &self.tally.dates {
+            write!(self.out, "|  [{hits}] ")?;
+            write_shown(&mut self.out, self.tally.filter.date_form(*form).as_bytes())?;
+            self.out.write_all(b"\n")?;
         }
         writeln!(self.out, "`-")?;
-        if self.undated > 0 {
+        if self.tally.undated > 0 {
             writeln!(
                 self.out,
                 "{} failures have no date that can be read; the daemon would take them for now's",
-                self.undated
+                self.tally.undated
             )?;
         }
         self.out.write_all(b"\n")
     }
 
     fn top(&mut self) -> io::Result<()> {
-        let mut addresses: Vec<(IpAddr, u64)> =
-            self.addresses.iter().map(|(address, failures)| (*address, *failures)).collect();
-        addresses.sort_by_key(|(address, failures)| (std::cmp::Reverse(*failures), *address));
+        let addresses = self.tally.addresses.iter();
+        let mut addresses: Vec<_> = addresses.map(|(address, count)| (*address, *count)).collect();
+        addresses.sort_by_key(|(address, failures)| (Reverse(*failures), *address));
         let failures: u64 = addresses.iter().map(|(_, failures)| failures).sum();
         self.paint(Colour::Bold, "Failures")?;
         let noun = if addresses.len() == 1 { "address" } else { "addresses" };
@@ -181,15 +222,38 @@ impl<'f, W: Write> Human<'f, W> {
         for (address, failures) in addresses.iter().take(TOP) {
             writeln!(self.out, "|  [{failures}] {address}")?;
         }
-        if addresses.len() > TOP {
-            writeln!(self.out, "|  ... and {} more", addresses.len() - TOP)?;
+        self.more(addresses.len())
+    }
+
+    /// Those that are no addresses.
+    fn nobodies(&mut self) -> io::Result<()> {
+        if self.tally.unattributed == 0 {
+            return Ok(());
+        }
+        let names = self.tally.names.iter();
+        let mut names: Vec<_> = names.map(|(name, count)| (name.clone(), *count)).collect();
+        names.sort_by(|one, other| (Reverse(one.1), &one.0).cmp(&(Reverse(other.1), &other.0)));
+        self.paint(Colour::Bold, "Nobody's")?;
+        writeln!(self.out, ": {} failures; such are never banned", self.tally.unattributed)?;
+        writeln!(self.out, "|- [# of failures] host or ID")?;
+        for (name, failures) in names.iter().take(TOP) {
+            write!(self.out, "|  [{failures}] ")?;
+            write_shown(&mut self.out, name)?;
+            self.out.write_all(b"\n")?;
+        }
+        self.more(names.len())
+    }
+
+    fn more(&mut self, count: usize) -> io::Result<()> {
+        if count > TOP {
+            writeln!(self.out, "|  ... and {} more", count - TOP)?;
         }
         writeln!(self.out, "`-\n")
     }
 
     fn total(&mut self) -> io::Result<()> {
-        let Self { lines, ignored, missed, nofail, oversized, exceeded, .. } = *self;
-        let matched = lines - ignored - missed - oversized - exceeded;
+        let Tally { lines, ignored, missed, nofail, oversized, exceeded, .. } = self.tally;
+        let matched = self.tally.matched();
         self.paint(Colour::Bold, "Lines")?;
         write!(self.out, ": {lines} lines, {ignored} ignored, {matched} matched, {missed} missed")?;
         if nofail > 0 {
@@ -207,6 +271,22 @@ impl<'f, W: Write> Human<'f, W> {
         writeln!(self.out, "\n[processed in {seconds:.2} sec, {rate:.0} lines/s]")
     }
 
+    fn some_ignored(&mut self) -> io::Result<()> {
+        let some = std::mem::take(&mut self.first_ignored);
+        if some.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(b"\n")?;
+        self.paint(Colour::Bold, "Ignored line(s)")?;
+        writeln!(self.out, ":")?;
+        for line in &some {
+            self.out.write_all(b"|  ")?;
+            write_shown(&mut self.out, line)?;
+            self.out.write_all(b"\n")?;
+        }
+        self.first(self.tally.ignored, "ignored")
+    }
+
     fn some_missed(&mut self) -> io::Result<()> {
         let some = std::mem::take(&mut self.first_missed);
         if some.is_empty() {
@@ -215,17 +295,20 @@ impl<'f, W: Write> Human<'f, W> {
         self.out.write_all(b"\n")?;
         self.paint(Colour::Bold, "Missed line(s)")?;
         writeln!(self.out, ":")?;
-        for line in &some {
+        for Missed { line, near } in &some {
             self.out.write_all(b"|  ")?;
             write_shown(&mut self.out, line)?;
             self.out.write_all(b"\n")?;
+            if let Some(near) = near {
+                self.near("|    ", near)?;
+            }
         }
-        if self.missed > FEW as u64 {
-            writeln!(
-                self.out,
-                "`- the first {FEW} of {}; --print-all-missed prints all",
-                self.missed
-            )
+        self.first(self.tally.missed, "missed")
+    }
+
+    fn first(&mut self, count: u64, word: &str) -> io::Result<()> {
+        if count > FEW as u64 {
+            writeln!(self.out, "`- the first {FEW} of {count}; --print-all-{word} prints all")
         } else {
             writeln!(self.out, "`-")
         }
@@ -234,47 +317,65 @@ impl<'f, W: Write> Human<'f, W> {
 
 impl<W: Write> Report for Human<'_, W> {
     fn line(&mut self, _number: u64, text: &[u8], outcome: &Outcome<'_>) -> io::Result<()> {
-        self.lines += 1;
+        self.tally.line(outcome);
+        self.last_missed = matches!(outcome, Outcome::Missed);
+        let print = self.shown.print;
         match outcome {
-            Outcome::Missed | Outcome::Unattributed(_) => self.missed(text),
-            Outcome::Failure(found) => self.matched(found, text, true),
-            Outcome::NoFail(Some(found)) => self.matched(found, text, false),
+            Outcome::Missed if print.print_all_missed => self.print("missed ", Colour::Dim, text),
+            Outcome::Missed => Ok(()),
             Outcome::Exceeded(part) => self.exceeded(*part, text),
-            Outcome::NoFail(None) => {
-                self.nofail += 1;
-                Ok(())
+            Outcome::Ignored if print.print_all_ignored => {
+                self.print("ignored", Colour::Yellow, text)
             }
             Outcome::Ignored => {
-                self.ignored += 1;
-                if self.shown.ignored {
-                    self.print("ignored", Colour::Yellow, text)
-                } else {
-                    Ok(())
+                if !print.print_no_ignored && self.first_ignored.len() < FEW {
+                    self.first_ignored.push(text.to_vec());
                 }
+                Ok(())
             }
+            outcome if print.print_all_matched => self.told(text, outcome),
+            _ => Ok(()),
         }
     }
 
-    fn date(&mut self, form: Option<Form>) {
-        if let Some(form) = form {
-            *self.dates.entry(form).or_default() += 1;
+    fn after(&mut self, matcher: &Matcher, text: &[u8]) -> io::Result<()> {
+        let print = self.shown.print;
+        self.tally.after(matcher, text, print.times);
+        if !self.last_missed || print.print_no_missed {
+            return Ok(());
         }
+        if print.print_all_missed {
+            let near = if print.near_misses { self.tally.nearest(matcher, text) } else { None };
+            return near.map_or(Ok(()), |near| self.near("        ", &near));
+        }
+        if self.first_missed.len() < FEW {
+            let near = self.tally.nearest(matcher, text);
+            self.first_missed.push(Missed { line: text.to_vec(), near });
+        }
+        Ok(())
     }
 
     fn oversized(&mut self, _number: u64) -> io::Result<()> {
-        self.lines += 1;
-        self.oversized += 1;
+        self.tally.lines += 1;
+        self.tally.oversized += 1;
         Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
-        if self.shown.matched || self.shown.missed || self.shown.ignored {
+        let Print { print_all_matched, print_all_missed, print_all_ignored, times, .. } =
+            self.shown.print;
+        if print_all_matched || print_all_missed || print_all_ignored {
             self.out.write_all(b"\n")?;
         }
         self.patterns()?;
+        if times {
+            self.times()?;
+        }
         self.dates()?;
         self.top()?;
+        self.nobodies()?;
         self.total()?;
+        self.some_ignored()?;
         self.some_missed()?;
         self.out.flush()
     }
@@ -286,5 +387,6 @@ enum Colour {
     Bold = 1,
     Dim = 2,
     Red = 31,
+    Green = 32,
     Yellow = 33,
 }

@@ -1,23 +1,55 @@
-//! One JSON object a line of input.
+//! One JSON object a line of input, and one with all counts if asked for.
 
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
-use super::Report;
+use serde_json::{Value, json};
+
+use super::tally::Tally;
 use super::text::write_json;
-use crate::filter::date::Form;
-use crate::filter::{Match, Name, Outcome};
+use super::{Print, Report};
+use crate::filter::{Filter, Match, Matcher, Name, Outcome};
 
 /// Writes `{"line": 1, "outcome": "failure", "host": ..., "time": ..., ...}`.
-pub(super) struct Json<W> {
+pub(super) struct Json<'f, W> {
     out: W,
     zone: TimeZone,
+    tally: Tally<'f>,
+    print: Print,
+    last_missed: bool,
 }
 
-impl<W: Write> Json<W> {
-    pub(super) fn new(out: W, zone: TimeZone) -> Self {
-        Self { out, zone }
+impl<'f, W: Write> Json<'f, W> {
+    pub(super) fn new(out: W, zone: TimeZone, filter: &'f Filter, print: Print) -> Self {
+        Self { out, zone, tally: Tally::new(filter), print, last_missed: false }
+    }
+
+    /// The counts of a run.
+    fn summary(&self) -> Value {
+        let tally = &self.tally;
+        let hits = tally.filter.lines().into_iter().zip(&tally.hits).enumerate();
+        let patterns = hits.map(|(number, (regex, hits))| {
+            let time = tally.time_of(number);
+            let nanoseconds = (tally.timed > 0).then_some(time.as_nanos());
+            json!({"pattern": number, "regex": regex, "hits": hits, "nanoseconds": nanoseconds})
+        });
+        let ignoreregex = tally.filter.definition.ignoreregex.iter().zip(&tally.ignore_hits);
+        let ignoreregex = ignoreregex.map(|(regex, hits)| json!({"regex": regex, "hits": hits}));
+        let dates = tally.dates.iter();
+        let dates =
+            dates.map(|(form, hits)| json!({"form": tally.filter.date_form(*form), "hits": hits}));
+        let failures = tally.addresses.iter();
+        let failures: serde_json::Map<String, Value> =
+            failures.map(|(address, count)| (address.to_string(), json!(count))).collect();
+        json!({"summary": {
+            "lines": tally.lines, "ignored": tally.ignored, "matched": tally.matched(),
+            "missed": tally.missed, "nofail": tally.nofail, "unattributed": tally.unattributed,
+            "oversized": tally.oversized, "exceeded": tally.exceeded, "undated": tally.undated,
+            "failregex": patterns.collect::<Vec<_>>(),
+            "ignoreregex": ignoreregex.collect::<Vec<_>>(),
+            "dates": dates.collect::<Vec<_>>(), "failures": failures,
+        }})
     }
 
     fn found<Who>(&mut self, found: &Match<'_, Who>) -> io::Result<()> {
@@ -76,14 +108,17 @@ fn write_list(out: &mut impl Write, values: &[String]) -> io::Result<()> {
     out.write_all(b"]")
 }
 
-impl<W: Write> Report for Json<W> {
+impl<W: Write> Report for Json<'_, W> {
     fn line(&mut self, number: u64, _text: &[u8], outcome: &Outcome<'_>) -> io::Result<()> {
+        self.tally.line(outcome);
+        self.last_missed = matches!(outcome, Outcome::Missed);
         let exceeded = match outcome {
             Outcome::Exceeded(part) => Some(part),
             _ => None,
         };
         let (name, found) = match outcome {
-            Outcome::Missed | Outcome::Unattributed(None) => ("missed", None),
+            Outcome::Missed => ("missed", None),
+            Outcome::Unattributed(None) => ("unattributed", None),
             Outcome::Unattributed(Some(_)) => ("failure", None),
             Outcome::Ignored => ("ignored", None),
             Outcome::Exceeded(_) => ("exceeded", None),
@@ -103,16 +138,37 @@ impl<W: Write> Report for Json<W> {
             self.out.write_all(b", \"unattributed\": true")?;
             self.found(found)?;
         }
+        Ok(())
+    }
+
+    /// Ends the line's object.
+    fn after(&mut self, matcher: &Matcher, text: &[u8]) -> io::Result<()> {
+        if self.print.summary {
+            self.tally.after(matcher, text, self.print.times);
+        }
+        if self.last_missed
+            && self.print.near_misses
+            && let Some((miss, rest)) = self.tally.nearest(matcher, text)
+        {
+            let near = json!({
+                "place": miss.place.to_string(), "fits": miss.fits, "fails": miss.fails,
+                "at": miss.at, "rest": String::from_utf8_lossy(&rest),
+            });
+            write!(self.out, ", \"near_miss\": {near}")?;
+        }
         self.out.write_all(b"}\n")
     }
 
-    fn date(&mut self, _form: Option<Form>) {}
-
     fn oversized(&mut self, number: u64) -> io::Result<()> {
+        self.tally.lines += 1;
+        self.tally.oversized += 1;
         writeln!(self.out, "{{\"line\": {number}, \"outcome\": \"missed\", \"oversized\": true}}")
     }
 
     fn end(&mut self) -> io::Result<()> {
+        if self.print.summary {
+            writeln!(self.out, "{}", self.summary())?;
+        }
         self.out.flush()
     }
 }

@@ -32,11 +32,13 @@ fn printed(words: &[&str], log: &str) -> String {
     let log = log.as_bytes();
     match args.format {
         Format::Human => {
-            let report = Human::new(&mut out, &filter, shown(&args), false);
+            let shown = Shown { print: args.print, colour: false };
+            let report = Human::new(&mut out, &filter, shown);
             read(log, &mut matcher, args.logtype, now, report).unwrap();
         }
         Format::Json => {
-            read(log, &mut matcher, args.logtype, now, Json::new(&mut out, zone)).unwrap();
+            let report = Json::new(&mut out, zone, &filter, args.print);
+            read(log, &mut matcher, args.logtype, now, report).unwrap();
         }
     }
     String::from_utf8(out).unwrap()
@@ -131,7 +133,7 @@ fn what_cannot_be_done_is_said() {
     assert!(refusal(&["--filter", "shd", "-"]).contains("did you mean `sshd`?"));
     assert!(refusal(&["--filter", "from <DNS>", "-"]).contains("use `<ADDR>`"));
     assert!(zone(Some("Mars/Base")).unwrap_err().to_string().contains("--timezone Mars/Base"));
-    assert!(open(Path::new("/nonexistent")).is_err());
+    assert!(input::open(Path::new("/nonexistent"), LogType::File, &[]).is_err());
 }
 
 #[test]

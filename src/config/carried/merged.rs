@@ -33,6 +33,10 @@ impl Carried {
         warnings.extend(self.notes.iter().map(Note::to_string));
         for jail in self.jails {
             let name = jail.entry.key.clone();
+            if is_switched_off(tree, &name) {
+                remove_jail(tree, &name);
+                continue;
+            }
             if own.contains(&name) {
                 warnings.push(format!(
                     "jail {name}: gaoler.yaml's is run, and not the one of {}",
@@ -91,6 +95,22 @@ impl std::fmt::Display for Note {
 fn own_jails(tree: &Node) -> Vec<String> {
     let jails = tree.get("jails").map(|entry| entry.node.entries()).unwrap_or_default();
     jails.iter().map(|entry| entry.key.clone()).collect()
+}
+
+/// Whether gaoler.yaml says nothing of a jail but that it is not to run.
+fn is_switched_off(tree: &Node, name: &str) -> bool {
+    let jail = tree.get("jails").and_then(|jails| jails.node.get(name));
+    let entries = jail.map(|jail| jail.node.entries()).unwrap_or_default();
+    matches!(entries, [entry] if entry.key == "enabled" && entry.node.value == Value::Bool(false))
+}
+
+/// Takes a jail out: it names no filter that could be checked.
+fn remove_jail(tree: &mut Node, name: &str) {
+    let Value::Map(entries) = &mut tree.value else { return };
+    let jails = entries.iter_mut().find(|entry| entry.key == "jails");
+    if let Some(Entry { node: Node { value: Value::Map(jails), .. }, .. }) = jails {
+        jails.retain(|jail| jail.key != name);
+    }
 }
 
 /// Whom every jail of gaoler.yaml spares.

@@ -11,21 +11,23 @@ const EVERYTHING: &str = "_TRANSPORT=journal + _TRANSPORT=syslog + _TRANSPORT=st
 impl Draft<'_> {
     /// `backend`, with `journalmatch` or `logpath`.
     pub(super) fn origin(&mut self) {
-        if self.jail.journal { self.journal() } else { self.files() }
-    }
-
-    fn journal(&mut self) {
-        let logpath = given(&self.jail.options, "logpath").map(str::to_owned);
-        let mut lines = self.jail.lines("journalmatch");
-        if lines.is_empty() && logpath.is_some() {
+        let backend = given(&self.jail.options, "backend").unwrap_or_default();
+        if self.jail.journal {
+            return self.journal();
+        }
+        if backend.starts_with("systemd") {
             self.note(
                 "backend",
                 "the jail has backend = systemd and no journalmatch, and so reads all of the journal \
                  and never its logpath; here it reads its logpath. If the daemon logs to the journal, \
                  give the jail a journalmatch",
             );
-            return self.files();
         }
+        self.files();
+    }
+
+    fn journal(&mut self) {
+        let mut lines = self.jail.lines("journalmatch");
         let at = place(self.jail.place("journalmatch"));
         if lines.is_empty() {
             self.note("backend", "the jail has no journalmatch: it reads all that daemons log");

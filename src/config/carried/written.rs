@@ -111,12 +111,12 @@ impl Page<'_> {
              # stands where it comes from. `gaoler check` says whether it is right; docs/migrating.md has\n\
              # what differs; `gaoler replay` compares what both would have banned."
         );
-        let mut noted = merged::Noted::default();
+        let mut of_jails = merged::Noted::default();
         for jail in &carried.jails {
-            noted.add(&jail.entry.key, &jail.notes);
+            of_jails.add(&jail.entry.key, &jail.notes);
         }
         let notes: Vec<String> =
-            carried.notes.iter().map(ToString::to_string).chain(noted.lines()).collect();
+            carried.notes.iter().map(ToString::to_string).chain(of_jails.lines()).collect();
         if !notes.is_empty() {
             self.line("#\n# What a person should look at:", "");
         }

@@ -38,6 +38,13 @@ pub(in crate::config) const FILE: Keys = &[&[
     Key::new("journalmatch", Kind::Texts(&JOURNALMATCH), "What a jail gets that names no source."),
     Key::new("logpath", Kind::Texts(&LOGPATH), "What a jail gets that names no source."),
     Key::new("port", Kind::Texts(&PORT), "What a jail gets that names no port."),
+    Key::new("protocol", Kind::Texts(&PROTOCOL), "What a jail gets that names no protocol."),
+    Key::new(
+        "maxretry",
+        Kind::Count(1, 100_000),
+        "What a jail gets if neither it nor `defaults` says how many failures lead to a ban.",
+    ),
+    Key::new("findtime", Kind::Duration { permanent: false }, "Likewise, within what time."),
     Key::new(
         "samples",
         Kind::Sections(SAMPLE),
@@ -63,6 +70,17 @@ const HTTPD: Keys = &[&[
     Key::new("status", Kind::Texts(&STATUS), "Status codes: `404`, `4xx`, `400-499`."),
     Key::new("path", Kind::Texts(&REGEX), "Patterns over the request target."),
     Key::new("user_agent", Kind::Texts(&REGEX), "Patterns over the user agent."),
+    Key::new("referer", Kind::Texts(&REGEX), "Patterns over the page that the client came from."),
+    Key::new(
+        "user",
+        Kind::Texts(&REGEX),
+        "Patterns over the user that the request names. A request that names none matches none.",
+    ),
+    Key::new(
+        "path_length",
+        Kind::Count(1, 65_536),
+        "How long the request target is at the least, in bytes as the log has it.",
+    ),
     Key::new("vhost", Kind::Texts(&TEXT), "Virtual hosts, exactly; for logs that begin with one."),
 ]];
 
@@ -108,6 +126,7 @@ static LOGPATH: Text =
     Text::new("an absolute path or glob", "/var/log/httpd/access_log", values::log_path);
 static JOURNALMATCH: Text =
     Text::new("terms `FIELD=value`", "_SYSTEMD_UNIT=sshd.service _UID=0", values::journalmatch);
+static PROTOCOL: Text = Text::new("`tcp` or `udp`", "tcp", super::gaoler::forms::protocol);
 static PORT: Text = Text {
     numbers: true,
     separators: &[',', ' '],

@@ -1,6 +1,6 @@
 //! The keys of `gaoler.yaml` and of the files in `conf.d`.
 
-mod forms;
+pub(super) mod forms;
 
 use self::forms::{
     BUS, DATEPATTERN, FILTER, JAIL_NAME, JOURNALMATCH, LISTEN, LOGFORMAT, LOGPATH, MODE, NAMESPACE,
@@ -206,13 +206,15 @@ const SHARED: &[Key] = &[
     Key::new(
         "maxretry",
         Kind::Count(1, 100_000),
-        "How many failures of one address within `findtime` lead to a ban.",
+        "How many failures of one address within `findtime` lead to a ban. Given neither here nor in \
+         `defaults`: as the filter has it, or else 5.",
     )
     .or("5"),
     Key::new(
         "findtime",
         Kind::Duration { permanent: false },
-        "The window, by the log's own time, within which failures count together.",
+        "The window, by the log's own time, within which failures count together. Given neither here \
+         nor in `defaults`: as the filter has it, or else 10 minutes.",
     )
     .or("10m"),
     Key::new(
@@ -242,7 +244,8 @@ const SHARED: &[Key] = &[
     Key::new(
         "protocol",
         Kind::Texts(&PROTOCOL),
-        "The transport protocols of `port`: `tcp`, `udp`, or both as a list.",
+        "The transport protocols of `port`: `tcp`, `udp`, or both as a list. Given neither here nor in \
+         `defaults`: as the filter has it, or else `tcp`.",
     )
     .or("tcp"),
     Key::new(

@@ -7,9 +7,10 @@ use crate::config::checked::JailSettings;
 use crate::config::error::{ConfigError, Place, Problem};
 use crate::config::filters::Found;
 use crate::config::keys::gaoler::{FILE, JAIL};
-use crate::config::tree::{Entry, Node};
-use crate::config::values;
+use crate::config::tree::{Entry, Node, Value};
 use crate::config::view::{self, View};
+use crate::config::{duration, values};
+use crate::filter::definition::Defaults;
 use crate::filter::{Filter, NORMAL};
 use crate::jail::ban::JailName;
 use crate::jail::window::Threshold;
@@ -61,6 +62,8 @@ impl Meaning<'_> {
             view: View::new(layers, JAIL),
         };
         let (found, filter) = self.filter(&draft)?;
+        let policy = policy(&found.definition.defaults, &draft);
+        let draft = Draft { view: draft.view.under(&policy), ..draft };
         let origin = if recidive::is_asked_for(&found) {
             Some(self.bans(&draft, tree))
         } else {
@@ -223,6 +226,23 @@ impl Meaning<'_> {
             ));
         }
     }
+}
+
+/// What the filter has of what neither the jail nor `defaults` says, as a layer of the jail.
+fn policy(defaults: &Defaults, draft: &Draft) -> Node {
+    let place = draft.place;
+    let node = |value| Node { place: place.clone(), value };
+    let protocol = defaults.protocol.iter().map(|word| node(Value::Text(word.clone()))).collect();
+    let given = [
+        ("maxretry", defaults.maxretry.and_then(|n| i128::try_from(n).ok()).map(Value::Int)),
+        ("findtime", defaults.findtime.map(|time| Value::Text(duration::show(time)))),
+        ("protocol", Some(Value::List(protocol)).filter(|_| !defaults.protocol.is_empty())),
+    ];
+    let entry = |(key, value): (&str, Option<Value>)| {
+        let value = value.filter(|_| !draft.view.is_written(key));
+        Some(Entry { key: key.to_owned(), place: place.clone(), node: node(value?) })
+    };
+    node(Value::Map(given.into_iter().filter_map(entry).collect()))
 }
 
 /// An error about which filter is named is the jail's; one in a filter's file keeps its own key.

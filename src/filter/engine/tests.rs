@@ -104,7 +104,7 @@ fn a_look_behind_has_one_length() {
 
 #[test]
 fn a_shadow_is_what_is_left_without_what_backtracks() {
-    let shadow = |pattern: &str| shadow(&shadow::parse(pattern).unwrap());
+    let shadow = |pattern: &str| shadow(&shadow::parse(pattern, Over::Bytes).unwrap());
     let check = |pattern, expected: &str| assert_eq!(shadow(pattern).as_deref(), Some(expected));
     check("^ab(?=c)d", "^abd");
     check(r"(a)\1", "(?:a)(?s:.)*");
@@ -161,14 +161,14 @@ proptest! {
         text in "[abA \n]{0,6}",
         any: Vec<u8>,
     ) {
-        let Ok(linear) = linear(&pattern) else { return Ok(()) };
+        let Ok(linear) = linear(&pattern, Over::Bytes) else { return Ok(()) };
         // A group that is repeated while empty may be captured differently; so may a `++`.
         if pattern.contains("++") {
             return Ok(());
         }
         // What needs it not is made to.
-        let Ok(tree) = shadow::parse(&pattern) else { return Ok(()) };
-        let Ok(other) = Backtracking::compile(&format!("(?!\\x00\\x01){pattern}"), &tree, "") else {
+        let Ok(tree) = shadow::parse(&pattern, Over::Bytes) else { return Ok(()) };
+        let Ok(other) = Backtracking::compile(&format!("(?!\\x00\\x01){pattern}"), Over::Bytes, &tree, "") else {
             return Ok(());
         };
         for text in [text.as_bytes(), &any] {

@@ -14,6 +14,8 @@ mod zones;
 
 pub(super) use self::detector::{Detector, Found};
 
+use std::sync::LazyLock;
+
 use regex::bytes::RegexSet;
 
 use self::template::Template;
@@ -32,6 +34,18 @@ pub(super) struct Dates {
 impl Dates {
     /// Compiles a `datepattern`, a form a line; `None` is the default ones.
     pub(super) fn compile(datepattern: Option<&str>) -> Result<Self, Problem> {
+        static ANCHORED: LazyLock<Result<Dates, Problem>> =
+            LazyLock::new(|| Dates::of(Some(ANCHORED_DEFAULTS)));
+        static DEFAULTS: LazyLock<Result<Dates, Problem>> = LazyLock::new(|| Dates::of(None));
+        match datepattern.map(str::trim) {
+            None | Some("") => DEFAULTS.clone(),
+            // What most filters have.
+            Some(ANCHORED_DEFAULTS) => ANCHORED.clone(),
+            text => Self::of(text),
+        }
+    }
+
+    fn of(datepattern: Option<&str>) -> Result<Self, Problem> {
         let lines = datepattern.unwrap_or_default().lines().map(str::trim);
         let mut templates: Vec<Template> = Vec::new();
         for line in lines.filter(|line| !line.is_empty()) {
@@ -62,7 +76,7 @@ fn templates_of(line: &str) -> Result<Vec<Template>, Problem> {
     if !line.contains('%') {
         match upper.as_str() {
             "{DEFAULT}" => return Ok(defaults::all().to_vec()),
-            "{^LN-BEG}" => {
+            ANCHORED_DEFAULTS => {
                 let anchored = |template: &&Template| template.at_line_begin;
                 return Ok(defaults::all().iter().filter(anchored).cloned().collect());
             }
@@ -75,6 +89,9 @@ fn templates_of(line: &str) -> Result<Vec<Template>, Problem> {
         None => Ok(vec![Template::compile(line)?]),
     }
 }
+
+/// The default forms that stand where the line begins.
+const ANCHORED_DEFAULTS: &str = "{^LN-BEG}";
 
 const DATE: &str = "{DATE}";
 

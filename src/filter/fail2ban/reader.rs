@@ -123,6 +123,11 @@ impl Reader {
         self.lines = (self.filter.maxlines > 1).then(|| Lines::new(self.filter.maxlines));
     }
 
+    /// What was read last, without its date: one line, or several.
+    pub(in crate::filter) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// When a line says it is.
     pub(in crate::filter) fn time(
         &self,

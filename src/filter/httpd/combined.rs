@@ -29,7 +29,7 @@ pub fn parse(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
     request.set_request_line(&rest[..end]);
     let rest = rest[end + 1..].strip_prefix(b" ")?;
     request.status = status(rest.get(..3)?)?;
-    request.agent = agent(&rest[3..]);
+    (request.referer, request.agent) = headers(&rest[3..]);
     Some(request)
 }
 
@@ -45,15 +45,17 @@ fn opening_quote(text: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'"', text).find(|&at| text[..at].ends_with(b"] "))
 }
 
-/// The second of the quoted fields after the status and the size; empty if there is none.
-fn agent(text: &[u8]) -> &[u8] {
-    let quoted = |text: &'_ [u8]| -> Option<(usize, usize)> {
-        let start = memchr::memchr(b'"', text)? + 1;
-        Some((start, start + closing_quote(&text[start..])?))
-    };
-    let Some((_, end)) = quoted(text) else { return &[] };
-    let rest = &text[end + 1..];
-    quoted(rest).map_or(&[], |(start, end)| &rest[start..end])
+/// The quoted fields after the status and the size, referer and user agent; empty if there are none.
+fn headers(text: &[u8]) -> (&[u8], &[u8]) {
+    let Some((referer, rest)) = quoted(text) else { return (&[], &[]) };
+    (referer, quoted(rest).map_or(&[][..], |(agent, _)| agent))
+}
+
+/// What stands between the next two bare quotes, and what follows them.
+fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = &text[memchr::memchr(b'"', text)? + 1..];
+    let end = closing_quote(text)?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 #[cfg(test)]
@@ -87,6 +89,13 @@ mod tests {
         );
         check(&format!(r#"{HEAD} "-" 408 -"#), "-", ["-", ""], 408, "");
         check(&format!(r#"{HEAD} "GET /" 400 12"#), "-", ["GET", "/"], 400, "");
+    }
+
+    #[test]
+    fn the_referer_stands_before_the_agent() {
+        let line = format!(r#"{HEAD} "GET / HTTP/1.1" 200 12 "http://r/\"x" "a""#);
+        let parsed = parse(line.as_bytes(), false).unwrap();
+        assert_eq!((parsed.referer, parsed.agent), (&br#"http://r/\"x"#[..], &b"a"[..]));
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn assign<'a>(request: &mut Request<'a>, key: &[u8], value: &'a [u8]) -> Option<
         b"method" | b"request_method" | b"verb" | b"RequestMethod" => &mut request.method,
         b"path" | b"uri" | b"request_uri" | b"url" | b"RequestPath" => &mut request.target,
         b"agent" | b"user_agent" | b"http_user_agent" | b"userAgent" => &mut request.agent,
+        b"referer" | b"http_referer" | b"Referer" | b"referrer" => &mut request.referer,
         b"vhost" | b"server_name" | b"virtual_host" => &mut request.vhost,
         b"time" | b"time_iso8601" | b"time_local" | b"timestamp" | b"@timestamp" | b"ts" => {
             &mut request.time
@@ -156,8 +157,9 @@ mod tests {
 
     #[test]
     fn fields_may_be_apart_and_text() {
-        let line = br#"{"client":"::1","method":"HEAD","path":"/","status":"200","user":"-"}"#;
+        let line = br#"{"client":"::1","method":"HEAD","path":"/","status":"200","user":"-","referer":"r"}"#;
         let request = parse(line).unwrap();
+        assert_eq!(request.referer, b"r");
         assert_eq!((request.method, request.target), (&b"HEAD"[..], &b"/"[..]));
         assert_eq!((request.status, request.user), (200, None));
     }

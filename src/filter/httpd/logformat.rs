@@ -83,6 +83,8 @@ enum Meaning {
     Target,
     /// `%s`.
     Status,
+    /// `%{Referer}i`.
+    Referer,
     /// `%{User-Agent}i`.
     Agent,
     /// `%v`.
@@ -126,6 +128,14 @@ impl LogFormat {
 
     pub(super) fn has_agent(&self) -> bool {
         self.has(Meaning::Agent)
+    }
+
+    pub(super) fn has_referer(&self) -> bool {
+        self.has(Meaning::Referer)
+    }
+
+    pub(super) fn has_user(&self) -> bool {
+        self.has(Meaning::User)
     }
 
     pub(super) fn has_vhost(&self) -> bool {
@@ -265,6 +275,7 @@ impl Meaning {
             Self::Method => request.method = value,
             Self::Target => request.target = value,
             Self::Status => request.status = status(value).unwrap_or_default(),
+            Self::Referer => request.referer = value,
             Self::Agent => request.agent = value,
             Self::Vhost => request.vhost = value,
             Self::Other => {}

@@ -20,7 +20,10 @@ pub struct Rule {
     method: Vec<Vec<u8>>,
     status: Vec<RangeInclusive<u16>>,
     path: Option<Any>,
+    path_length: usize,
     user_agent: Option<Any>,
+    referer: Option<Any>,
+    user: Option<Any>,
     vhost: Vec<Vec<u8>>,
 }
 
@@ -78,7 +81,10 @@ impl Rule {
             method: bytes(&rule.method),
             status: status.collect::<Result<_, _>>()?,
             path: regexes(&rule.path, Place::HttpdPath, choices)?,
+            path_length: rule.path_length,
             user_agent: regexes(&rule.user_agent, Place::HttpdUserAgent, choices)?,
+            referer: regexes(&rule.referer, Place::HttpdReferer, choices)?,
+            user: regexes(&rule.user, Place::HttpdUser, choices)?,
             vhost: bytes(&rule.vhost),
         })
     }
@@ -107,25 +113,47 @@ impl Rule {
     /// Whether a request is a failure, and whose.
     #[must_use]
     pub fn judge(&self, request: &Request<'_>) -> Judgement {
-        let one_of = |list: &[Vec<u8>], value: &[u8]| {
-            list.is_empty() || list.iter().any(|wanted| wanted == value)
-        };
-        let plain = one_of(&self.method, request.method)
-            && (self.status.is_empty() || self.status.iter().any(|s| s.contains(&request.status)))
-            && (self.vhost.is_empty()
-                || self.vhost.iter().any(|host| is_host(host, request.vhost)));
-        if !plain {
+        if !self.judge_plainly(request) {
             return Judgement::Passes;
         }
-        let matches =
-            |any: &Option<Any>, value| any.as_ref().map_or(Ok(true), |any| any.is_match(value));
-        match (matches(&self.path, request.target), matches(&self.user_agent, request.agent)) {
-            (Ok(false), _) | (_, Ok(false)) => return Judgement::Passes,
-            (Err(Exceeded), _) | (_, Err(Exceeded)) => return Judgement::Exceeded,
-            (Ok(true), Ok(true)) => {}
+        match self.judge_by_regexes(request) {
+            Ok(false) => return Judgement::Passes,
+            Err(Exceeded) => return Judgement::Exceeded,
+            Ok(true) => {}
         }
         forwarded::offender(request, &self.proxies)
             .map_or(Judgement::Unattributed, Judgement::Failure)
+    }
+
+    /// Whether what needs no regex holds.
+    fn judge_plainly(&self, request: &Request<'_>) -> bool {
+        let one_of = |list: &[Vec<u8>], value: &[u8]| {
+            list.is_empty() || list.iter().any(|wanted| wanted == value)
+        };
+        one_of(&self.method, request.method)
+            && request.target.len() >= self.path_length
+            && (self.user.is_none() || request.user.is_some())
+            && (self.status.is_empty() || self.status.iter().any(|s| s.contains(&request.status)))
+            && (self.vhost.is_empty() || self.vhost.iter().any(|host| is_host(host, request.vhost)))
+    }
+
+    /// Whether every regex holds. One that does not decides, though another used up its budget.
+    fn judge_by_regexes(&self, request: &Request<'_>) -> Result<bool, Exceeded> {
+        let conditions = [
+            (&self.path, request.target),
+            (&self.user_agent, request.agent),
+            (&self.referer, request.referer),
+            (&self.user, request.user.unwrap_or_default()),
+        ];
+        let mut exceeded = false;
+        for (any, value) in conditions {
+            match any.as_ref().map_or(Ok(true), |any| any.is_match(value)) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(Exceeded) => exceeded = true,
+            }
+        }
+        if exceeded { Err(Exceeded) } else { Ok(true) }
     }
 
     /// Whether the log may tell of a client beside the peer.
@@ -171,6 +199,9 @@ fn lacking(rule: &HttpdRule, format: &LogFormat) -> Option<(&'static str, &'stat
         (rule.status.is_empty() || format.has_status(), ("status", "%>s")),
         (rule.method.is_empty() || format.has_method(), ("method", "%r")),
         (rule.path.is_empty() || format.has_target(), ("path", "%r")),
+        (rule.path_length == 0 || format.has_target(), ("path_length", "%r")),
+        (rule.referer.is_empty() || format.has_referer(), ("referer", "%{Referer}i")),
+        (rule.user.is_empty() || format.has_user(), ("user", "%u")),
         (rule.user_agent.is_empty() || format.has_agent(), ("user agent", "%{User-Agent}i")),
         (rule.vhost.is_empty() || format.has_vhost(), ("virtual host", "%v")),
     ];
@@ -214,8 +245,7 @@ fn regexes(
 mod tests {
     use super::*;
 
-    const LINE: &str =
-        r#"a.example:80 198.51.100.7 - - [x] "GET /wp-login.php HTTP/1.1" 404 1 "-" "curl/8""#;
+    const LINE: &str = r#"a.example:80 198.51.100.7 - bob [x] "GET /wp-login.php HTTP/1.1" 404 1 "http://r/" "curl/8""#;
 
     #[track_caller]
     fn check(rule: HttpdRule, failed: bool) {
@@ -240,9 +270,27 @@ mod tests {
         check(HttpdRule { path: texts(&[r"^/wp-"]), ..rule() }, true);
         check(HttpdRule { path: texts(&[r"^wp-"]), ..rule() }, false);
         check(HttpdRule { user_agent: texts(&["(?i)CURL"]), ..rule() }, true);
+        check(HttpdRule { referer: texts(&["^http://r/$"]), ..rule() }, true);
+        check(HttpdRule { referer: texts(&["curl"]), ..rule() }, false);
+        check(HttpdRule { user: texts(&["^bob$"]), ..rule() }, true);
+        check(HttpdRule { user: texts(&["^eve$", "^$"]), ..rule() }, false);
+        check(HttpdRule { path_length: 13, ..rule() }, true);
+        check(HttpdRule { path_length: 14, ..rule() }, false);
         check(HttpdRule { vhost: texts(&["A.example"]), ..rule() }, true);
         check(HttpdRule { vhost: texts(&["b.example"]), ..rule() }, false);
         check(HttpdRule { status: texts(&["404"]), method: texts(&["PUT"]), ..rule() }, false);
+    }
+
+    /// `-` is no user, and `.*` no way to mean it.
+    #[test]
+    fn who_names_no_user_matches_no_user() {
+        let rule = HttpdRule { user: texts(&[".*"]), ..HttpdRule::default() };
+        let rule = Rule::compile(&rule, &mut Vec::new()).unwrap();
+        let judge = |user: &str| {
+            let line = format!(r#"198.51.100.7 - {user} [x] "GET / HTTP/1.1" 401 1"#);
+            rule.judge(&rule.parse(line.as_bytes()).unwrap()) != Judgement::Passes
+        };
+        assert_eq!([judge("-"), judge("bob"), judge("\"\""), judge("")], [false, true, true, true]);
     }
 
     #[test]
@@ -266,6 +314,12 @@ mod tests {
         assert_eq!(refused(rule), told("status, and the format has no %>s"));
         let rule = HttpdRule { path: texts(&["^/"]), ..HttpdRule::default() };
         assert_eq!(refused(rule), told("path, and the format has no %r"));
+        let rule = HttpdRule { path_length: 9, ..HttpdRule::default() };
+        assert_eq!(refused(rule), told("path_length, and the format has no %r"));
+        let rule = HttpdRule { referer: texts(&["x"]), ..HttpdRule::default() };
+        assert_eq!(refused(rule), told("referer, and the format has no %{Referer}i"));
+        let rule = HttpdRule { user: texts(&["x"]), ..HttpdRule::default() };
+        assert_eq!(refused(rule), told("user, and the format has no %u"));
     }
 
     #[test]

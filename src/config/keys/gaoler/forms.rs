@@ -49,7 +49,7 @@ pub(super) static PORT: Text = Text {
     ..Text::new("a port, a range, a service, or `all`", "ssh", values::port_form)
 };
 
-fn protocol(text: &str) -> Result<(), String> {
+pub(in crate::config::keys) fn protocol(text: &str) -> Result<(), String> {
     if matches!(text, "tcp" | "udp") {
         return Ok(());
     }

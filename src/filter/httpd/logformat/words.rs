@@ -115,6 +115,7 @@ impl Directive<'_> {
             'a' | 'h' if self.argument == "c" => Meaning::Peer,
             'a' | 'h' if self.argument.is_empty() => Meaning::Client,
             'i' if header("X-Forwarded-For") => Meaning::Forwarded,
+            'i' if header("Referer") => Meaning::Referer,
             'i' if header("User-Agent") => Meaning::Agent,
             'u' => Meaning::User,
             't' if self.argument.is_empty() => Meaning::Time,
