@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 strip -o "$work/gaoler" "$1"
 chmod 0755 "$work/gaoler"
 ARCHIVE=$PWD/$(scripts/dist.sh archive "$work/gaoler" 2>/dev/null)
-BIN=$work/gaoler OUT=$work/packages scripts/packages.sh deb
+QUICK=1 BIN=$work/gaoler OUT=$work/packages scripts/packages.sh deb
 DEB=$(find "$work/packages" -name 'gaoler_*.deb')
 export ARCHIVE DEB
 (cd docs/ansible && PATH=$venv/bin:$PATH "$venv/bin/ansible-lint" --offline --strict --profile production -q)
