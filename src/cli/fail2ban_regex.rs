@@ -25,6 +25,7 @@ const FAILED: u8 = 255;
 
 /// Reads a log with a filter or a failregex in fail2ban's language. This is gaoler, which answers in
 /// fail2ban's place; `gaoler test` can do more.
+#[expect(clippy::struct_excessive_bools, reason = "options of a command line, each by itself")]
 #[derive(Debug, Parser)]
 #[command(name = NAME, version = super::VERSION.as_str(), disable_version_flag = true)]
 struct Arguments {
@@ -49,7 +50,7 @@ struct Arguments {
     /// Failures of host names, too; none is ever looked up.
     #[arg(short, long)]
     raw: bool,
-    /// `no`: `<HOST>` is an address only.
+    /// `raw` as -r; with any other, `<HOST>` is an address only.
     #[arg(long)]
     usedns: Option<String>,
     /// How many lines a pattern sees.
@@ -79,6 +80,7 @@ struct Arguments {
 }
 
 /// What fail2ban-regex knows and gaoler takes without a word.
+#[expect(clippy::struct_excessive_bools, reason = "options of a command line, each by itself")]
 #[derive(Debug, clap::Args)]
 struct Unheeded {
     #[arg(short, long, action = clap::ArgAction::Count, hide = true)]
@@ -177,9 +179,9 @@ fn definition(arguments: &Arguments, logtype: LogType) -> anyhow::Result<Definit
         definition.datepattern.clone_from(&arguments.datepattern);
     }
     definition.maxlines = arguments.maxlines.unwrap_or(definition.maxlines);
-    if arguments.usedns.as_deref() == Some("no") && !arguments.raw {
-        definition.usedns = definition::UseDns::No;
-    }
+    // Only where they are wanted as they are; a name that nobody looks up is nobody's.
+    let raw = arguments.raw || arguments.usedns.as_deref() == Some("raw");
+    definition.usedns = if raw { definition::UseDns::Names } else { definition::UseDns::No };
     Ok(definition)
 }
 
@@ -229,12 +231,10 @@ fn is_name(text: &str) -> bool {
 
 fn header(arguments: &Arguments) -> String {
     let Arguments { log, regex, .. } = arguments;
-    let filter = match is_name(regex) || file(Path::new(regex)).is_some() {
-        true => format!(
-            "Use   failregex filter file : {regex}, basedir: {}",
-            arguments.config.display()
-        ),
-        false => format!("Use   failregex line : {regex}"),
+    let filter = if is_name(regex) || file(Path::new(regex)).is_some() {
+        format!("Use   failregex filter file : {regex}, basedir: {}", arguments.config.display())
+    } else {
+        format!("Use   failregex line : {regex}")
     };
     let log = match log.as_str() {
         log if log.starts_with("systemd-journal") => "Use      journal match".to_owned(),

@@ -100,14 +100,14 @@ pub(super) struct Print {
     pub(super) print_no_ignored: bool,
     /// Say how long each pattern takes a line, tried by itself.
     #[arg(long)]
-    times: bool,
+    pub(super) times: bool,
     /// Say of each line missed which part of which pattern it fails at; a report for people says so of the
     /// lines that it prints.
     #[arg(long)]
-    near_misses: bool,
+    pub(super) near_misses: bool,
     /// With `--format json`: one object with all counts at the end.
     #[arg(long)]
-    summary: bool,
+    pub(super) summary: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
