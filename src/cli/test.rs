@@ -7,7 +7,7 @@ pub(super) mod lines;
 mod tally;
 mod text;
 
-use std::io::{self, BufRead, BufWriter, IsTerminal, Read};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,16 +18,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::human::{Human, Shown};
-use self::input::Input;
 use self::json::Json;
-use self::lines::{Lines, Next};
 use super::Format;
 use crate::config::filters::Filters;
 use crate::daemon::clock;
 use crate::fail2ban::{self, Logtype};
 use crate::filter::{Definition, Filter, Language, Matcher, NORMAL, Outcome, definition};
-use crate::record::Record;
-use crate::source::export::{Export, Reading};
 
 /// What to try on what.
 #[derive(Debug, Args)]
@@ -59,7 +55,7 @@ pub struct TestArgs {
     /// `journalctl -o export` writes; whoever wrote an entry is believed then.
     #[arg(long, value_enum, default_value = "file")]
     logtype: LogType,
-    /// Which entries of systemd-journal, such as _SYSTEMD_UNIT=sshd.service; the filter's own by default.
+    /// Which entries of systemd-journal, such as `_SYSTEMD_UNIT=sshd.service`; the filter's own by default.
     #[arg(long, value_name = "MATCH")]
     journalmatch: Vec<String>,
     /// A report for people, or one JSON object a line of input.
@@ -70,7 +66,11 @@ pub struct TestArgs {
 }
 
 /// What the report has.
-#[expect(clippy::struct_excessive_bools, reason = "options of a command line, each by itself")]
+#[expect(
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
+    reason = "options of a command line, each by itself, named as fail2ban-regex names them"
+)]
 #[derive(Clone, Copy, Debug, Default, Args)]
 struct Print {
     /// Print every line that matches.
@@ -143,75 +143,20 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
         [] => &filter.definition.defaults.journalmatch,
         given => given,
     };
-    let Input { reader, logtype, progress } = input::open(&args.file, args.logtype, journalmatch)?;
+    let input = input::open(&args.file, args.logtype, journalmatch)?;
     let told = match args.format {
         Format::Human => {
             let shown = Shown { print: args.print, colour: colours() };
-            read(reader, &mut matcher, logtype, now, Human::new(out, &filter, shown))
+            input.read(&mut matcher, now, Human::new(out, &filter, shown))
         }
-        Format::Json => {
-            let report = Json::new(out, zone, &filter, args.print);
-            read(reader, &mut matcher, logtype, now, report)
-        }
+        Format::Json => input.read(&mut matcher, now, Json::new(out, zone, &filter, args.print)),
     };
-    progress.finish_and_clear();
     match told {
         // Whoever reads us has seen enough, as in `gaoler test ... | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         told => told.with_context(|| format!("{}: cannot be read", args.file.display()))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn read(
-    input: impl Read,
-    matcher: &mut Matcher,
-    logtype: LogType,
-    now: Timestamp,
-    mut report: impl Report,
-) -> io::Result<()> {
-    if logtype == LogType::Export {
-        return read_export(io::BufReader::new(input), matcher, now, report);
-    }
-    let time = (logtype == LogType::Journal).then_some(now);
-    let mut lines = Lines::new(input);
-    let mut number = 0;
-    while let Some(next) = lines.next()? {
-        number += 1;
-        match next {
-            Next::Line(text) => {
-                let outcome = matcher.read(Record { time, text }, now);
-                report.line(number, text, &outcome)?;
-                report.after(matcher, text)?;
-            }
-            Next::Oversized => report.oversized(number)?,
-        }
-    }
-    report.end()
-}
-
-/// Reads entries as the daemon does those of a journal.
-fn read_export(
-    input: impl BufRead,
-    matcher: &mut Matcher,
-    now: Timestamp,
-    mut report: impl Report,
-) -> io::Result<()> {
-    let mut export = Export::new(input, true);
-    let mut number = 0;
-    while let Some(entry) = export.next()? {
-        number += 1;
-        match entry {
-            Reading::Record { time, text } => {
-                let outcome = matcher.read(Record { time, text }, now);
-                report.line(number, text, &outcome)?;
-                report.after(matcher, text)?;
-            }
-            Reading::Oversized => report.oversized(number)?,
-            Reading::Suppressed(_) | Reading::Untrusted => {}
-        }
-    }
-    report.end()
 }
 
 fn filter(args: &TestArgs) -> anyhow::Result<Arc<Filter>> {
