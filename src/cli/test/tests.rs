@@ -1,5 +1,7 @@
 //! The verb over small logs, as its users see it.
 
+use std::io::Read;
+
 use clap::Parser;
 
 use super::*;
@@ -29,17 +31,20 @@ fn printed(words: &[&str], log: &str) -> String {
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
     let mut out = Vec::new();
-    let log = Box::new(std::io::Cursor::new(log.to_owned()));
-    let log = Input::Text(log, indicatif::ProgressBar::hidden());
+    let input = input::Input::Text(
+        Box::new(io::Cursor::new(log.to_owned())),
+        args.logtype,
+        indicatif::ProgressBar::hidden(),
+    );
     match args.format {
         Format::Human => {
             let shown = Shown { print: args.print, colour: false };
             let report = Human::new(&mut out, &filter, shown);
-            read(log, &mut matcher, args.logtype, now, report).unwrap();
+            input.read(&mut matcher, now, report).unwrap();
         }
         Format::Json => {
             let report = Json::new(&mut out, zone, &filter, args.print);
-            read(log, &mut matcher, args.logtype, now, report).unwrap();
+            input.read(&mut matcher, now, report).unwrap();
         }
     }
     String::from_utf8(out).unwrap()
@@ -132,7 +137,7 @@ fn what_cannot_be_done_is_said() {
     assert!(refusal(&["--filter", "shd", "-"]).contains("did you mean `sshd`?"));
     assert!(refusal(&["--filter", "from <DNS>", "-"]).contains("use `<ADDR>`"));
     assert!(zone(Some("Mars/Base")).unwrap_err().to_string().contains("--timezone Mars/Base"));
-    assert!(input::open(Path::new("/nonexistent"), &[]).is_err());
+    assert!(input::open(Path::new("/nonexistent"), LogType::File, &[]).is_err());
 }
 
 #[test]
@@ -193,9 +198,8 @@ fn a_summary_counts_all() {
 fn a_line_may_be_given_as_such() {
     let line = Path::new("Nov 22 10:00:00 host sshd[1]: a line");
     let mut text = String::new();
-    let Input::Text(mut reader, _) = input::open(line, &[]).unwrap() else {
-        panic!("it is no journal")
-    };
+    let opened = input::open(line, LogType::File, &[]).unwrap();
+    let input::Input::Text(mut reader, ..) = opened else { panic!("a journal") };
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(Path::new(&text), line);
 }
