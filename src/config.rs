@@ -26,7 +26,7 @@ mod view;
 mod walk;
 pub mod web;
 
-pub use carried::written::written as imported;
+pub use carried::written::{Written as Imported, written as imported};
 use load::read;
 pub use load::{Location, Surroundings, load, load_from, load_in};
 pub use schema::{filter_schema, schema};

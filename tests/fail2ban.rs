@@ -314,6 +314,28 @@ fn an_imported_configuration_does_the_same() {
     }
 }
 
+/// Written with all filters as files it needs nothing of fail2ban's, and finds the same.
+#[test]
+fn an_imported_configuration_can_do_without_fail2bans_files() {
+    let (directory, out) = (seed(), TempDir::new().unwrap());
+    let to = out.path().join("gaoler");
+    let import =
+        ["import-fail2ban", directory.path().to_str().unwrap(), "--out", to.to_str().unwrap()];
+    let (said, content) = gaoler(&import);
+    assert!(content, "{said}");
+    let (said, content) = gaoler(&import);
+    assert!(!content && said.contains("is there already"), "{said}");
+    fs::remove_dir_all(directory.path().join("filter.d")).unwrap();
+    let config = gaoler::config::load(&to.join("gaoler.yaml")).unwrap_or_else(|e| panic!("{e}"));
+    let names: Vec<_> = config.jails.iter().map(|jail| jail.name.as_str()).collect();
+    assert_eq!(names, ["sshd", "dropbear", "http-get-dos"]);
+    let theirs = fail2ban::filter(Path::new(INSTALLED), "dropbear", Logtype::File).unwrap();
+    let ours = &config.jails[1].filter.definition;
+    assert_eq!(ours.language, theirs.language);
+    assert_eq!(ours.failregex, theirs.failregex);
+    assert_eq!(ours.prefregex, theirs.prefregex);
+}
+
 /// Bans that fail2ban itself wrote, live and past, are in gaoler's state.
 #[test]
 fn bans_of_fail2bans_own_database_are_taken_over() {

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -25,6 +25,8 @@ use crate::trace::TraceId;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   gaoler import-fail2ban > /etc/gaoler/gaoler.yaml
+  gaoler import-fail2ban --out /etc/gaoler
+                                      the same with all filters as files: fail2ban can go
   gaoler check                        is it right?
   gaoler replay --against /etc/fail2ban /var/log/secure
                                       would both have banned the same?
@@ -39,6 +41,10 @@ pub(super) struct ImportArgs {
     /// fail2ban's configuration directory: the one that holds jail.conf.
     #[arg(value_name = "DIR", default_value = "/etc/fail2ban")]
     dir: PathBuf,
+    /// Write gaoler.yaml into this directory, and into filters/ below it the filters that gaoler has none
+    /// of its own for: then fail2ban's files are needed no more.
+    #[arg(long, value_name = "OUT", conflicts_with = "bans")]
+    out: Option<PathBuf>,
     /// Take over the bans, live and past, from this database; by default the one that fail2ban.conf
     /// names. It is only read, also while fail2ban runs.
     #[arg(long, value_name = "DB", num_args = 0..=1)]
@@ -55,10 +61,32 @@ pub(super) struct ImportArgs {
 /// fail2ban's files or database cannot be read, a daemon runs, or the state cannot be written.
 pub(super) fn run(arguments: &ImportArgs) -> anyhow::Result<ExitCode> {
     match &arguments.bans {
-        None => print(&config::imported(&arguments.dir)?)?,
+        None => configuration(arguments)?,
         Some(database) => print(&bans(arguments, database.as_deref())?)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the configuration, or writes it with the filters it needs.
+fn configuration(arguments: &ImportArgs) -> anyhow::Result<()> {
+    let imported = config::imported(&arguments.dir, arguments.out.is_some())?;
+    let Some(out) = &arguments.out else { return print(&imported.yaml) };
+    let filters = out.join("filters");
+    std::fs::create_dir_all(&filters)
+        .with_context(|| format!("{}: cannot be made", filters.display()))?;
+    let files = imported.filters.iter();
+    let mut files: Vec<_> =
+        files.map(|(name, text)| (filters.join(format!("{name}.yaml")), text)).collect();
+    files.push((out.join("gaoler.yaml"), &imported.yaml));
+    if let Some((file, _)) = files.iter().find(|(file, _)| file.exists()) {
+        bail!("{}: is there already; name another directory with --out", file.display());
+    }
+    for (file, text) in &files {
+        std::fs::write(file, text)
+            .with_context(|| format!("{}: cannot be written", file.display()))?;
+        print(&format!("{}\n", file.display()))?;
+    }
+    Ok(())
 }
 
 fn bans(arguments: &ImportArgs, database: Option<&Path>) -> anyhow::Result<String> {

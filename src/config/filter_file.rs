@@ -10,7 +10,9 @@ use super::tree::Node;
 use super::values;
 use super::view::{Item, View};
 use super::walk::walk;
-use crate::filter::definition::{Defaults, Definition, HttpdFormat, HttpdRule, Mode, Sample};
+use crate::filter::definition::{
+    Defaults, Definition, HttpdFormat, HttpdRule, Language, Mode, Sample,
+};
 
 /// Reads a filter. `name` is the file's, without `.yaml`; `file` is for messages.
 ///
@@ -29,6 +31,11 @@ fn definition(name: &str, file: &View) -> Definition {
     Definition {
         name: name.to_owned(),
         description: text(file, "description").unwrap_or_default(),
+        language: match text(file, "language").as_deref() {
+            Some("fail2ban") => Language::Fail2ban,
+            _ => Language::Gaoler,
+        },
+        maxlines: u16::try_from(file.count("maxlines")).unwrap_or_default(),
         prefregex: text(file, "prefregex"),
         failregex: texts(file, "failregex"),
         ignoreregex: texts(file, "ignoreregex"),
@@ -112,6 +119,8 @@ mod tests {
     fn reads_every_key() {
         let yaml = r#"
 description: All of it
+language: fail2ban
+maxlines: 2
 prefregex: ^p <F-CONTENT>.*</F-CONTENT>$
 failregex: [^a <HOST>, ^b <HOST>]
 ignoreregex: ^c
@@ -132,6 +141,8 @@ samples:
         let expected = Definition {
             name: "x".into(),
             description: "All of it".into(),
+            language: Language::Fail2ban,
+            maxlines: 2,
             prefregex: Some("^p <F-CONTENT>.*</F-CONTENT>$".into()),
             failregex: strings(&["^a <HOST>", "^b <HOST>"]),
             ignoreregex: strings(&["^c"]),

@@ -14,8 +14,21 @@ use crate::config::filter_file;
 use crate::config::tree::{Entry, Node, Value};
 use crate::fail2ban::spec;
 
-/// The names that our filters have where fail2ban has another.
-const OURS: [(&str, &str); 1] = [("apache-auth", "httpd-auth")];
+/// fail2ban's filters, and those of ours that read the same log and count the same.
+const OURS: [(&str, &str); 12] = [
+    ("apache-auth", "httpd-auth"),
+    ("apache-badbots", "httpd-badbots"),
+    ("dovecot", "dovecot"),
+    ("grafana", "grafana"),
+    ("http-get-dos", "http-get-dos"),
+    ("mysqld-auth", "mariadb"),
+    ("nginx-bad-request", "nginx-bad-request"),
+    ("pam-generic", "pam"),
+    ("postfix", "postfix"),
+    ("proftpd", "proftpd"),
+    ("sshd", "sshd"),
+    ("vsftpd", "vsftpd"),
+];
 
 /// What `defaults` takes when all jails say the same.
 const SHARED: [&str; 4] = ["ignoreip", "maxretry", "findtime", "bantime"];
@@ -23,18 +36,29 @@ const SHARED: [&str; 4] = ["ignoreip", "maxretry", "findtime", "bantime"];
 /// Where comments stand.
 const MARGIN: usize = 44;
 
-/// The `gaoler.yaml` that does what the installation does.
+/// Files that do what an installation does.
+#[derive(Debug)]
+pub struct Written {
+    /// `gaoler.yaml`.
+    pub yaml: String,
+    /// The files in `filters/`: names without `.yaml`, and texts.
+    pub filters: Vec<(String, String)>,
+}
+
+/// The `gaoler.yaml` that does what the installation does. Filters that gaoler has none of its own for
+/// are left to the installation; or, `with_filters`, written as files beside it.
 ///
 /// # Errors
 ///
 /// All that is wrong with its files.
-pub fn written(dir: &Path) -> Result<String, ConfigErrors> {
+pub fn written(dir: &Path, with_filters: bool) -> Result<Written, ConfigErrors> {
     let carried = match super::read(dir) {
         Ok(carried) => carried,
         Err(errors) => return Err(ConfigErrors::new(errors).expect("there is one at least")),
     };
+    let work = |jail| Own::of(jail).or_else(|| with_filters.then(|| Own::copied(jail)));
     let jails: Vec<(&CarriedJail, Option<Own>)> =
-        carried.jails.iter().map(|jail| (jail, Own::of(jail))).collect();
+        carried.jails.iter().map(|jail| (jail, work(jail))).collect();
     let mut out = Page { text: String::new(), dir };
     out.head(&carried);
     out.server(&carried);
@@ -46,12 +70,51 @@ pub fn written(dir: &Path) -> Result<String, ConfigErrors> {
         jails.iter().filter(|(_, own)| own.is_none()).map(|(jail, _)| *jail).collect();
     out.rest(&rest);
     out.jails(&own, &shared);
-    Ok(out.text)
+    let copied = own.iter().filter(|(_, own)| own.is_copied);
+    let filters = copied.filter_map(|(jail, own)| Some((own.filter.clone(), copy(jail)?)));
+    Ok(Written { yaml: out.text, filters: filters.collect() })
 }
 
-/// A filter of ours that does a jail's work.
+/// A filter of fail2ban's as a file of gaoler's.
+fn copy(jail: &CarriedJail) -> Option<String> {
+    let found = jail.found.as_ref()?;
+    let (definition, file) = (&found.definition, found.file.as_ref()?);
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut out = format!(
+        "# Made from {} by `gaoler import-fail2ban`. The patterns are those\n\
+         # of the installation it was made from, and so is their licence.\n\
+         description: {}\nlanguage: fail2ban\n",
+        file.display(),
+        quoted(&format!("As fail2ban's: {}", jail.shown_filter()))
+    );
+    if definition.maxlines > 0 {
+        let _ = writeln!(out, "maxlines: {}", definition.maxlines);
+    }
+    for (key, text) in
+        [("prefregex", &definition.prefregex), ("datepattern", &definition.datepattern)]
+    {
+        if let Some(text) = text {
+            let _ = writeln!(out, "{key}: {}", quoted(text));
+        }
+    }
+    for (key, lines) in
+        [("failregex", &definition.failregex), ("ignoreregex", &definition.ignoreregex)]
+    {
+        if !lines.is_empty() {
+            let _ = writeln!(out, "{key}:");
+        }
+        for line in lines {
+            let _ = writeln!(out, "  - {}", quoted(line));
+        }
+    }
+    Some(out)
+}
+
+/// A filter that does a jail's work.
 struct Own {
     filter: String,
+    /// Whether it is a copy of fail2ban's, and none of gaoler's own.
+    is_copied: bool,
     /// Whether our filter itself says what the jail says of its journal.
     has_journal: bool,
 }
@@ -60,7 +123,8 @@ impl Own {
     /// Ours, unless the installation has changed fail2ban's.
     fn of(jail: &CarriedJail) -> Option<Self> {
         let Some(found) = &jail.found else {
-            return Some(Self { filter: super::RECIDIVE.to_owned(), has_journal: true });
+            let filter = super::RECIDIVE.to_owned();
+            return Some(Self { filter, is_copied: false, has_journal: true });
         };
         let spec = spec::parse(&jail.filter).ok()?;
         let changed = found.file.as_deref().is_some_and(|f| f.with_extension("local").exists());
@@ -68,15 +132,20 @@ impl Own {
         if changed || other || jail.own_patterns {
             return None;
         }
-        let alias = OURS.iter().find(|(theirs, _)| *theirs == spec.name);
-        let name = alias.map_or(spec.name.as_str(), |(_, ours)| ours);
+        let (_, name) = OURS.iter().find(|(theirs, _)| *theirs == spec.name)?;
         let definition =
             filter_file::parse(name, Path::new(name), builtin::yaml(name)?.as_bytes()).ok()?;
         let mode = spec.option("mode").unwrap_or("normal");
         let mode = (definition.mode_names().any(|known| known == mode)).then_some(mode)?;
         let filter =
-            if mode == "normal" { name.to_owned() } else { format!("{name}[mode={mode}]") };
-        Some(Self { filter, has_journal: !definition.defaults.journalmatch.is_empty() })
+            if mode == "normal" { (*name).to_owned() } else { format!("{name}[mode={mode}]") };
+        let has_journal = !definition.defaults.journalmatch.is_empty();
+        Some(Self { filter, is_copied: false, has_journal })
+    }
+
+    /// fail2ban's own, in a file that has the jail's name.
+    fn copied(jail: &CarriedJail) -> Self {
+        Self { filter: jail.entry.key.clone(), is_copied: true, has_journal: false }
     }
 }
 
@@ -170,7 +239,8 @@ impl Page<'_> {
             let from = self.from(&jail.entry.node);
             self.line(&format!("  {}:", text(&jail.entry.key)), &from);
             let theirs = jail.shown_filter();
-            let comment = format!("gaoler's own; fail2ban's: {theirs}");
+            let whose = if own.is_copied { "in filters/" } else { "gaoler's own" };
+            let comment = format!("{whose}; fail2ban's: {theirs}");
             self.line(&format!("    filter: {}", text(&own.filter)), &comment);
             for Entry { key, node, .. } in jail.entry.node.entries() {
                 // What the filter says of the journal, ours says as well.

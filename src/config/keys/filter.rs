@@ -7,6 +7,18 @@ use crate::config::values;
 pub(in crate::config) const FILE: Keys = &[&[
     Key::new("description", Kind::Text(&TEXT), "What the filter recognises, in a sentence."),
     Key::new(
+        "language",
+        Kind::Choice(&["gaoler", "fail2ban"]),
+        "In whose words the patterns are. `fail2ban`: Python's regular expressions, with all that \
+         jail.conf(5) says of filters, as `gaoler import-fail2ban --out` writes them.",
+    )
+    .or("gaoler"),
+    Key::new(
+        "maxlines",
+        Kind::Count(1, 1000),
+        "In fail2ban's language: how many lines the patterns see at once.",
+    ),
+    Key::new(
         "prefregex",
         Kind::Text(&REGEX),
         "What every line must look like first; of one that does, the other patterns see only what \
