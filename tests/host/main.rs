@@ -20,6 +20,7 @@ mod control;
 mod cut;
 mod dashboards;
 mod explain;
+mod filters;
 mod firewall;
 mod foreign;
 mod guards;
@@ -84,6 +85,8 @@ const TESTS: &[Test] = &[
     ("control::errors_say_what_to_do", control::errors_say_what_to_do),
     ("reload::keeps_bans_and_misses_no_line", reload::keeps_bans_and_misses_no_line),
     ("reload::broken_configuration_keeps_the_old", reload::broken_configuration),
+    ("filters::of_httpd", filters::of_httpd),
+    ("filters::of_the_journal", filters::of_the_journal),
     ("proxied::by_header", proxied::by_header),
     ("proxied::by_mod_remoteip", proxied::by_mod_remoteip),
     ("cut::without_the_key_a_session_lives_on", cut::without_the_key),
