@@ -124,7 +124,7 @@ image: ## The container image gaoler:VERSION, by buildah; BASE= and BUILDER= by 
 	@scripts/image.sh build $(if $(filter-out file,$(origin BIN)),$(BIN))
 
 .PHONY: dist
-dist: deps ## All that a release is made of, with checksums and an SBOM, in target/dist; RELEASE=yes checks that it is one
+dist: deps ## All that a release is made of, with checksums and an SBOM, in target/dist; TAGGED=yes checks that it is one
 	@scripts/dist.sh
 
 .PHONY: deps

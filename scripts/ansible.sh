@@ -7,12 +7,14 @@ cd "$(dirname "$0")/.."
 
 venv=$(scripts/venv.sh ansible tests/ansible/requirements.txt)
 export ANSIBLE=$venv/bin PYTHONDONTWRITEBYTECODE=1
-binary=$(mktemp)
-trap 'rm -f "$binary"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 # Without what debuggers read: it is compressed, and sent.
-strip -o "$binary" "$1"
-chmod 0755 "$binary"
-ARCHIVE=$PWD/$(scripts/dist.sh archive "$binary" 2>/dev/null)
-export ARCHIVE
+strip -o "$work/gaoler" "$1"
+chmod 0755 "$work/gaoler"
+ARCHIVE=$PWD/$(scripts/dist.sh archive "$work/gaoler" 2>/dev/null)
+QUICK=1 BIN=$work/gaoler OUT=$work/packages scripts/packages.sh deb
+DEB=$(find "$work/packages" -name 'gaoler_*.deb')
+export ARCHIVE DEB
 (cd docs/ansible && PATH=$venv/bin:$PATH "$venv/bin/ansible-lint" --offline --strict --profile production -q)
 python3 -m unittest discover --start-directory tests/ansible --verbose

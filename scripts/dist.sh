@@ -6,7 +6,7 @@
 #   dist.sh archives BINARY   the archives alone, of a binary at hand
 #   dist.sh archive BINARY    the archive of the program alone; prints its path
 #
-# RELEASE=yes holds it to what a release is: a clean tree, a tag, a section in CHANGELOG.md.
+# TAGGED=yes holds it to what a release is: a clean tree, a tag, a section in CHANGELOG.md.
 # Archives are the same, byte by byte, whenever they are made of the same commit: names in order, the
 # commit's own time, no owner.
 set -euo pipefail
@@ -87,7 +87,7 @@ examine() {
     [[ -n $(news "$version") ]] || wrong+=("CHANGELOG.md has no section \`## $version\`")
     ((${#wrong[@]})) || return 0
     printf "no release of $version: %s\n" "${wrong[@]}" >&2
-    [[ ${RELEASE:-} != yes ]] || exit 1
+    [[ ${TAGGED:-} != yes ]] || exit 1
 }
 
 # All but the packages and the SBOM.

@@ -14,19 +14,8 @@ profile=${1:-release}
 glibc=2.28 systemd=239
 triple=$(uname -m)-unknown-linux-gnu
 work=$PWD/target/portable
-venv=$work/venv stub=$work/libsystemd
-
-tools() {
-    local wanted
-    wanted=$(sha256sum packaging/portable/requirements.txt)
-    [[ $(cat "$venv/made-of" 2>/dev/null) != "$wanted" ]] || return 0
-    echo "making target/portable/venv, once: some 100 MB of packages" >&2
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes \
-        -r packaging/portable/requirements.txt
-    echo "$wanted" >"$venv/made-of"
-}
+stub=$work/libsystemd
+built=${CARGO_TARGET_DIR:-target}/$triple
 
 # SYMBOL VERSION lines of this machine's libsystemd, oldest versions first; a version stays what it is.
 symbols() {
@@ -58,7 +47,7 @@ stand_in() {
     mv "$stub/symbols.new" "$stub/symbols"
 }
 
-tools
+venv=$(scripts/venv.sh portable packaging/portable/requirements.txt)
 stand_in
 export PATH=$venv/bin:$PATH SYSTEMD_LIB_DIR=$stub SYSTEMD_LIBS=systemd
 export CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_DEV_STRIP=debuginfo CARGO_PROFILE_DEV_DEBUG=0
@@ -72,7 +61,7 @@ done
 cargo zigbuild --locked --profile "$profile" --bin gaoler --target "$triple.$glibc" "${size[@]}"
 
 case $profile in
-release) install -D target/"$triple"/release/gaoler "$work/gaoler" ;;
-dev) install -D target/"$triple"/debug/gaoler "$work/dev/gaoler" ;;
+release) install -D "$built/release/gaoler" "$work/gaoler" ;;
+dev) install -D "$built/debug/gaoler" "$work/dev/gaoler" ;;
 *) echo "portable.sh: \`$profile\` is neither release nor dev" >&2; exit 2 ;;
 esac

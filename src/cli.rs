@@ -6,6 +6,7 @@ mod check;
 mod daemon;
 mod explain;
 mod fail2ban_client;
+mod fail2ban_regex;
 mod flush;
 mod import;
 mod man;
@@ -295,6 +296,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if fail2ban_client::is_called(&arguments) {
         return fail2ban_client::run(&arguments);
+    }
+    if fail2ban_regex::is_called(&arguments) {
+        return fail2ban_regex::run(&arguments);
     }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

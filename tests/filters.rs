@@ -234,6 +234,12 @@ const OTHERS: &[Line] = &[
         "2026-11-22  1:00:00 12 [Warning] Access denied for user '{}'@'198.51.100.7' (using password: YES)",
     ),
     line(
+        "mariadb-audit",
+        false,
+        false,
+        "Nov 22 10:00:00 h mysql-server_auditing:  h,{},198.51.100.7,6,0,FAILED_CONNECT,,,1045",
+    ),
+    line(
         "named[mode=refused]",
         false,
         false,
@@ -360,6 +366,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         Just(b">, method=PLAIN, rip=203.0.113.9, lip=1.2.3.4, TLS, session=<QUFB>".to_vec()),
         Just(b"'@'203.0.113.9' (using password: YES)".to_vec()),
         Just(b" ip=203.0.113.9\"}".to_vec()),
+        Just(b",203.0.113.9,5,0,FAILED_CONNECT,,,1045".to_vec()),
         Just(b"\", ipAddress=\"203.0.113.9\", error=\"user_not_found\"".to_vec()),
         Just(b" remote_addr=203.0.113.9 ".to_vec()),
         Just(b"203.0.113.9:1 VERIFY ERROR: depth=0, error=".to_vec()),

@@ -64,6 +64,13 @@ fn nothing_else_says_a_version_of_its_own() {
     }
 }
 
+/// The image is compiled by the toolchain that the code asks for.
+#[test]
+fn the_image_is_built_by_the_toolchain_that_is_asked_for() {
+    let wanted = format!("/rust:{}.", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(text("packaging/Containerfile").contains(&wanted), "{wanted}");
+}
+
 #[test]
 fn a_section_has_its_version_and_its_day() {
     #[track_caller]

@@ -1,5 +1,6 @@
 //! `gaoler test`: one filter over a log. What matches, whom it yields, and what was missed.
 
+mod each;
 mod human;
 mod input;
 mod json;
@@ -7,7 +8,7 @@ pub(super) mod lines;
 mod tally;
 mod text;
 
-use std::io::{self, BufRead, BufWriter, IsTerminal, Read};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,19 +18,16 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub(super) use self::each::Template;
+
+use self::each::Each;
 use self::human::{Human, Shown};
-use self::input::Input;
 use self::json::Json;
-use self::lines::{Lines, Next};
 use super::Format;
 use crate::config::filters::Filters;
 use crate::daemon::clock;
 use crate::fail2ban::{self, Logtype};
 use crate::filter::{Definition, Filter, Language, Matcher, NORMAL, Outcome, definition};
-use crate::record::Record;
-use crate::record::origin::JournalOrigin;
-use crate::source::export::{Export, Reading};
-use crate::source::whole_journal;
 
 /// What to try on what.
 #[derive(Debug, Args)]
@@ -61,18 +59,26 @@ pub struct TestArgs {
     /// `journalctl -o export` writes; whoever wrote an entry is believed then.
     #[arg(long, value_enum, default_value = "file")]
     logtype: LogType,
-    /// Which entries of systemd-journal, such as _SYSTEMD_UNIT=sshd.service; the filter's own by default.
+    /// Which entries of systemd-journal, such as `_SYSTEMD_UNIT=sshd.service`; the filter's own by default.
     #[arg(long, value_name = "MATCH")]
     journalmatch: Vec<String>,
     /// A report for people, or one JSON object a line of input.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+    /// Instead of a report: of each failure what this says, such as '<ip> <F-USER>'. There are <ip>,
+    /// <time>, <msg>, and a filter's own groups.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "format")]
+    out: Option<String>,
     #[command(flatten)]
     print: Print,
 }
 
 /// What the report has.
-#[expect(clippy::struct_excessive_bools, reason = "options of a command line, each by itself")]
+#[expect(
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
+    reason = "options of a command line, each by itself, named as fail2ban-regex names them"
+)]
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(super) struct Print {
     /// Print every line that matches.
@@ -92,14 +98,14 @@ pub(super) struct Print {
     pub(super) print_no_ignored: bool,
     /// Say how long each pattern takes a line, tried by itself.
     #[arg(long)]
-    times: bool,
+    pub(super) times: bool,
     /// Say of each line missed which part of which pattern it fails at; a report for people says so of the
     /// lines that it prints.
     #[arg(long)]
-    near_misses: bool,
+    pub(super) near_misses: bool,
     /// With `--format json`: one object with all counts at the end.
     #[arg(long)]
-    summary: bool,
+    pub(super) summary: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -138,8 +144,18 @@ pub(super) struct Trial {
     pub(super) logtype: LogType,
     pub(super) now: Timestamp,
     pub(super) zone: TimeZone,
-    pub(super) format: Format,
+    pub(super) telling: Telling,
     pub(super) print: Print,
+}
+
+/// How it is told.
+pub(super) enum Telling {
+    /// A report for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+    /// What was asked for of each failure.
+    Each(Template),
 }
 
 /// `gaoler test`: runs the filter over the log.
@@ -155,7 +171,11 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
         logtype: args.logtype,
         now: args.now.unwrap_or_else(|| clock::now().wall),
         zone: zone(args.timezone.as_deref())?,
-        format: args.format,
+        telling: match &args.out {
+            Some(template) => Telling::Each(Template::parse(template)),
+            None if args.format == Format::Json => Telling::Json,
+            None => Telling::Human,
+        },
         print: args.print,
     };
     trial.run()?;
@@ -169,7 +189,7 @@ impl Trial {
     ///
     /// The log cannot be read.
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let Self { filter, log, journalmatch, logtype, now, zone, format, print } = self;
+        let Self { filter, log, journalmatch, logtype, now, zone, telling, print } = self;
         for warning in filter.warnings() {
             eprintln!("warning: {warning}");
         }
@@ -179,15 +199,15 @@ impl Trial {
             [] => &filter.definition.defaults.journalmatch,
             given => given,
         };
-        let input = input::open(&log, journalmatch)?;
-        let told = match format {
-            Format::Human => {
+        let input = input::open(&log, logtype, journalmatch)?;
+        let told = match telling {
+            Telling::Human => {
                 let shown = Shown { print, colour: colours() };
-                read(input, &mut matcher, logtype, now, Human::new(out, &filter, shown))
+                input.read(&mut matcher, now, Human::new(out, &filter, shown))
             }
-            Format::Json => {
-                let report = Json::new(out, zone, &filter, print);
-                read(input, &mut matcher, logtype, now, report)
+            Telling::Json => input.read(&mut matcher, now, Json::new(out, zone, &filter, print)),
+            Telling::Each(template) => {
+                input.read(&mut matcher, now, Each::new(out, zone, template))
             }
         };
         match told {
@@ -195,102 +215,6 @@ impl Trial {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             told => told.with_context(|| format!("{}: cannot be read", log.display())),
         }
-    }
-}
-
-fn read(
-    input: Input,
-    matcher: &mut Matcher,
-    logtype: LogType,
-    now: Timestamp,
-    mut report: impl Report,
-) -> io::Result<()> {
-    let (reader, progress) = match input {
-        Input::Text(reader, progress) => (reader, progress),
-        Input::Journal(origin) => return read_journal(&origin, matcher, now, report),
-    };
-    if logtype == LogType::Export {
-        read_export(io::BufReader::new(reader), matcher, now, &mut report)?;
-    } else {
-        let time = (logtype == LogType::Journal).then_some(now);
-        read_lines(reader, matcher, time, now, &mut report)?;
-    }
-    progress.finish_and_clear();
-    report.end()
-}
-
-fn read_lines(
-    input: impl Read,
-    matcher: &mut Matcher,
-    time: Option<Timestamp>,
-    now: Timestamp,
-    report: &mut impl Report,
-) -> io::Result<()> {
-    let mut lines = Lines::new(input);
-    let mut number = 0;
-    while let Some(next) = lines.next()? {
-        number += 1;
-        match next {
-            Next::Line(text) => {
-                let outcome = matcher.read(Record { time, text }, now);
-                report.line(number, text, &outcome)?;
-                report.after(matcher, text)?;
-            }
-            Next::Oversized => report.oversized(number)?,
-        }
-    }
-    Ok(())
-}
-
-/// Reads entries as the daemon does those of a journal.
-fn read_export(
-    input: impl BufRead,
-    matcher: &mut Matcher,
-    now: Timestamp,
-    report: &mut impl Report,
-) -> io::Result<()> {
-    let mut export = Export::new(input, true);
-    let mut number = 0;
-    while let Some(entry) = export.next()? {
-        number += 1;
-        read_entry(&entry, number, matcher, now, report)?;
-    }
-    Ok(())
-}
-
-fn read_journal(
-    origin: &JournalOrigin,
-    matcher: &mut Matcher,
-    now: Timestamp,
-    mut report: impl Report,
-) -> io::Result<()> {
-    let (mut number, mut told) = (0, Ok(()));
-    let read = whole_journal(origin, |entry| {
-        number += 1;
-        if told.is_ok() {
-            told = read_entry(&entry, number, matcher, now, &mut report);
-        }
-    });
-    told?;
-    read.map_err(|trouble| io::Error::other(trouble.detail))?;
-    report.end()
-}
-
-fn read_entry(
-    entry: &Reading<'_>,
-    number: u64,
-    matcher: &mut Matcher,
-    now: Timestamp,
-    report: &mut impl Report,
-) -> io::Result<()> {
-    match *entry {
-        Reading::Record { time, text } => {
-            let outcome = matcher.read(Record { time, text }, now);
-            report.line(number, text, &outcome)?;
-            report.after(matcher, text)
-        }
-        Reading::Oversized => report.oversized(number),
-        Reading::Suppressed(_) | Reading::Untrusted => Ok(()),
     }
 }
 

@@ -16,6 +16,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("httpd-overflows", include_str!("../../config/filters/httpd-overflows.yaml")),
     ("keycloak", include_str!("../../config/filters/keycloak.yaml")),
     ("mariadb", include_str!("../../config/filters/mariadb.yaml")),
+    ("mariadb-audit", include_str!("../../config/filters/mariadb-audit.yaml")),
     ("named", include_str!("../../config/filters/named.yaml")),
     ("nginx-bad-request", include_str!("../../config/filters/nginx-bad-request.yaml")),
     ("nginx-botsearch", include_str!("../../config/filters/nginx-botsearch.yaml")),

@@ -158,10 +158,10 @@ impl Matcher {
             }
             State::Httpd(_) => Outcome::Ignored,
             State::Fail2ban(reader) => {
-                let (verdict, dated) = reader.read(record, zone, now, exceeded);
-                *form = dated.form.map(Form::Pattern);
+                let (verdict, at) = reader.read(record, zone, now, exceeded);
+                *form = at.form.map(Form::Pattern);
                 *pattern = verdict.pattern();
-                judge(verdict, dated.time, *exceeded)
+                judge(&verdict, at.time, *exceeded)
             }
             State::Patterns(patterns) => {
                 let (text, date) = cut(dates, record, line);
@@ -309,31 +309,33 @@ fn judge_request<'a>(
 }
 
 /// What a line is to a filter in fail2ban's language.
-fn judge<'a>(verdict: Verdict<'a>, time: Option<Timestamp>, exceeded: Option<Part>) -> Outcome<'a> {
-    match verdict {
-        Verdict::Missed => missed(exceeded),
-        Verdict::Ignored => Outcome::Ignored,
-        Verdict::Disputed { .. } => Outcome::Unattributed(None),
-        Verdict::NoFail { whose: None, .. } => Outcome::NoFail(None),
-        Verdict::NoFail { pattern, whose: Some(whose), attempt, names } => {
-            let Whose::Address(address) = whose else { return Outcome::NoFail(None) };
+fn judge<'a>(
+    verdict: &Verdict<'a>,
+    time: Option<Timestamp>,
+    exceeded: Option<Part>,
+) -> Outcome<'a> {
+    let (pattern, whose, attempt, names) = match *verdict {
+        Verdict::Missed => return missed(exceeded),
+        Verdict::Ignored => return Outcome::Ignored,
+        Verdict::Disputed { .. } => return Outcome::Unattributed(None),
+        Verdict::NoFail { pattern, whose, attempt, names } => {
+            let Some(Whose::Address(address)) = whose else { return Outcome::NoFail(None) };
             let user = attempt.user().map(str::as_bytes);
             let groups = Groups::Merged(attempt, names);
-            Outcome::NoFail(Some(Match { pattern, address, time, user, groups }))
+            return Outcome::NoFail(Some(Match { pattern, address, time, user, groups }));
         }
-        Verdict::Failure { pattern, whose, attempt, names } => {
-            let user = attempt.user().map(str::as_bytes);
-            let groups = Groups::Merged(attempt, names);
-            let name = match whose {
-                Whose::Address(address) => {
-                    return Outcome::Failure(Match { pattern, address, time, user, groups });
-                }
-                Whose::Host(name) => Name::Host(name.as_bytes()),
-                Whose::Id(id) => Name::Id(id.as_bytes()),
-            };
-            Outcome::Unattributed(Some(Match { pattern, address: name, time, user, groups }))
+        Verdict::Failure { pattern, whose, attempt, names } => (pattern, whose, attempt, names),
+    };
+    let user = attempt.user().map(str::as_bytes);
+    let groups = Groups::Merged(attempt, names);
+    let address = match whose {
+        Whose::Address(address) => {
+            return Outcome::Failure(Match { pattern, address, time, user, groups });
         }
-    }
+        Whose::Host(name) => Name::Host(name.as_bytes()),
+        Whose::Id(id) => Name::Id(id.as_bytes()),
+    };
+    Outcome::Unattributed(Some(Match { pattern, address, time, user, groups }))
 }
 
 impl PatternState {

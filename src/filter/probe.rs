@@ -47,8 +47,15 @@ struct Part {
     end: usize,
     /// How many letters and digits it has that stand for themselves.
     literals: usize,
-    /// `None`: not compiled yet.
-    compiled: Option<Option<(Engine, Locations)>>,
+    compiled: Compiled,
+}
+
+/// A part is compiled once it is asked for; what stands before a cut need be no regex.
+#[derive(Debug)]
+enum Compiled {
+    NotYet,
+    Regex(Engine, Locations),
+    Refused,
 }
 
 /// How a pattern's text is compiled.
@@ -101,7 +108,7 @@ impl Probes {
     pub fn ignoring(&mut self, text: &[u8]) -> Option<usize> {
         let content = self.content(text).unwrap_or(text);
         self.ignoreregex.iter_mut().position(|probe| {
-            let takes = |(regex, locations): &mut (Engine, Locations)| {
+            let takes = |(regex, locations): (&Engine, &mut Locations)| {
                 [content, text]
                     .iter()
                     .any(|text| matches!(regex.read(locations, text), Ok(Some(_))))
@@ -132,24 +139,33 @@ impl Probe {
             usedns: definition.usedns,
         };
         let parts = cut::parts(source).into_iter();
-        let parts = parts.map(|(end, literals)| Part { end, literals, compiled: None }).collect();
+        let parts = parts
+            .map(|(end, literals)| Part { end, literals, compiled: Compiled::NotYet })
+            .collect();
         Self { place, parts, source: source.to_owned(), compile }
     }
 
-    fn whole(&mut self) -> Option<&mut (Engine, Locations)> {
+    fn whole(&mut self) -> Option<(&Engine, &mut Locations)> {
         self.compiled(self.parts.len().checked_sub(1)?)
     }
 
-    fn compiled(&mut self, part: usize) -> Option<&mut (Engine, Locations)> {
+    fn compiled(&mut self, part: usize) -> Option<(&Engine, &mut Locations)> {
         let Self { parts, source, compile, .. } = self;
         let part = parts.get_mut(part)?;
         let text = &source[..part.end];
-        let compiled = part.compiled.get_or_insert_with(|| {
-            let regex = compile.compile(text).ok()?;
-            let locations = regex.locations();
-            Some((regex, locations))
-        });
-        compiled.as_mut()
+        if matches!(part.compiled, Compiled::NotYet) {
+            part.compiled = match compile.compile(text) {
+                Ok(regex) => {
+                    let locations = regex.locations();
+                    Compiled::Regex(regex, locations)
+                }
+                Err(_) => Compiled::Refused,
+            };
+        }
+        match &mut part.compiled {
+            Compiled::Regex(regex, locations) => Some((regex, locations)),
+            Compiled::NotYet | Compiled::Refused => None,
+        }
     }
 
     /// Where a match of the pattern's beginning as far as this part ends.

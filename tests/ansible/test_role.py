@@ -5,6 +5,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -63,8 +64,8 @@ class Role(unittest.TestCase):
     def play(self, *options, succeeds=True, **variables):
         """Plays the role, and gives what it says of the host: how many tasks were ok, changed, failed."""
         playbook = self.directory / "playbook.yml"
-        given = {"gaoler_config": CONFIG, "gaoler_filters": FILTERS, **variables}
-        given |= {"gaoler_archive": os.environ["ARCHIVE"], "gaoler_reload_firewalld": True, "gaoler_watchers": ["alice"]}
+        given = {"gaoler_archive": os.environ["ARCHIVE"], "gaoler_config": CONFIG, "gaoler_filters": FILTERS, **variables}
+        given |= {"gaoler_reload_firewalld": True, "gaoler_watchers": ["alice"]}
         roles = [{"role": str(ROLES / "gaoler"), "vars": given}]
         playbook.write_text(json.dumps([{"hosts": "all", "become": True, "gather_subset": ["!all", "pkg_mgr"], "roles": roles}]))
         environment = {
@@ -132,3 +133,17 @@ class Role(unittest.TestCase):
         self.assertNotIn("door", on_host("gaoler", "status").stdout)
         self.assertEqual(on_host("systemctl", "show", "-P", "MainPID", "gaoler").stdout, started)
         self.assertIn("192.0.2.150", on_host("gaoler", "banned", "sshd").stdout, "bans outlive it")
+
+    def test_5_a_deb_takes_the_archives_place(self):
+        there = Path(f"/run/gaoler-box/{NAME}/root/root/gaoler.deb")
+        shutil.copy(os.environ["DEB"], there)
+        package = {"gaoler_archive": "", "gaoler_package": "/root/gaoler.deb"}
+        before = on_host("systemctl", "show", "-P", "MainPID", "gaoler").stdout
+        counts, said = self.play(**package)
+        self.assertGreater(counts["changed"], 1, said)
+        self.assertEqual(on_host("dpkg-query", "-W", "-f=${db:Status-Status}", "gaoler").stdout, "installed")
+        self.assertNotEqual(on_host("systemctl", "show", "-P", "MainPID", "gaoler").stdout, before)
+        self.assertIn("192.0.2.150", on_host("gaoler", "banned", "sshd").stdout, "bans outlive it")
+        self.assertIn("door", on_host("gaoler", "status").stdout, "the configuration is the playbook's")
+        counts, said = self.play(**package)
+        self.assertEqual(counts["changed"], 0, said)

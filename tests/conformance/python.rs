@@ -83,15 +83,15 @@ fn random_patterns_match_what_they_match_in_python() {
     }
     let told = python(&pairs);
     let (mut differing, mut matched, mut refused) = (Vec::new(), 0, 0);
-    for (pairs, told) in pairs.chunks(TEXTS).zip(told.chunks(TEXTS)) {
-        if told[0] == Value::Bool(false) {
+    for (pairs, expected) in pairs.chunks(TEXTS).zip(told.chunks(TEXTS)) {
+        if expected[0] == Value::Bool(false) {
             continue;
         }
-        let Some(mut matcher) = matcher(&pairs[0].0) else {
+        let Some(mut matcher) = compiled(&pairs[0].0) else {
             refused += 1;
             continue;
         };
-        for ((pattern, text), expected) in pairs.iter().zip(told) {
+        for ((pattern, text), expected) in pairs.iter().zip(expected) {
             let ours = ours(&mut matcher, text);
             matched += usize::from(ours.is_string());
             if ours != *expected {
@@ -105,7 +105,7 @@ fn random_patterns_match_what_they_match_in_python() {
 }
 
 /// `None`: the pattern is refused, as too much for the engine.
-fn matcher(pattern: &str) -> Option<Matcher> {
+fn compiled(pattern: &str) -> Option<Matcher> {
     let definition = Definition {
         failregex: vec![pattern.to_owned()],
         language: Language::Fail2ban,

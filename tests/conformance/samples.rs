@@ -60,13 +60,9 @@ impl Options {
 
     /// The samples' conditions are Python's; three of its forms occur.
     fn satisfy(&self, condition: &str, name: &str) -> bool {
-        let (left, right, equal) = match condition.split_once("!=") {
-            Some((left, right)) => (left, right, false),
-            None => {
-                let (left, right) = condition.split_once("==").expect("`==` or `!=`");
-                (left, right, true)
-            }
-        };
+        let equal = !condition.contains("!=");
+        let sign = if equal { "==" } else { "!=" };
+        let (left, right) = condition.split_once(sign).expect("`==` or `!=`");
         let left = match left.trim() {
             "name" => name,
             left => {

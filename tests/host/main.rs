@@ -22,6 +22,7 @@ mod dashboards;
 mod explain;
 mod fail2ban;
 mod fail2ban_client;
+mod filters;
 mod firewall;
 mod foreign;
 mod guards;
@@ -89,6 +90,8 @@ const TESTS: &[Test] = &[
     ("fail2ban_client::a_runbook_goes_on_working", fail2ban_client::a_runbook_goes_on_working),
     ("reload::keeps_bans_and_misses_no_line", reload::keeps_bans_and_misses_no_line),
     ("reload::broken_configuration_keeps_the_old", reload::broken_configuration),
+    ("filters::of_httpd", filters::of_httpd),
+    ("filters::of_the_journal", filters::of_the_journal),
     ("proxied::by_header", proxied::by_header),
     ("proxied::by_mod_remoteip", proxied::by_mod_remoteip),
     ("cut::without_the_key_a_session_lives_on", cut::without_the_key),

@@ -52,7 +52,7 @@ pub(crate) fn play(host: &Host, format: Format, backend: Backend) -> Result<()> 
 
 /// Has gaoler configured, provisioned and started, and the [`BANNED`] refused.
 pub(crate) fn begin(host: &Host, backend: Backend) -> Result<Addresses> {
-    host.configure(&backend.config())?;
+    host.configure(&guarded(backend)?)?;
     host.sh("touch /var/log/load.log")?;
     match backend {
         Backend::RichRule => {}
@@ -70,6 +70,14 @@ pub(crate) fn begin(host: &Host, backend: Backend) -> Result<Addresses> {
     let banned = BANNED.iter().map(|one| network(one)).collect::<Result<_>>()?;
     backend.assert_exact(host, "public", &banned)?;
     Ok(banned)
+}
+
+/// The suite's configuration with one jail of its: each list of ports costs firewalld 66 sets.
+fn guarded(backend: Backend) -> Result<String> {
+    let config = backend.config();
+    let (head, jails) = config.split_once("  sshd:\n").context("jails")?;
+    let (_, load) = jails.split_once("  load:\n").context("a jail")?;
+    Ok(format!("{head}  load:\n{load}"))
 }
 
 /// Takes away what removals leave to administrators, and sees that this was all.

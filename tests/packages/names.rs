@@ -15,6 +15,8 @@ pub(crate) fn are_links(host: &Host, format: Format) -> Result<()> {
         let page = host.sh(&format!("zcat /usr/share/man/man1/{name}.1.gz"))?;
         assert!(page.contains(".TH GAOLER 8"), "{page}");
     }
+    host.sh("systemctl start gaoler")?;
+    assert_eq!(host.sh("fail2ban-client ping")?, "Server replied: pong\n");
     let refused = format.install_other(host, "fail2ban", "/var/lib/fail2ban-other")?;
     assert_ne!(refused.code, 0, "{refused:?}");
     assert!(refused.stderr.contains("conflicts with"), "{}", refused.stderr);

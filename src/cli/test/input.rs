@@ -1,20 +1,27 @@
-//! What a filter is tried on: a file, standard input, a journal, or a line given as such.
+//! What a filter is tried on: a file, standard input, this host's journal, or a line given as such.
 
 use std::fs::File;
-use std::io::{self, Cursor, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, Cursor, IsTerminal, Read};
 use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 
+use super::lines::{Lines, Next};
+use super::{LogType, Report};
+use crate::filter::Matcher;
+use crate::record::Record;
 use crate::record::journalmatch::JournalMatch;
 use crate::record::origin::{JournalLocation, JournalOrigin};
+use crate::source::export::{Export, Reading};
+use crate::source::whole_journal;
 
-/// What to read.
+/// Something to read.
 pub(super) enum Input {
-    /// Text, and how far it is read.
-    Text(Box<dyn Read>, ProgressBar),
-    /// Entries of this host's journal, whoever wrote them.
+    /// Lines, or what `journalctl -o export` writes.
+    Text(Box<dyn Read>, LogType, ProgressBar),
+    /// These entries.
     Journal(JournalOrigin),
 }
 
@@ -28,16 +35,19 @@ const JOURNAL: &str = "systemd-journal";
 ///
 /// # Errors
 ///
-/// It cannot be read.
-pub(super) fn open(name: &Path, matches: &[String]) -> anyhow::Result<Input> {
-    let plain = |reader| Input::Text(reader, ProgressBar::hidden());
+/// It cannot be read, or the entries wanted of a journal are not written as journalctl(1) takes them.
+pub(super) fn open(name: &Path, logtype: LogType, matches: &[String]) -> anyhow::Result<Input> {
+    let plain = |reader| Input::Text(reader, logtype, ProgressBar::hidden());
     if name == Path::new("-") {
         return Ok(plain(Box::new(io::stdin().lock())));
     }
     if name == Path::new(JOURNAL) {
-        return journal(matches);
+        let matches = JournalMatch::parse(matches.iter().map(String::as_str));
+        let matches = matches.context("--journalmatch")?;
+        let location = JournalLocation::System;
+        return Ok(Input::Journal(JournalOrigin { matches, trust_unprivileged: true, location }));
     }
-    // No file's name has a blank after a word and does not exist: so it is a line.
+    // What has a blank and is no file is a line.
     let line = name.to_string_lossy();
     if !name.exists() && line.contains(' ') {
         return Ok(plain(Box::new(Cursor::new(line.into_owned()))));
@@ -50,12 +60,89 @@ pub(super) fn open(name: &Path, matches: &[String]) -> anyhow::Result<Input> {
     }
     let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}")?;
     let progress = ProgressBar::new(length).with_style(style);
-    Ok(Input::Text(Box::new(progress.wrap_read(file)), progress))
+    let reader = Box::new(progress.wrap_read(file));
+    Ok(Input::Text(reader, logtype, progress))
 }
 
-fn journal(matches: &[String]) -> anyhow::Result<Input> {
-    let matches = JournalMatch::parse(matches.iter().map(String::as_str))
-        .with_context(|| format!("--journalmatch {}", matches.join(" ")))?;
-    let location = JournalLocation::System;
-    Ok(Input::Journal(JournalOrigin { matches, trust_unprivileged: true, location }))
+impl Input {
+    /// Reads all of it with a filter, and tells of each line.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or what is told cannot be written.
+    pub(super) fn read(
+        self,
+        matcher: &mut Matcher,
+        now: Timestamp,
+        report: impl Report,
+    ) -> io::Result<()> {
+        let mut reading = Trial { matcher, now, report, number: 0 };
+        match self {
+            Self::Journal(origin) => reading.journal(&origin)?,
+            Self::Text(input, LogType::Export, _) => reading.export(BufReader::new(input))?,
+            Self::Text(input, logtype, progress) => {
+                reading.lines(input, (logtype == LogType::Journal).then_some(now))?;
+                progress.finish_and_clear();
+            }
+        }
+        reading.report.end()
+    }
+}
+
+/// One filter over one input.
+struct Trial<'m, R> {
+    matcher: &'m mut Matcher,
+    now: Timestamp,
+    report: R,
+    /// Of the last line.
+    number: u64,
+}
+
+impl<R: Report> Trial<'_, R> {
+    fn lines(&mut self, input: impl Read, time: Option<Timestamp>) -> io::Result<()> {
+        let mut lines = Lines::new(input);
+        while let Some(next) = lines.next()? {
+            self.number += 1;
+            match next {
+                Next::Line(text) => self.record(Record { time, text })?,
+                Next::Oversized => self.report.oversized(self.number)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads entries as the daemon does those of a journal.
+    fn export(&mut self, input: impl BufRead) -> io::Result<()> {
+        let mut export = Export::new(input, true);
+        while let Some(entry) = export.next()? {
+            self.entry(&entry)?;
+        }
+        Ok(())
+    }
+
+    fn journal(&mut self, origin: &JournalOrigin) -> io::Result<()> {
+        let mut told = Ok(());
+        let read = whole_journal(origin, |entry| {
+            if told.is_ok() {
+                told = self.entry(&entry);
+            }
+        });
+        told?;
+        read.map_err(|trouble| io::Error::other(trouble.detail))
+    }
+
+    fn entry(&mut self, entry: &Reading<'_>) -> io::Result<()> {
+        self.number += 1;
+        match *entry {
+            Reading::Record { time, text } => self.record(Record { time, text }),
+            Reading::Oversized => self.report.oversized(self.number),
+            Reading::Suppressed(_) | Reading::Untrusted => Ok(()),
+        }
+    }
+
+    fn record(&mut self, record: Record<'_>) -> io::Result<()> {
+        let outcome = self.matcher.read(record, self.now);
+        self.report.line(self.number, record.text, &outcome)?;
+        self.report.after(self.matcher, record.text)
+    }
 }

@@ -1,5 +1,7 @@
 //! The verb over small logs, as its users see it.
 
+use std::io::Read;
+
 use clap::Parser;
 
 use super::*;
@@ -29,16 +31,20 @@ fn printed(words: &[&str], log: &str) -> String {
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
     let mut out = Vec::new();
-    let log = log.as_bytes();
+    let input = input::Input::Text(
+        Box::new(io::Cursor::new(log.to_owned())),
+        args.logtype,
+        indicatif::ProgressBar::hidden(),
+    );
     match args.format {
         Format::Human => {
             let shown = Shown { print: args.print, colour: false };
             let report = Human::new(&mut out, &filter, shown);
-            read(log, &mut matcher, args.logtype, now, report).unwrap();
+            input.read(&mut matcher, now, report).unwrap();
         }
         Format::Json => {
             let report = Json::new(&mut out, zone, &filter, args.print);
-            read(log, &mut matcher, args.logtype, now, report).unwrap();
+            input.read(&mut matcher, now, report).unwrap();
         }
     }
     String::from_utf8(out).unwrap()
@@ -192,7 +198,8 @@ fn a_summary_counts_all() {
 fn a_line_may_be_given_as_such() {
     let line = Path::new("Nov 22 10:00:00 host sshd[1]: a line");
     let mut text = String::new();
-    let mut input = input::open(line, LogType::File, &[]).unwrap();
-    input.reader.read_to_string(&mut text).unwrap();
+    let opened = input::open(line, LogType::File, &[]).unwrap();
+    let input::Input::Text(mut reader, ..) = opened else { panic!("a journal") };
+    reader.read_to_string(&mut text).unwrap();
     assert_eq!(Path::new(&text), line);
 }

@@ -68,7 +68,7 @@ pub(super) fn spanned(
     let bytes = text.as_bytes();
     let first = line_start(bytes, start);
     let last = line_end(bytes, end);
-    let breaks = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+    let breaks = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count();
     let (from, to) = (breaks(&bytes[..first]), breaks(&bytes[..last]));
     let (from, to) = (from.min(lines.len()), to.min(lines.len()));
     let mut matched: Vec<String> = lines[from..to.max(from)].to_vec();

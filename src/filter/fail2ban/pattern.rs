@@ -37,16 +37,16 @@ impl Pattern {
     ) -> Result<Self, Problem> {
         let expanded = tags::expand(source, usedns);
         let regex = Engine::compile_over(&python::translate(&expanded, anchors)?, Over::Text)?;
-        let named: Vec<(usize, String)> = regex
+        let captured: Vec<(usize, String)> = regex
             .capture_names()
             .enumerate()
             .filter_map(|(group, name)| Some((group, name?.to_owned())))
             .collect();
-        let skips = named.iter().filter(|(_, name)| name.starts_with("skiplines"));
+        let skips = captured.iter().filter(|(_, name)| name.starts_with("skiplines"));
         let skips = skips.map(|(group, _)| *group).collect();
         let groups: Vec<(usize, Slot)> =
-            named.iter().map(|(group, name)| (*group, names.slot(name))).collect();
-        let mut sorted: Vec<&str> = named.iter().map(|(_, name)| name.as_str()).collect();
+            captured.iter().map(|(group, name)| (*group, names.slot(name))).collect();
+        let mut sorted: Vec<&str> = captured.iter().map(|(_, name)| name.as_str()).collect();
         sorted.sort_unstable();
         let mut made_of = |prefix: &str| -> Vec<(Slot, Slot)> {
             let such = sorted.iter().filter_map(|name| Some((*name, target(name, prefix)?)));
@@ -56,7 +56,7 @@ impl Pattern {
         let told = groups.iter().map(|(_, slot)| slot).chain(alternatives.iter().map(|(_, to)| to));
         let identifies = told.into_iter().any(|slot| [FID, IP4, IP6, DNS, MLFID].contains(slot));
         let (open, source) = (dispute::is_open(source), source.to_owned());
-        Ok(Self { source, regex, open, groups, alternatives, parts, skips, identifies })
+        Ok(Self { source, regex, groups, alternatives, parts, skips, open, identifies })
     }
 
     /// Takes over what its groups captured; a group that took no part has no value. Says whether it

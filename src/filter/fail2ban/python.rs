@@ -167,7 +167,7 @@ impl<'p> Translator<'p> {
         let least = if least.is_empty() { "0" } else { least };
         let comma = if bounded { "," } else { "" };
         let most = if bounded { most } else { "" };
-        self.out.push_str(&format!("{{{least}{comma}{most}}}"));
+        self.out.extend(["{", least, comma, most, "}"]);
         Ok(())
     }
 }

@@ -114,13 +114,13 @@ impl Parts {
             return latest_today(time, &zone, now);
         }
         let today = zone.to_datetime(now).date();
-        let (year, month, day) = match (self.month, self.day) {
-            (Some(month), Some(day)) => (self.year, month, day),
-            _ => {
-                let date = self.counted(self.year.unwrap_or(today.year()))?;
-                (self.year, date.month(), date.day())
-            }
+        let (month, day) = if let (Some(month), Some(day)) = (self.month, self.day) {
+            (month, day)
+        } else {
+            let date = self.counted(self.year.unwrap_or(today.year()))?;
+            (date.month(), date.day())
         };
+        let year = self.year;
         Stamp::Civil(Civil { year, month, day, time, offset: self.offset }).resolve(&zone, now)
     }
 

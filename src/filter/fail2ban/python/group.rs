@@ -5,38 +5,38 @@ use super::{PythonError, Scope, Translator};
 impl Translator<'_> {
     /// A group; its `(` is read.
     pub(super) fn group(&mut self) -> Result<(), PythonError> {
+        const PLAIN: [(&str, &str); 6] = [
+            (":", "(?:"),
+            ("=", "(?="),
+            ("!", "(?!"),
+            (">", "(?>"),
+            ("<=", "(?<="),
+            ("<!", "(?<!"),
+        ];
         if !self.takes("?") {
-            return self.opens("(");
-        }
-        for (python, ours) in [(":", "(?:"), ("=", "(?="), ("!", "(?!"), (">", "(?>")] {
-            if self.takes(python) {
-                return self.opens(ours);
-            }
-        }
-        if self.takes("<=") {
-            self.opens("(?<=")
-        } else if self.takes("<!") {
-            self.opens("(?<!")
+            self.opens("(");
+        } else if let Some((_, ours)) = PLAIN.iter().find(|(python, _)| self.takes(python)) {
+            self.opens(ours);
         } else if self.takes("P<") {
             let name = self.name(">")?;
-            self.opens(&format!("(?P<{name}>"))
+            self.opens(&format!("(?P<{name}>"));
         } else if self.takes("P=") {
             let name = self.name(")")?;
-            self.out.push_str(&format!("(?P={name})"));
-            Ok(())
+            self.out.extend(["(?P=", &name, ")"]);
         } else if self.takes("#") {
             self.take_while(|c| c != ')');
-            if self.takes(")") { Ok(()) } else { Err(PythonError::Open("(?#")) }
+            return if self.takes(")") { Ok(()) } else { Err(PythonError::Open("(?#")) };
         } else if self.takes("(") {
-            self.condition()
+            return self.condition();
         } else {
-            self.flags()
+            return self.flags();
         }
+        Ok(())
     }
 
     /// Opens a group. Flags that come at once hold in it alone, as fail2ban has them since Python
     /// takes flags only where a pattern begins: `((?i)x)` is `(?i:x)`.
-    fn opens(&mut self, head: &str) -> Result<(), PythonError> {
+    fn opens(&mut self, head: &str) {
         let scope = self.scope();
         self.scopes.push(scope);
         if (head == "(" || head == "(?:") && self.rest.starts_with("(?") {
@@ -45,13 +45,12 @@ impl Translator<'_> {
             let flags = self.take_while(|c| c.is_ascii_lowercase());
             if !flags.is_empty() && self.takes(")") {
                 let flags = self.keep(flags);
-                self.out.push_str(&format!("(?{flags}:"));
-                return Ok(());
+                self.out.extend(["(?", &flags, ":"]);
+                return;
             }
             self.rest = before;
         }
         self.out.push_str(head);
-        Ok(())
     }
 
     fn name(&mut self, end: &'static str) -> Result<String, PythonError> {
@@ -71,11 +70,8 @@ impl Translator<'_> {
         }
         let numbered = group.bytes().all(|byte| byte.is_ascii_digit());
         self.scopes.push(self.scope());
-        self.out.push_str(&if numbered {
-            format!("(?({group})")
-        } else {
-            format!("(?(<{group}>)")
-        });
+        let (open, close) = if numbered { ("(?(", ")") } else { ("(?(<", ">)") };
+        self.out.extend([open, group, close]);
         Ok(())
     }
 
@@ -93,7 +89,7 @@ impl Translator<'_> {
             let inner = self.scope();
             self.replace(before);
             self.scopes.push(inner);
-            self.out.push_str(&format!("(?{kept}:"));
+            self.out.extend(["(?", &kept, ":"]);
             return Ok(());
         }
         if on.is_empty() || !off.is_empty() || !self.takes(")") {
@@ -101,7 +97,7 @@ impl Translator<'_> {
             return Err(PythonError::Group(format!("{on}{seen}")));
         }
         if !kept.is_empty() {
-            self.out.push_str(&format!("(?{kept})"));
+            self.out.extend(["(?", &kept, ")"]);
         }
         Ok(())
     }
