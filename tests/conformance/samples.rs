@@ -122,8 +122,8 @@ impl Reader<'_> {
                 }
             }
             let said = annotated.take().unwrap_or_default();
-            let own = std::slice::from_ref(&common);
-            for options in variants.as_deref().unwrap_or(own) {
+            // Common options that come later hold from the next filterOptions on.
+            for options in variants.get_or_insert_with(|| vec![common.clone()]) {
                 let constraint = said["constraint"].as_str();
                 if constraint.is_none_or(|condition| options.satisfy(condition, self.name)) {
                     let line = line.trim_end_matches('\r').to_owned();

@@ -22,8 +22,9 @@ impl Newer {
     ///
     /// Fails where it can't be had, as without a mirror of Debian's in reach.
     pub(crate) fn fetched(self) -> Result<PathBuf> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/fetch-firewalld.sh");
-        let ran = Command::new(script).arg(self.suite).output()?;
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/fetch-newer.sh");
+        let ran =
+            Command::new(script).args([self.suite, "firewalld", "python3-firewall"]).output()?;
         let said = String::from_utf8_lossy(&ran.stderr);
         ensure!(ran.status.success(), "firewalld of {} can't be had: {}", self.suite, said.trim());
         Ok(PathBuf::from(String::from_utf8(ran.stdout)?.trim()))

@@ -66,6 +66,36 @@ pub(super) fn is_open(source: &str) -> bool {
     [".*", ".+", ".*?", ".+?"].iter().any(|end| source.ends_with(end))
 }
 
+/// Whether a pattern, as written, has nothing but fixed words before its one address, so that no text can
+/// come to stand for it: `^ACCEPT from IP=<ADDR>:\d+`.
+pub(super) fn is_fixed(source: &str) -> bool {
+    const ADDRESSES: [&str; 5] = ["<HOST>", "<ADDR>", "<IP4>", "<IP6>", "<SUBNET>"];
+    let mut places = ADDRESSES.iter().flat_map(|tag| source.match_indices(tag));
+    let (Some((at, _)), None) = (places.next(), places.next()) else { return false };
+    let Some(mut rest) = source[..at].strip_prefix('^') else { return false };
+    while let Some(next) = rest.chars().next() {
+        let tag = rest.strip_prefix("</F-").or_else(|| rest.strip_prefix("<F-"));
+        rest = if let Some((_, after)) = tag.and_then(|tag| tag.split_once('>')) {
+            after
+        } else if let Some(after) = BLANKS.iter().find_map(|blank| rest.strip_prefix(blank)) {
+            after
+        } else if let Some(after) = rest.strip_prefix('\\') {
+            match after.chars().next() {
+                Some(sign) if sign.is_ascii_punctuation() => &after[1..],
+                _ => return false,
+            }
+        } else if ".*+?()[]{}|^$<".contains(next) {
+            return false;
+        } else {
+            &rest[next.len_utf8()..]
+        };
+    }
+    true
+}
+
+/// Blanks and numbers: no text of a peer's.
+const BLANKS: [&str; 4] = [r"\s+", r"\s*", r"\s", r"\d+"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +120,22 @@ mod tests {
         check(text, "2001:db8::1", "user from 2001:db8::1 port 22 ssh1: ", false);
         check(text, "2001:db8::1", "user from 2001:db8::1", true);
         check("192.0.2.1 x 192.0.2.2\n", "192.0.2.1", "192.0.2.1 ", false);
+    }
+
+    #[test]
+    fn words_alone_before_an_address_leave_nothing_open() {
+        for (source, expected) in [
+            (r"^ACCEPT from IP=<ADDR>:\d{1,5}\s+", true),
+            (r"^<F-NOFAIL>ACCEPT</F-NOFAIL> from\s+\[<HOST>\]", true),
+            ("ACCEPT from <ADDR>", false),
+            (r"^user \S+ from <ADDR>", false),
+            (r"^user (?:a|b) from <ADDR>", false),
+            (r"^from \w<ADDR>", false),
+            ("^from <ADDR> by <ADDR>", false),
+            ("^nobody", false),
+        ] {
+            assert_eq!(is_fixed(source), expected, "{source}");
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct Pattern {
     pub(super) skips: Vec<usize>,
     /// Whether it lets anything follow.
     open: bool,
+    /// Whether nothing that a peer could fill stands before the first address.
+    fixed: bool,
     /// Whether it tells whose the line is, if only by its session.
     pub(super) identifies: bool,
 }
@@ -55,8 +57,9 @@ impl Pattern {
         let (alternatives, parts) = (made_of("alt_"), made_of("tuple_"));
         let told = groups.iter().map(|(_, slot)| slot).chain(alternatives.iter().map(|(_, to)| to));
         let identifies = told.into_iter().any(|slot| [FID, IP4, IP6, DNS, MLFID].contains(slot));
-        let (open, source) = (dispute::is_open(source), source.to_owned());
-        Ok(Self { source, regex, groups, alternatives, parts, skips, open, identifies })
+        let (open, fixed) = (dispute::is_open(source), dispute::is_fixed(source));
+        let source = source.to_owned();
+        Ok(Self { source, regex, groups, alternatives, parts, skips, open, fixed, identifies })
     }
 
     /// Takes over what its groups captured; a group that took no part has no value. Says whether it
@@ -64,8 +67,11 @@ impl Pattern {
     pub(super) fn capture(&self, locations: &Locations, text: &str, values: &mut Values) -> bool {
         let mut disputed = false;
         for (group, slot) in &self.groups {
-            let found = locations.get(*group);
-            values.set(*slot, found.and_then(|(start, end)| text.get(start..end)));
+            // What the prefregex has captured stays where the pattern captured nothing.
+            if let Some(found) = locations.get(*group).and_then(|(start, end)| text.get(start..end))
+            {
+                values.set(*slot, Some(found));
+            }
         }
         for (group, slot) in &self.groups {
             let (IP4 | IP6, Some((start, end))) = (*slot, locations.get(*group)) else { continue };
@@ -76,7 +82,7 @@ impl Pattern {
                 continue;
             }
             let whole = locations.get(0).unwrap_or((start, end));
-            if dispute::disputed(text, (start, end), whole, self.open) {
+            if !self.fixed && dispute::disputed(text, (start, end), whole, self.open) {
                 values.set(*slot, None);
                 disputed = true;
             }
@@ -94,7 +100,8 @@ impl Pattern {
 }
 
 /// Whether what looks like an address is but a part of a longer number or name, as in
-/// `203.0.113.9.example.org`. A port may follow it (`203.0.113.9-1780`).
+/// `203.0.113.9.example.org`. A port may follow it (`203.0.113.9-1780`, `203.0.113.9.1780`): no name ends in
+/// a number alone.
 fn is_part_of_a_name(text: &[u8], start: usize, end: usize) -> bool {
     let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if start > 0 && named(text[start - 1]) {
@@ -103,8 +110,15 @@ fn is_part_of_a_name(text: &[u8], start: usize, end: usize) -> bool {
     let tail = &text[end..];
     let tail = &tail[..tail.iter().position(|byte| !named(*byte)).unwrap_or(tail.len())];
     let letters = tail.iter().any(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    let number = matches!(tail, [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..]);
+    let number = match tail {
+        [b'.', port @ ..] => port.first().is_some_and(u8::is_ascii_digit) && !is_port(port),
+        tail => tail.first().is_some_and(u8::is_ascii_digit),
+    };
     letters || number
+}
+
+fn is_port(text: &[u8]) -> bool {
+    text.len() <= 5 && text.iter().all(u8::is_ascii_digit)
 }
 
 /// The word that has this in it.
