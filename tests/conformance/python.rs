@@ -88,12 +88,12 @@ fn random_patterns_match_what_they_match_in_python() {
         if expected[0] == Value::Bool(false) {
             continue;
         }
-        let Some(mut matcher) = compiled(&pairs[0].0) else {
+        let Some(mut reader) = compiled(&pairs[0].0) else {
             refused += 1;
             continue;
         };
         for ((pattern, text), expected) in pairs.iter().zip(expected) {
-            let Some(ours) = ours(&mut matcher, text) else {
+            let Some(ours) = ours(&mut reader, text) else {
                 exceeded += 1;
                 continue;
             };
