@@ -3,18 +3,24 @@
 //! No allocation a line: capture slots, regex caches and the buffer in which a line without its
 //! date is put together are kept and used again.
 
+mod found;
+mod part;
+
+pub use self::found::{Match, Name};
+pub use self::part::Part;
+
 use std::borrow::Cow;
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::found::Groups;
 use super::any::Any;
 use super::date::{Dates, Form, Located};
 use super::engine::{Exceeded, Locations};
-use super::fail2ban::{Attempt, Names, Reader, Verdict, Whose};
+use super::fail2ban::{Reader, Verdict, Whose};
 use super::httpd::Request;
 use super::httpd::rule::{Judgement, Rule};
 use super::pattern::{Pattern, captured};
@@ -35,19 +41,6 @@ pub struct Matcher {
     form: Option<Form>,
     exceeded: Option<Part>,
     pattern: Option<u16>,
-}
-
-/// Which of a filter's regexes used up its budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// `prefregex`: what follows was not even looked at.
-    Prefregex,
-    /// This failregex, numbered as [`Match::pattern`].
-    Failregex(u16),
-    /// `ignoreregex`. It saves no line then.
-    Ignoreregex,
-    /// A regex of an httpd rule.
-    Httpd,
 }
 
 #[derive(Debug)]
@@ -83,37 +76,6 @@ pub enum Outcome<'a> {
     Exceeded(Part),
     /// A failure.
     Failure(Match<'a>),
-}
-
-/// Somebody whom no address tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name<'a> {
-    /// A host's name. Whose address it is its owner says, so that it is never looked up.
-    Host(&'a [u8]),
-    /// A network, or whatever else fail2ban counts by (`<F-ID>`).
-    Id(&'a [u8]),
-}
-
-/// What was recognised in a record.
-#[derive(Debug)]
-pub struct Match<'a, Who = IpAddr> {
-    /// Which pattern, from 0.
-    pub pattern: u16,
-    /// Whose it is; an IPv4-mapped IPv6 address already made IPv4.
-    pub address: Who,
-    /// When; `None`: the line has no date that can be read.
-    pub time: Option<Timestamp>,
-    /// The user it names, as the peer wrote it.
-    pub user: Option<&'a [u8]>,
-    groups: Groups<'a>,
-}
-
-/// Where the named groups are, until somebody asks.
-#[derive(Debug)]
-enum Groups<'a> {
-    Captured { prefix: Option<Captured<'a>>, pattern: Captured<'a> },
-    Request(Request<'a>),
-    Merged(&'a Attempt, &'a Names),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -445,86 +407,5 @@ impl<'a> Captured<'a> {
     fn groups(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let names = self.pattern.regex.capture_names().enumerate();
         names.filter_map(move |(number, name)| Some((name?, self.group(Some(number))?)))
-    }
-}
-
-impl Part {
-    /// Every [`word`](Self::word), by [`index`](Self::index).
-    pub const WORDS: [&'static str; 4] = ["prefregex", "failregex", "ignoreregex", "httpd"];
-
-    /// Its place among the [`WORDS`](Self::WORDS).
-    #[must_use]
-    pub fn index(self) -> usize {
-        match self {
-            Self::Prefregex => 0,
-            Self::Failregex(_) => 1,
-            Self::Ignoreregex => 2,
-            Self::Httpd => 3,
-        }
-    }
-
-    /// Its name in filters and metrics.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        Self::WORDS[self.index()]
-    }
-}
-
-impl fmt::Display for Part {
-    /// With its number, counted from 1 as error messages do: `failregex 3`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failregex(pattern) => write!(f, "failregex {}", u32::from(*pattern) + 1),
-            part => f.write_str(part.word()),
-        }
-    }
-}
-
-impl<'a, Who> Match<'a, Who> {
-    /// By what fail2ban would count it, if a filter in its language has it count by something else than
-    /// the address (`<F-ID>`).
-    #[must_use]
-    pub fn id(&self) -> Option<&'a str> {
-        match &self.groups {
-            Groups::Merged(attempt, _) => attempt.id(),
-            Groups::Captured { .. } | Groups::Request(_) => None,
-        }
-    }
-
-    /// Values that are several: every user tried on one connection (`users`), and what fail2ban puts
-    /// together of parts (`<F-TUPLE_…>`).
-    pub fn lists(&self) -> impl Iterator<Item = (&'a str, &'a [String])> {
-        let merged = match &self.groups {
-            Groups::Merged(attempt, names) => Some((*attempt, *names)),
-            Groups::Captured { .. } | Groups::Request(_) => None,
-        };
-        merged.into_iter().flat_map(|(attempt, names)| {
-            let users = Some(("users", attempt.users())).filter(|(_, users)| !users.is_empty());
-            attempt.values().lists(names).chain(users)
-        })
-    }
-
-    /// How many lines told of it, of which this is the last; never 0.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        match &self.groups {
-            Groups::Merged(attempt, _) => attempt.attempts().max(1),
-            Groups::Captured { .. } | Groups::Request(_) => 1,
-        }
-    }
-
-    /// The named groups of the pattern, then those of the prefregex; for an access log, the fields
-    /// of the request.
-    pub fn groups(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        let (captured, request, merged) = match &self.groups {
-            Groups::Captured { prefix, pattern } => ([Some(*pattern), *prefix], None, None),
-            Groups::Request(request) => ([None, None], Some(request), None),
-            Groups::Merged(attempt, names) => ([None, None], None, Some((*attempt, *names))),
-        };
-        let merged = merged.into_iter().flat_map(|(attempt, names)| attempt.values().texts(names));
-        let merged = merged.map(|(name, text)| (name, text.as_bytes()));
-        let captured = captured.into_iter().flatten().flat_map(Captured::groups);
-        let captured = captured.filter(|(name, _)| *name != "content");
-        captured.chain(request.into_iter().flat_map(Request::fields)).chain(merged)
     }
 }
