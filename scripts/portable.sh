@@ -53,12 +53,7 @@ export PATH=$venv/bin:$PATH SYSTEMD_LIB_DIR=$stub SYSTEMD_LIBS=systemd
 export CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_DEV_STRIP=debuginfo CARGO_PROFILE_DEV_DEBUG=0
 export GAOLER_REVISION=${GAOLER_REVISION:-$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)}
 export GAOLER_DATE=${GAOLER_DATE-$(git log -1 --format=%cs 2>/dev/null || true)}
-# What is not on the way of a line is built for size: it is three quarters of the binary.
-size=(--config 'profile.release.package."*".opt-level="s"')
-for fast in aho-corasick fancy-regex hashbrown jiff libsqlite3-sys memchr regex-automata rustc-hash; do
-    size+=(--config "profile.release.package.$fast.opt-level=3")
-done
-cargo zigbuild --locked --profile "$profile" --bin gaoler --target "$triple.$glibc" "${size[@]}"
+cargo zigbuild --locked --profile "$profile" --bin gaoler --target "$triple.$glibc"
 
 case $profile in
 release) install -D "$built/release/gaoler" "$work/gaoler" ;;
