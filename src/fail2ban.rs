@@ -2,7 +2,7 @@
 //!
 //! Its files are ini files in layers ([`layers`]): `X.conf`, `X.d/*.conf`, `X.local`, `X.d/*.local`,
 //! each with what it includes. A value may name others, as `%(name)s` ([`interpolate`]) and, in
-//! filters, as `<name>` ([`tags`]). What comes out is a filter's [`Definition`] ([`filter`]) and a
+//! filters, as `<name>` ([`tags`]). What comes out is a filter's [`Definition`] ([`mod@filter`]) and a
 //! jail's options ([`jail`]), every one with the file and line it is from. What they mean to gaoler
 //! is for `config` to say.
 //!

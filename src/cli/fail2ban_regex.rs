@@ -59,7 +59,7 @@ struct Arguments {
     /// Which entries of systemd-journal.
     #[arg(short = 'm', long)]
     journalmatch: Option<String>,
-    /// Of each failure this alone: ip, msg, F-USER, or a template such as '<ip> <F-USER>'.
+    /// Of each failure this alone: ip, msg, F-USER, or a template such as `<ip> <F-USER>`.
     #[arg(short, long)]
     out: Option<String>,
     #[arg(long)]

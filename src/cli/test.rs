@@ -65,8 +65,8 @@ pub struct TestArgs {
     /// A report for people, or one JSON object a line of input.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-    /// Instead of a report: of each failure what this says, such as '<ip> <F-USER>'. There are <ip>,
-    /// <time>, <msg>, and a filter's own groups.
+    /// Instead of a report: of each failure what this says, such as `<ip> <F-USER>`. There are `<ip>`,
+    /// `<time>`, `<msg>`, and a filter's own groups.
     #[arg(long, value_name = "TEMPLATE", conflicts_with = "format")]
     out: Option<String>,
     #[command(flatten)]
