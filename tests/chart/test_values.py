@@ -33,7 +33,7 @@ BAD = [
     # What gaoler itself would refuse, down to the key.
     ({"config": {"jails": {"sshd": {"maxretyr": 3}}}}, ["/config/jails/sshd", "maxretyr"]),
     ({"config": {"defaults": {"bantime": "soon"}}}, ["/config/defaults/bantime"]),
-    ({"config": {"fail2ban": {}}}, ["/config", "fail2ban"]),
+    ({"config": {"fail2ban": {"path": "/etc/fail2ban"}}}, ["/config/fail2ban", "path"]),
     # What the chart sets itself.
     ({"config": {"enforcement": {"backend": "none"}}}, ["config.enforcement.backend: the chart sets this; give mode"]),
     ({"config": {"state": {"path": "/x"}}}, ["config.state.path", "give state.hostPath"]),
