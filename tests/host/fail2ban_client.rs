@@ -6,7 +6,7 @@ use crate::host::{Host, Ran, Side};
 
 /// Bans, stops, starts, releases: the firewall obeys, and systemd does.
 pub(crate) fn a_runbook_goes_on_working(host: &Host) -> Result<()> {
-    const ADDRESS: &str = "192.0.2.134";
+    const ADDRESS: &str = "192.0.2.136";
     host.settle()?;
     host.sh("ln -sf /usr/bin/gaoler /usr/bin/fail2ban-client")?;
     says(host, &["ping"], "Server replied: pong")?;
