@@ -151,6 +151,7 @@ lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test host --test packages --test chaos -- -D warnings
 	shellcheck -x $$(grep -rlE '^(#!/bin/(ba)?sh|# shellcheck shell=)' --exclude-dir={target,.git,node_modules} .)
 
 .PHONY: unit

@@ -92,6 +92,6 @@ fn queries() -> Result<Vec<Query>> {
 fn promql(expr: &str) -> String {
     let times = [("$__rate_interval", "5m"), ("$__interval", "1m"), ("$__range", "6h")];
     let chosen = ["job", "instance", "jail"].map(|name| format!("\"${name}\""));
-    let timed = times.iter().fold(expr.to_owned(), |expr, (name, time)| expr.replace(name, time));
-    chosen.iter().fold(timed, |expr, name| expr.replace(name, "\".+\""))
+    let over = times.iter().fold(expr.to_owned(), |expr, (name, time)| expr.replace(name, time));
+    chosen.iter().fold(over, |expr, name| expr.replace(name, "\".+\""))
 }

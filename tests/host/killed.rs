@@ -1,5 +1,6 @@
 //! gaoler is killed again and again while failures stream into a log and into the journal, or is away
 //! for longer than `findtime`: every line counts once all the same.
+#![allow(clippy::print_stdout, reason = "a run is played again by its seed")]
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

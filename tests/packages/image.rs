@@ -52,7 +52,7 @@ pub(crate) fn rpm_root() -> Result<()> {
     Ok(())
 }
 
-/// The SELinux module needs of a policy what RHEL 8's has already; all else is in optional blocks.
+/// The `SELinux` module needs of a policy what RHEL 8's has already; all else is in optional blocks.
 fn asks_no_policy_for_much(root: &Path) -> Result<()> {
     const IN_EVERY_POLICY: &str = "system_r domain file_type non_security_file_type logfile port_type \
         unreserved_port_type init_t etc_t node_t proc_t proc_net_t usr_t var_t var_lib_t var_log_t var_run_t";
@@ -90,7 +90,8 @@ fn furnish(root: &Path) -> Result<()> {
 fn install(root: &Path, release: u32, names: &[&str]) -> Result<()> {
     let mut files = String::new();
     for name in names {
-        files += &format!(" {}", Format::Rpm.file(name, release)?.display());
+        files.push(' ');
+        files.push_str(&Format::Rpm.file(name, release)?.display().to_string());
     }
     // The dependencies are RHEL's, which this root does not have.
     let said = rpm(root, &format!("-U --nodeps --replacepkgs {files}"))?;

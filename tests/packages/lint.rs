@@ -1,4 +1,4 @@
-//! What the formats' own linters say of the packages, and the SELinux module's own claims.
+//! What the formats' own linters say of the packages, and the `SELinux` module's own claims.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -7,8 +7,10 @@ use crate::format::Format;
 use crate::host::{CONFIG, Host, SOON};
 use crate::journey::{begin, end, nothing_is_left};
 
+type Test = (&'static str, fn(&Host, Format) -> Result<()>);
+
 /// What is played on each format's box.
-pub(crate) const TESTS: [(&str, fn(&Host, Format) -> Result<()>); 4] = [
+pub(crate) const TESTS: [Test; 4] = [
     ("removal::a_broken_configuration_keeps_no_ban", a_broken_configuration_keeps_no_ban),
     ("removal::a_stopped_daemons_bans_go_too", a_stopped_daemons_bans_go_too),
     ("removal::firewalld_starts_without_it", firewalld_starts_without_it),
