@@ -17,7 +17,7 @@ mod tree;
 mod value;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
@@ -294,11 +294,10 @@ pub enum Format {
 /// Fails with what to tell the user. Wrong usage is told by clap, with exit status 2.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if fail2ban_client::is_called(&arguments) {
-        return fail2ban_client::run(&arguments);
-    }
-    if fail2ban_regex::is_called(&arguments) {
-        return fail2ban_regex::run(&arguments);
+    match name(&arguments) {
+        Some(fail2ban_client::NAME) => return fail2ban_client::run(&arguments),
+        Some(fail2ban_regex::NAME) => return fail2ban_regex::run(&arguments),
+        _ => {}
     }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -334,6 +333,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Verb::Man(arguments) => man::run(<Cli as clap::CommandFactory>::command(), &arguments),
         Verb::Completions { shell } => Ok(completions(shell)),
     }
+}
+
+/// The name that gaoler was called by.
+fn name(arguments: &[OsString]) -> Option<&str> {
+    Path::new(arguments.first()?).file_name()?.to_str()
 }
 
 fn completions(shell: clap_complete::Shell) -> ExitCode {

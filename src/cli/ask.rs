@@ -168,7 +168,8 @@ fn change(socket: &Path, path: &str, body: Vec<u8>, format: Format) -> anyhow::R
     Ok(if changed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn ask<T: serde::de::DeserializeOwned>(
+/// Asks the daemon, and waits for its answer; a failure is a `ClientError`.
+pub(super) fn ask<T: serde::de::DeserializeOwned>(
     socket: &Path,
     method: Method,
     path: &str,

@@ -24,7 +24,7 @@ use super::ask::print;
 use crate::daemon::clock;
 
 /// The name to be called by.
-const NAME: &str = "fail2ban-client";
+pub(super) const NAME: &str = "fail2ban-client";
 
 /// How fail2ban ends when something is wrong.
 const FAILED: u8 = 255;
@@ -32,13 +32,6 @@ const FAILED: u8 = 255;
 /// What is said on standard output when a command fails; the exit status is 255.
 #[derive(Debug)]
 struct Refusal(String);
-
-/// Whether it is by that name that gaoler was called.
-#[must_use]
-pub(super) fn is_called(arguments: &[OsString]) -> bool {
-    let name = arguments.first().and_then(|name| Path::new(name).file_name());
-    name.is_some_and(|name| name == NAME)
-}
 
 /// Does what the words say.
 ///
@@ -68,13 +61,7 @@ pub(super) fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
 }
 
 fn ask(options: &Options, words: &[String]) -> Result<String, Refusal> {
-    let command = Command::parse(words)?;
-    let zone = TimeZone::system();
-    match command {
-        Command::Unit(verb) => unit::tell(verb),
-        Command::Say(text) => Ok(text),
-        command => replies::to(&command, &options.socket, &zone),
-    }
+    replies::to(Command::parse(words)?, &options.socket, &TimeZone::system())
 }
 
 /// `fail2ban-client -t`: what `gaoler check` finds wrong, on standard error.

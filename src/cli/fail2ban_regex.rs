@@ -18,7 +18,7 @@ use crate::fail2ban::{self, Logtype};
 use crate::filter::{Definition, Filter, Language, NORMAL, definition};
 
 /// The name to be called by.
-const NAME: &str = "fail2ban-regex";
+pub(super) const NAME: &str = "fail2ban-regex";
 
 /// How fail2ban ends when something is wrong.
 const FAILED: u8 = 255;
@@ -97,13 +97,6 @@ struct Unheeded {
     log_traceback: bool,
     #[arg(long, hide = true)]
     full_traceback: bool,
-}
-
-/// Whether it is by that name that gaoler was called.
-#[must_use]
-pub(super) fn is_called(arguments: &[OsString]) -> bool {
-    let name = arguments.first().and_then(|name| Path::new(name).file_name());
-    name.is_some_and(|name| name == NAME)
 }
 
 /// Does what the arguments say.

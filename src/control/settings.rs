@@ -34,6 +34,4 @@ pub struct JailSettings {
     pub maxretry: u64,
     /// How long a ban lasts; `None`: for ever.
     pub bantime: Option<i64>,
-    /// How long after its last ban an address counts as never banned.
-    pub dbpurgeage: i64,
 }

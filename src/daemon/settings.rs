@@ -32,6 +32,5 @@ fn of_jail(running: &RunningJail) -> JailSettings {
         findtime: settings.threshold.findtime().as_secs(),
         maxretry: settings.threshold.maxretry() as u64,
         bantime: settings.bantime.map(|bantime| bantime.as_secs()),
-        dbpurgeage: settings.dbpurgeage.as_secs(),
     }
 }

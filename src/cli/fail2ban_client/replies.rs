@@ -8,44 +8,42 @@ use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 
 use super::command::{Command, Key, Listing, Token};
-use super::{Refusal, complain, looks};
-use crate::cli::{address, value};
+use super::{Refusal, complain, looks, unit};
+use crate::cli::{address, ask, value};
 use crate::control::api::{
     BanRequest, BanStatus, Banned, Changed, JailStatus, Reloaded, Status, UnbanRequest,
 };
-use crate::control::client::{self, ClientError};
+use crate::control::client::ClientError;
 use crate::control::settings::{JailSettings, Settings};
 use crate::jail::ban::show;
 
 /// Asks, and says.
-pub(super) fn to(command: &Command, socket: &Path, zone: &TimeZone) -> Result<String, Refusal> {
+pub(super) fn to(command: Command, socket: &Path, zone: &TimeZone) -> Result<String, Refusal> {
     let daemon = Daemon { socket };
     match command {
         Command::Ping => daemon.status().map(|_| "Server replied: pong".to_owned()),
         Command::Version => daemon.status().map(|status| status.version),
-        Command::Status { all } => daemon.status().map(|status| looks::overview(&status, *all)),
+        Command::Status { all } => daemon.status().map(|status| looks::overview(&status, all)),
         Command::StatusOf(jail, flavor) => {
-            daemon.jail(jail).map(|jail| looks::tree(&jail, *flavor))
+            daemon.jail(&jail).map(|jail| looks::tree(&jail, flavor))
         }
         Command::Stats => daemon.status().map(|status| looks::table(&status)),
         Command::Banned => daemon.banned_by_jail(),
-        Command::BannedAnywhere(whom) => daemon.banning(whom),
+        Command::BannedAnywhere(whom) => daemon.banning(&whom),
         Command::UnbanAll => daemon
             .unban(&UnbanRequest { all: true, ..UnbanRequest::default() })
             .map(|changed| count(&changed)),
         Command::Unban(whom) => daemon
-            .unban(&UnbanRequest { addresses: whom.clone(), ..UnbanRequest::default() })
+            .unban(&UnbanRequest { addresses: whom, ..UnbanRequest::default() })
             .map(|changed| count(&changed)),
-        Command::Ban(jail, whom) => daemon.ban(jail, whom),
-        Command::UnbanBy(jail, whom, complains) => daemon.unban_by(jail, whom, *complains),
-        Command::BannedBy(jail, listing) => daemon.list(jail, listing, zone),
-        Command::IsBanned(jail, whom) => daemon.is_banned(jail, whom),
-        Command::Get(jail, key) => {
-            daemon.jail(jail)?;
-            daemon.settings(jail).map(|settings| setting(&settings, *key))
-        }
-        Command::Reload { jail, unban } => daemon.reload(jail.as_deref(), *unban),
-        Command::Unit(_) | Command::Say(_) => Ok(String::new()),
+        Command::Ban(jail, whom) => daemon.ban(&jail, &whom),
+        Command::UnbanBy(jail, whom, complains) => daemon.unban_by(&jail, &whom, complains),
+        Command::BannedBy(jail, listing) => daemon.list(&jail, &listing, zone),
+        Command::IsBanned(jail, whom) => daemon.is_banned(&jail, &whom),
+        Command::Get(jail, key) => daemon.settings(&jail).map(|settings| setting(&settings, key)),
+        Command::Reload { jail, unban } => daemon.reload(jail.as_deref(), unban),
+        Command::Unit(verb) => unit::tell(verb),
+        Command::Say(text) => Ok(text),
     }
 }
 
@@ -61,10 +59,8 @@ impl Daemon<'_> {
         path: &str,
         body: Vec<u8>,
     ) -> Result<T, Refusal> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Refusal(error.to_string()))?;
-        runtime.block_on(client::ask(self.socket, method, path, body)).map_err(|error| {
-            if let ClientError::NotRunning(socket) = &error {
+        ask::ask(self.socket, method, path, body).map_err(|error| {
+            if let Some(ClientError::NotRunning(socket)) = error.downcast_ref() {
                 complain(&format!(
                     "Failed to access socket path: {}. Is fail2ban running? (gaoler answers in its \
                      place: systemctl status gaoler)",
