@@ -233,6 +233,6 @@ scale: deps ## A thousand and more at once through each backend, one more, a res
 bounds: ## Memory under ten million distinct attackers, and transactions a second; BENCH=1000000: fewer
 	$(CARGO) bench --locked --bench bounds -- $(BENCH)
 
-.PHONY: bench-parse
-bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines
-	@scripts/bench-parse.sh $(BIN)
+.PHONY: bench
+bench: deps ## gaoler, its peers and bare scans on the same inputs; BENCH='auth 3' a group, rounds; BENCH=--help; UPDATE=1
+	@UPDATE=$(UPDATE) scripts/bench.sh $(BENCH)

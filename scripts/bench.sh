@@ -1,0 +1,71 @@
+#!/bin/bash
+# bench.sh [GROUP|ROUNDS|OPTION]...: measures gaoler against its peers on the same inputs, in one run.
+# Installs the peers that can be had, once; who cannot be is left out, and that is said.
+# UPDATE=1 makes the tables of docs/performance.md anew. GAOLER=path names another binary.
+#
+#   bench.sh --help            the groups, and what can be chosen
+#   bench.sh auth 3            sshd's log, three rounds
+#   bench.sh parts scrape      each part by itself, or those whose names contain a word
+set -euo pipefail
+
+repo=$(cd "$(dirname "$0")/.." && pwd)
+cd "$repo"
+place=target/bench
+cargo=${CARGO:-cargo}
+fail2ban_rs=1.5.4
+# Its whole file, so that an earlier version's is not taken for it.
+export FAIL2BAN_RS=$repo/$place/fail2ban-rs-$fail2ban_rs/bin/fail2ban-rs
+
+install_peers() {
+    local package missing=()
+    for package in ripgrep sshguard fail2ban systemd-journal-remote; do
+        [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+    done
+    if ((${#missing[@]})); then
+        scripts/apt-install.sh "${missing[@]}" || echo "without: ${missing[*]}" >&2
+    fi
+    if [[ ! -x $FAIL2BAN_RS ]]; then
+        scripts/progress.sh "installing fail2ban-rs $fail2ban_rs, for comparison" \
+            "$cargo" install --quiet --locked "fail2ban-rs" --version "$fail2ban_rs" \
+            --root "${FAIL2BAN_RS%/bin/*}" || echo "without: fail2ban-rs" >&2
+    fi
+}
+
+# Prints what it measures, and keeps it for the document.
+parts() {
+    mkdir -p "$place"
+    "$cargo" bench --quiet --locked --bench parts -- "$@" | tee "$place/parts.txt"
+    if [[ ${UPDATE:-} ]]; then
+        update_parts
+    fi
+}
+
+update_parts() {
+    local document=docs/performance.md new
+    new=$(mktemp)
+    awk -v file="$place/parts.txt" '
+        /^<!-- measured: parts -->$/ {
+            print; print "\n```text"
+            while ((getline line < file) > 0) { sub(/ +$/, "", line); print line }
+            print "```\n"; skip = 1
+        }
+        /^<!-- end -->$/ { skip = 0 }
+        !skip' "$document" >"$new"
+    cat "$new" >"$document"
+    rm -f "$new"
+}
+
+if [[ ${1:-} == parts ]]; then
+    shift
+    parts "$@"
+    exit
+fi
+only_told=
+for word in "$@"; do
+    [[ $word == --help || $word == -h ]] && only_told=1
+done
+[[ $only_told ]] || install_peers
+"$cargo" bench --quiet --locked --bench performance -- "$@" ${UPDATE:+--update docs/performance.md}
+if (($# == 0)); then
+    parts
+fi

@@ -1,0 +1,113 @@
+//! What one more failure costs a jail, and what an address takes, however many it counts.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use gaoler::failure::Failure;
+use gaoler::jail::ban::JailName;
+use gaoler::jail::guards::Floors;
+use gaoler::jail::window::Threshold;
+use gaoler::jail::{Jail, Policy, Verdict};
+use gaoler::moment::{Boot, Moment};
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::table::{Cell, Row, Table};
+use super::Bench;
+use crate::inputs::{self, random::Random};
+
+/// Jails that count more and more addresses: half of them IPv4, half IPv6, each of a network of its own,
+/// which counts beside it.
+pub(super) fn addresses(bench: &Bench) -> Result<Table> {
+    let title = "a jail's failures (`Jail::on_failure`), every other address IPv6";
+    let head =
+        ["addresses", "ns a failure, new", "ns a failure, known", "bytes an address", "at most"];
+    let mut table = Table::new("addresses", title, &head);
+    for factor in [(1, 100_000), (1, 100), (1, 1), (10, 1)] {
+        let count = u32::try_from((bench.lines * factor.0 / factor.1).max(10))?;
+        eprintln!("· addresses, {count} of them");
+        table.rows.push(row(count, u32::try_from(bench.lines)?)?);
+    }
+    Ok(table)
+}
+
+/// A jail of `count` addresses, and `known` failures of theirs.
+fn row(count: u32, known: u32) -> Result<Row> {
+    let mut jail = jail(count)?;
+    let before = anonymous()?;
+    let began = Instant::now();
+    let mut time = 0;
+    for number in 0..count {
+        fail(&mut jail, number, time)?;
+        time += 1;
+    }
+    let new = nanoseconds(began, count);
+    let took = (anonymous()? - before) / f64::from(count);
+    let mut random = Random::new(1);
+    let began = Instant::now();
+    for _ in 0..known {
+        fail(&mut jail, random.below(count), time)?;
+        time += 1;
+    }
+    let known = nanoseconds(began, known);
+    ensure!(jail.windows().len() == count as usize, "it has forgotten some");
+    // Pages of 4 KiB tell nothing of a few addresses.
+    let of_few = count < 10_000;
+    let bytes = if of_few { String::new() } else { format!("{took:.0}") };
+    let limit = if of_few { Cell::text("") } else { Cell::limit(took, 200.0, "bytes") };
+    let cells = vec![
+        Cell::text(format!("{new:.0}")),
+        Cell::text(format!("{known:.0}")),
+        Cell::text(bytes),
+        limit,
+    ];
+    Ok(Row { name: count.to_string(), cells, values: vec![new, known, took] })
+}
+
+/// A jail that counts so many, and bans nobody: failures come a second after each other, and five
+/// within a second are too many.
+fn jail(addresses: u32) -> Result<Jail> {
+    let policy = Policy {
+        threshold: Threshold::new(5, SignedDuration::from_secs(1))?,
+        bantime: None,
+        ignoreip: Vec::new(),
+        ignoreself: true,
+        ignoresessions: true,
+        trusted_proxies: Vec::new(),
+        floors: Floors::default(),
+        max_new_bans: None,
+        max_addresses: addresses as usize,
+        increment: None,
+        dbpurgeage: SignedDuration::from_hours(24),
+        ipv6_prefix: 64,
+        widen: None,
+        recidive: false,
+    };
+    Ok(Jail::new(JailName::new("measured"), policy))
+}
+
+fn fail(jail: &mut Jail, number: u32, after: i64) -> Result<()> {
+    let address: IpAddr = if number.is_multiple_of(2) {
+        Ipv4Addr::from(0x2000_0000 + number).into()
+    } else {
+        Ipv6Addr::from((0x2a00_u128 << 112) | (u128::from(number) << 64) | 1).into()
+    };
+    let time = Timestamp::from_second(inputs::END + after)?;
+    let now = Moment { wall: time, boot: Boot(SignedDuration::from_secs(after)) };
+    let verdict = jail.on_failure(Failure { address, time }, now);
+    ensure!(matches!(verdict, Verdict::Counted { .. }), "{verdict:?}");
+    Ok(())
+}
+
+fn nanoseconds(began: Instant, count: u32) -> f64 {
+    began.elapsed().as_secs_f64() * 1e9 / f64::from(count.max(1))
+}
+
+/// This process's anonymous memory, in bytes.
+fn anonymous() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).context("no RssAnon")?;
+    Ok(kib.parse::<f64>()? * 1024.0)
+}
