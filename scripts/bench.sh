@@ -4,8 +4,8 @@
 # UPDATE=1 makes the tables of docs/performance.md anew. GAOLER=path names another binary.
 #
 #   bench.sh --help            the groups, and what can be chosen
-#   bench.sh auth 3            sshd's log, three rounds
-#   bench.sh parts scrape      each part by itself, or those whose names contain a word
+#   bench.sh auth start 3      two groups, three rounds
+#   bench.sh parts scrape      each part by itself; or those whose names contain a word
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
@@ -60,12 +60,18 @@ if [[ ${1:-} == parts ]]; then
     parts "$@"
     exit
 fi
-only_told=
+with_parts=
+(($# == 0)) && with_parts=1
+words=() help=
 for word in "$@"; do
-    [[ $word == --help || $word == -h ]] && only_told=1
+    case $word in
+    parts) with_parts=1 ;;
+    -h | --help) help=1 words+=(--help) ;;
+    *) words+=("$word") ;;
+    esac
 done
-[[ $only_told ]] || install_peers
-"$cargo" bench --quiet --locked --bench performance -- "$@" ${UPDATE:+--update docs/performance.md}
-if (($# == 0)); then
+[[ $help ]] || install_peers
+"$cargo" bench --quiet --locked --bench performance -- "${words[@]}" ${UPDATE:+--update docs/performance.md}
+if [[ $with_parts && ! $help ]]; then
     parts
 fi

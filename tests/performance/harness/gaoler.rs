@@ -125,9 +125,9 @@ impl Place {
         let began = Instant::now();
         let daemon = self.start()?;
         let counted = daemon.until_read(records)?;
-        let wall = began.elapsed();
         daemon.stop()?;
-        Ok(Cost { cpu: cost::of_children()?.saturating_sub(before), wall, counted })
+        let (cpu, wall) = (cost::of_children()?.saturating_sub(before), began.elapsed());
+        Ok(Cost { cpu, wall, counted })
     }
 
     /// Starts the daemon, and waits until it says that it is ready, as systemd would.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use super::Bench;
 pub(super) fn start(bench: &Bench) -> Result<Table> {
     let bans = u32::try_from(bench.lines / 100)?;
     let empty = Place::new("  sshd: {enabled: true, filter: sshd, logpath: [/nonexistent/log]}\n")?;
-    let full = banned(bans)?;
+    let full = banned(&bench.directory.join(format!("banned-{bans}.log")), bans)?;
     let (mut of_empty, mut of_full) = (Vec::new(), Vec::new());
     for round in 1..=bench.rounds {
         eprintln!("· start, round {round} of {}", bench.rounds);
@@ -42,10 +43,8 @@ fn ready(place: &Place) -> Result<(f64, u64)> {
     Ok((took, restored))
 }
 
-/// The place of a daemon that ended with so many bans in force.
-fn banned(bans: u32) -> Result<Place> {
-    let directory = tempfile::tempdir()?.keep();
-    let log = directory.join("log");
+/// The place of a daemon that ended with so many bans in force, for failures in `log`.
+fn banned(log: &Path, bans: u32) -> Result<Place> {
     let mut text = String::new();
     for number in 0..bans {
         let address = Ipv4Addr::from(0x2000_0001 + number * 7);
@@ -54,7 +53,7 @@ fn banned(bans: u32) -> Result<Place> {
             "Nov 22 09:59:59 host1 sshd[9]: Failed password for root from {address} port 22 ssh2"
         )?;
     }
-    fs::write(&log, text)?;
+    fs::write(log, text)?;
     let place = Place::with(&format!(
         "defaults: {{findtime: 50y, maxretry: 1, bantime: 1y, max_new_bans: off}}\n\
          jails:\n  sshd: {{enabled: true, filter: sshd, logpath: ['{}']}}\n",
@@ -64,7 +63,6 @@ fn banned(bans: u32) -> Result<Place> {
     daemon.until_read(u64::from(bans))?;
     until_all_are_banned(&daemon, bans)?;
     daemon.stop()?;
-    fs::remove_dir_all(directory)?;
     Ok(place)
 }
 
