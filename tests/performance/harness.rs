@@ -1,12 +1,12 @@
 //! Everything but `main`: so the tests run all of it, on less.
 
-mod cost;
+pub(crate) mod cost;
 mod gaoler;
 pub(crate) mod groups;
 mod peers;
-mod race;
+pub(crate) mod race;
 mod report;
-mod table;
+pub(crate) mod table;
 mod yardsticks;
 
 use std::ffi::OsString;

@@ -2,6 +2,7 @@
 //! figure comes about. Nothing is said of how large a figure is.
 #![allow(clippy::disallowed_methods, reason = "runs the programs that it measures")]
 
+mod figures;
 mod harness;
 mod inputs;
 

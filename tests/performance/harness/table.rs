@@ -72,7 +72,7 @@ impl Table {
     ) {
         let measured = median(&values);
         let limit = at_most.map(|at_most| Cell::limit(measured, at_most, unit));
-        let shown = Cell::text(format!("{} {unit}", number(measured)));
+        let shown = Cell::text(format!("{} {unit}", number(measured)).trim_end());
         let cells = vec![shown, limit.unwrap_or_else(|| Cell::text(""))];
         self.rows.push(Row { name: name.to_owned(), cells, values });
     }
