@@ -31,9 +31,15 @@ install_peers() {
     fi
 }
 
+# Builds a bench, and says how long that took: some minutes, the first time.
+built() {
+    scripts/progress.sh "building what measures ($1), optimised" "$cargo" bench --quiet --locked --no-run --bench "$1"
+}
+
 # Prints what it measures, and keeps it for the document.
 parts() {
     mkdir -p "$place"
+    built parts
     "$cargo" bench --quiet --locked --bench parts -- "$@" | tee "$place/parts.txt"
     if [[ ${UPDATE:-} ]]; then
         update_parts
@@ -71,6 +77,7 @@ for word in "$@"; do
     esac
 done
 [[ $help ]] || install_peers
+built performance
 "$cargo" bench --quiet --locked --bench performance -- "${words[@]}" ${UPDATE:+--update docs/performance.md}
 if [[ $with_parts && ! $help ]]; then
     parts

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use gaoler::failure::Failure;
@@ -13,6 +12,7 @@ use gaoler::jail::{Jail, Policy, Verdict};
 use gaoler::moment::{Boot, Moment};
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::cost::{self, Cost};
 use super::super::table::{Cell, Row, Table};
 use super::Bench;
 use crate::inputs::{self, random::Random};
@@ -36,28 +36,27 @@ pub(super) fn addresses(bench: &Bench) -> Result<Table> {
 fn row(count: u32, known: u32) -> Result<Row> {
     let mut jail = jail(count)?;
     let before = anonymous()?;
-    let began = Instant::now();
-    let mut time = 0;
-    for number in 0..count {
-        fail(&mut jail, number, time)?;
-        time += 1;
-    }
-    let new = nanoseconds(began, count);
+    let fresh = cost::function(|| {
+        (0..count).try_for_each(|number| fail(&mut jail, number, number))?;
+        Ok(u64::from(count))
+    })?;
     let took = (anonymous()? - before) / f64::from(count);
     let mut random = Random::new(1);
-    let began = Instant::now();
-    for _ in 0..known {
-        fail(&mut jail, random.below(count), time)?;
-        time += 1;
-    }
-    let known = nanoseconds(began, known);
+    let again = cost::function(|| {
+        let mut times = count..count + known;
+        times.try_for_each(|time| fail(&mut jail, random.below(count), time))?;
+        Ok(u64::from(known))
+    })?;
+    let nanoseconds =
+        |cost: Cost, failures: u32| cost.cpu.as_secs_f64() * 1e9 / f64::from(failures);
+    let (new, known) = (nanoseconds(fresh, count), nanoseconds(again, known));
     ensure!(jail.windows().len() == count as usize, "it has forgotten some");
-    // Pages of 4 KiB tell nothing of a few addresses.
-    let of_few = count < 10_000;
-    let bytes = if of_few { String::new() } else { format!("{took:.0}") };
-    let limit = if of_few { Cell::text("") } else { Cell::limit(took, 200.0, "bytes") };
+    // A clock of microseconds and pages of 4 KiB tell nothing of a few addresses.
+    let few = count < 10_000;
+    let bytes = if few { String::new() } else { format!("{took:.0}") };
+    let limit = if few { Cell::text("") } else { Cell::limit(took, 200.0, "bytes") };
     let cells = vec![
-        Cell::text(format!("{new:.0}")),
+        Cell::text(if few { String::new() } else { format!("{new:.0}") }),
         Cell::text(format!("{known:.0}")),
         Cell::text(bytes),
         limit,
@@ -87,21 +86,18 @@ fn jail(addresses: u32) -> Result<Jail> {
     Ok(Jail::new(JailName::new("measured"), policy))
 }
 
-fn fail(jail: &mut Jail, number: u32, after: i64) -> Result<()> {
+/// A failure of address number so many, so many seconds after the first.
+fn fail(jail: &mut Jail, number: u32, after: u32) -> Result<()> {
     let address: IpAddr = if number.is_multiple_of(2) {
         Ipv4Addr::from(0x2000_0000 + number).into()
     } else {
         Ipv6Addr::from((0x2a00_u128 << 112) | (u128::from(number) << 64) | 1).into()
     };
-    let time = Timestamp::from_second(inputs::END + after)?;
-    let now = Moment { wall: time, boot: Boot(SignedDuration::from_secs(after)) };
+    let time = Timestamp::from_second(inputs::END + i64::from(after))?;
+    let now = Moment { wall: time, boot: Boot(SignedDuration::from_secs(after.into())) };
     let verdict = jail.on_failure(Failure { address, time }, now);
     ensure!(matches!(verdict, Verdict::Counted { .. }), "{verdict:?}");
     Ok(())
-}
-
-fn nanoseconds(began: Instant, count: u32) -> f64 {
-    began.elapsed().as_secs_f64() * 1e9 / f64::from(count.max(1))
 }
 
 /// This process's anonymous memory, in bytes.

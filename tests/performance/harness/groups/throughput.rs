@@ -36,7 +36,7 @@ pub(super) fn auth(bench: &Bench) -> Result<Table> {
         Contender::foreign("fail2ban-server", || peers::fail2ban_server(Log::Auth, &tenth.path))
             .tenth(),
     ];
-    race("auth", "sshd log", &log, contenders).run(bench)
+    race("auth", ("sshd log", "lines"), &log, contenders).run(bench)
 }
 
 /// httpd's log: nearly every line counts.
@@ -70,7 +70,7 @@ pub(super) fn access(bench: &Bench) -> Result<Table> {
         Contender::foreign("fail2ban-server", || peers::fail2ban_server(Log::Access, &tenth.path))
             .tenth(),
     ];
-    race("access", "access log", &log, contenders).run(bench)
+    race("access", ("access log", "lines"), &log, contenders).run(bench)
 }
 
 /// A journal in which sshd alone speaks.
@@ -104,16 +104,16 @@ pub(super) fn journal(bench: &Bench) -> Result<Table> {
         })
         .tenth(),
     ];
-    race("journal", "journal of sshd's, entries", &journal, contenders).run(bench)
+    race("journal", ("journal, exported", "entries"), &journal, contenders).run(bench)
 }
 
 fn race<'a>(
     group: &'static str,
-    what: &str,
+    (what, records): (&str, &str),
     input: &Input,
     contenders: Vec<Contender<'a>>,
 ) -> Race<'a> {
     let Input { lines, bytes, checksum, .. } = *input;
-    let title = format!("{what}: {lines} lines, {bytes} bytes, CRC-32 {checksum:08x}");
+    let title = format!("{what}: {lines} {records}, {bytes} bytes, CRC-32 {checksum:08x}");
     Race { group, title, lines, bytes, contenders }
 }
