@@ -46,6 +46,9 @@ struct Arguments {
     /// The document whose tables are to be made anew, such as docs/performance.md.
     #[arg(long)]
     update: Option<PathBuf>,
+    /// Fill one jail with so many addresses, for the group `addresses`, and say what that took.
+    #[arg(long, hide = true)]
+    jail: Option<u32>,
     /// What cargo says to every bench.
     #[arg(long, hide = true)]
     bench: bool,
@@ -66,6 +69,10 @@ pub(crate) fn run(
     out: &mut impl Write,
 ) -> Result<()> {
     let arguments = Arguments::parse_from(arguments);
+    if let Some(addresses) = arguments.jail {
+        let took = groups::addresses::measured(addresses, u32::try_from(arguments.lines)?)?;
+        return Ok(serde_json::to_writer(out, &took)?);
+    }
     let (groups, rounds) = chosen(&arguments.what)?;
     fs::create_dir_all(&arguments.directory)?;
     let bench = Bench {

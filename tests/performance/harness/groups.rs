@@ -1,6 +1,6 @@
 //! What is measured, by the names that `make bench BENCH=…` knows.
 
-mod addresses;
+pub(crate) mod addresses;
 mod footprint;
 mod scaling;
 mod start;

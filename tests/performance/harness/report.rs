@@ -28,6 +28,8 @@ pub(crate) struct Machine {
     system: String,
     /// How busy it was just before, over a minute.
     load: f64,
+    /// Whether it was built as a release is, and not in the quicker ways that cargo can be told of.
+    as_released: bool,
     /// Who was measured, by the name of its package.
     versions: BTreeMap<&'static str, String>,
 }
@@ -55,17 +57,20 @@ impl Machine {
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             system: after(&release, "PRETTY_NAME=").unwrap_or_default().replace('"', ""),
             load: load.unwrap_or(f64::NAN),
+            as_released: std::env::var_os("CARGO_PROFILE_RELEASE_LTO").is_none(),
             versions: versions(),
         })
     }
 
     fn markdown(&self, rounds: u32) -> String {
-        let Self { processor, processors, memory_gib, kernel, system, load, versions } = self;
+        let Self { processor, processors, memory_gib, kernel, system, load, .. } = self;
+        let versions = &self.versions;
+        let built = if self.as_released { "" } else { " gaoler is built without LTO." };
         let versions: Vec<String> =
             versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
         format!(
             "{processor}, {processors} processors, {memory_gib} GiB; {system}, Linux {kernel}; \
-             {}. Medians of {rounds} rounds; load before the run: {load}.\n",
+             {}. Medians of {rounds} rounds; load before the run: {load}.{built}\n",
             versions.join(", ")
         )
     }

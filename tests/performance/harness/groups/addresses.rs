@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use gaoler::failure::Failure;
@@ -34,6 +35,37 @@ pub(super) fn addresses(bench: &Bench) -> Result<Table> {
 
 /// A jail of `count` addresses, and `known` failures of theirs.
 fn row(count: u32, known: u32) -> Result<Row> {
+    let values = if cfg!(test) { measured(count, known)? } else { by_itself(count, known)? };
+    let [new, known, took] = values;
+    // A clock of microseconds and pages of 4 KiB tell nothing of a few addresses.
+    let few = count < 10_000;
+    let of_many = |figure: f64| if few { String::new() } else { format!("{figure:.0}") };
+    let limit = if few { Cell::text("") } else { Cell::limit(took, 200.0, "bytes") };
+    let cells = vec![
+        Cell::text(of_many(new)),
+        Cell::text(format!("{known:.0}")),
+        Cell::text(of_many(took)),
+        limit,
+    ];
+    Ok(Row { name: count.to_string(), cells, values: values.to_vec() })
+}
+
+/// Has it measured by a process of its own, in whose memory nothing was before.
+fn by_itself(count: u32, known: u32) -> Result<[f64; 3]> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--jail", &count.to_string(), "--lines", &known.to_string()]);
+    let output = command.output()?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?}: {complaint}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Nanoseconds of a new address's failure and of a known one's, and bytes an address.
+///
+/// # Errors
+///
+/// The jail forgets an address, or bans one.
+pub(crate) fn measured(count: u32, known: u32) -> Result<[f64; 3]> {
     let mut jail = jail(count)?;
     let before = anonymous()?;
     let fresh = cost::function(|| {
@@ -47,21 +79,10 @@ fn row(count: u32, known: u32) -> Result<Row> {
         times.try_for_each(|time| fail(&mut jail, random.below(count), time))?;
         Ok(u64::from(known))
     })?;
+    ensure!(jail.windows().len() == count as usize, "it has forgotten some");
     let nanoseconds =
         |cost: Cost, failures: u32| cost.cpu.as_secs_f64() * 1e9 / f64::from(failures);
-    let (new, known) = (nanoseconds(fresh, count), nanoseconds(again, known));
-    ensure!(jail.windows().len() == count as usize, "it has forgotten some");
-    // A clock of microseconds and pages of 4 KiB tell nothing of a few addresses.
-    let few = count < 10_000;
-    let bytes = if few { String::new() } else { format!("{took:.0}") };
-    let limit = if few { Cell::text("") } else { Cell::limit(took, 200.0, "bytes") };
-    let cells = vec![
-        Cell::text(if few { String::new() } else { format!("{new:.0}") }),
-        Cell::text(format!("{known:.0}")),
-        Cell::text(bytes),
-        limit,
-    ];
-    Ok(Row { name: count.to_string(), cells, values: vec![new, known, took] })
+    Ok([nanoseconds(fresh, count), nanoseconds(again, known), took])
 }
 
 /// A jail that counts so many, and bans nobody: failures come a second after each other, and five
