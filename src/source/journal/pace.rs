@@ -102,9 +102,9 @@ mod tests {
     fn waits_a_minute_while_nothing_is_told_and_looks_often_while_it_is_spoken_to() {
         check(true, |_, _| {}, 0, 60_000);
         check(false, |_, _| {}, 0, 150);
-        check(true, |pace, now| pace.spoken(now), 4_999, 5);
-        check(true, |pace, now| pace.spoken(now), 5_000, 55_000);
-        check(false, |pace, now| pace.spoken(now), 0, 5);
+        check(true, Pace::spoken, 4_999, 5);
+        check(true, Pace::spoken, 5_000, 55_000);
+        check(false, Pace::spoken, 0, 5);
     }
 
     #[test]
