@@ -222,7 +222,7 @@ chaos: deps ## Faults on purpose under attack, and a checker (needs root); SEED=
 
 ##@ Measure
 .PHONY: latency
-latency: deps ## From log line written to rule in force, over 50 bans; then idle memory and CPU
+latency: deps ## From log line written to rule in force, beside bare calls; then who wakes an idle gaoler
 	$(CARGO) bench --locked --bench latency -- $(BENCH)
 
 .PHONY: scale

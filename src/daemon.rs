@@ -79,12 +79,12 @@ use crate::telemetry::trace::ban::Kept;
 use crate::telemetry::verdicts::RecentVerdicts;
 
 /// The longest the loop sleeps: the runtime's timers stand still while the host is suspended, and
-/// the boot clock does not.
-const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
-/// How often windows that can no longer count are dropped.
+/// the boot clock does not. (The watchdog wakes it more often where there is one.)
+const LONGEST_SLEEP: SignedDuration = SignedDuration::from_mins(1);
+/// How often windows that can no longer count are dropped; nobody is woken for it.
 const SWEEP_INTERVAL: SignedDuration = SignedDuration::from_secs(30);
-/// A loop that has not come round for so long was held up: stopped, or the host suspended.
-const HELD_UP: SignedDuration = SignedDuration::from_secs(15);
+/// A loop that wakes so long after it wanted to was held up: stopped, or the host suspended.
+const HELD_UP: SignedDuration = SignedDuration::from_secs(5);
 /// How often the pages learn the jails' numbers, while they change.
 const OVERVIEW_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
@@ -127,8 +127,8 @@ struct Daemon {
     /// Bans that the firewall has lost since it was last found right.
     lost: u64,
     sweep_due: Boot,
-    /// When it last did what was due.
-    settled: Boot,
+    /// When it wanted to wake at the latest.
+    wakes: Boot,
     overview_due: Option<Boot>,
     /// None in a dry run, which keeps nothing.
     store: Option<Store>,
@@ -199,7 +199,7 @@ impl Daemon {
             reloading: Vec::new(),
             lost: 0,
             sweep_due: Boot::default(),
-            settled: Boot::default(),
+            wakes: Boot::default(),
             overview_due: None,
             store: setting.store,
             store_up: true,
@@ -260,22 +260,21 @@ impl Daemon {
             self.publish(now);
         }
         self.notify.alive(now.boot);
-        self.settled = now.boot;
+        self.wakes = now.boot.after(self.sleep(now.boot));
     }
 
     /// How long the loop may sleep.
-    fn sleep(&self, now: Boot) -> std::time::Duration {
+    fn sleep(&self, now: Boot) -> SignedDuration {
         let ends = self.jails.iter().filter_map(|jail| jail.jail.ledger().next_end());
         let others = [
             self.keeping.due(),
             self.notify.due(),
             self.overview_due,
-            Some(self.sweep_due),
             self.waiting.iter().map(|waiting| waiting.until).min(),
         ];
         let next = ends.chain(others.into_iter().flatten()).min();
         let sleep = next.map_or(LONGEST_SLEEP, |next| next.since(now));
-        sleep.clamp(SignedDuration::ZERO, LONGEST_SLEEP).unsigned_abs()
+        sleep.clamp(SignedDuration::ZERO, LONGEST_SLEEP)
     }
 
     /// The windows that the lines before the positions in hand have changed.
@@ -291,7 +290,7 @@ impl Daemon {
 
     fn sweep(&mut self, now: Moment) {
         // What is read late, and comes next, may count with failures that are old by now.
-        let held_up = HELD_UP < now.boot.since(self.settled);
+        let held_up = HELD_UP < now.boot.since(self.wakes);
         let late = held_up || self.sources.values().any(|running| running.late);
         for running in &mut self.jails {
             if !late {

@@ -13,6 +13,7 @@ mod bell;
 pub mod excerpt;
 pub mod export;
 mod file;
+mod filesystem;
 mod journal;
 mod matching;
 mod outlet;

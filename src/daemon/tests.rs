@@ -238,6 +238,18 @@ fn changed(answered: &mut Answered) -> Changed {
 }
 
 #[tokio::test]
+async fn nobody_is_woken_while_nothing_happens() {
+    let mut stage = Stage::new(JAILS, false);
+    stage.failures("web", "203.0.113.7", 1);
+    assert!(stage.daemon.wakes < stage.now.boot.after(LONGEST_SLEEP), "it is to be kept");
+    for _ in 0..3 {
+        stage.after(1_000);
+    }
+    stage.kept().await;
+    assert_eq!(stage.daemon.wakes, stage.now.boot.after(LONGEST_SLEEP));
+}
+
+#[tokio::test]
 async fn a_ban_is_kept_then_ordered_then_confirmed() {
     let mut stage = Stage::new(JAILS, false);
     stage.failures("sshd", "203.0.113.7", 1);

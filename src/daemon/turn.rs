@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
 use super::channels::Channels;
@@ -25,7 +26,7 @@ impl Daemon {
         let mut drained = false;
         self.settle(clock::now());
         while !(drained && self.is_drained()) {
-            let sleep = self.sleep(clock::now().boot);
+            let sleep = self.wakes.since(clock::now().boot);
             let event = tokio::select! {
                 message = channels.messages.recv(), if !drained => {
                     drained = message.is_none();
@@ -36,7 +37,7 @@ impl Daemon {
                 Some(call) = channels.calls.recv() => Event::Call(call),
                 Some(event) = channels.events.recv() => event,
                 event = channels.signals.next() => event,
-                () = tokio::time::sleep(sleep) => Event::Deadline,
+                () = tokio::time::sleep(sleep.max(SignedDuration::ZERO).unsigned_abs()) => Event::Deadline,
                 () = wait(drain.as_mut().as_pin_mut()) => break,
             };
             let stop = matches!(event, Event::Stop) && !self.stopping;

@@ -30,6 +30,9 @@ use super::outlet::{Outlet, Stopped};
 use crate::record::origin::FilesOrigin;
 
 /// How often the files are looked at, whatever the kernel says or does not say.
+const ROUND: Duration = Duration::from_mins(1);
+
+/// How often while one is being rotated, or where others change files behind the kernel's back.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How often, if the kernel does not tell of every change.
@@ -67,6 +70,8 @@ struct Follower {
     buffer: Box<[u8]>,
     looked: Instant,
     names_changed: bool,
+    /// Whether something is to be told or done when time has passed: a rotation is under way.
+    rotating: bool,
     /// The first moment that could count at the start, and how long before that was.
     window: (Timestamp, SignedDuration),
     /// What was last told to be missing while other files are followed.
@@ -83,6 +88,7 @@ impl Follower {
             buffer: vec![0; CHUNK].into(),
             looked: Instant::now(),
             names_changed: false,
+            rotating: false,
             window: (Timestamp::MIN, SignedDuration::ZERO),
             missing: Vec::new(),
         }
@@ -118,7 +124,8 @@ impl Follower {
             + match (self.names_changed, self.watch.is_incomplete()) {
                 (true, _) => PAUSE,
                 (false, true) => LOOK_BLIND,
-                (false, false) => LOOK,
+                (false, false) if self.rotating || self.watch.is_remote() => LOOK,
+                (false, false) => ROUND,
             }
     }
 
@@ -179,9 +186,10 @@ impl Follower {
 
     /// Looks which files there are now, and follows them.
     fn look(&mut self, outlet: &mut Outlet) -> Result<(), Stopped> {
-        (self.looked, self.names_changed) = (Instant::now(), false);
+        self.looked = Instant::now();
         let mut scan = Scan::new(&self.patterns);
-        self.watch.directories(&scan.directories);
+        // What came before they were watched is found by looking once more.
+        self.names_changed = self.watch.directories(&scan.directories);
         self.notice_names(&scan, outlet)?;
         // First those known by their inode, lest a copy take their place.
         scan.files.sort_by_key(|(_, meta)| !self.known.iter().any(|k| k.inode == meta.ino()));
@@ -196,6 +204,7 @@ impl Follower {
         }
         self.find_known(outlet)?;
         self.let_go(outlet)?;
+        self.rotating = self.files.iter().any(Followed::is_leaving);
         self.tell(scan.troubles, outlet)
     }
 

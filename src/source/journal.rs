@@ -3,19 +3,18 @@
 //! libsystemd merges the files of a journal, and goes on through rotation and vacuuming by itself;
 //! where it cannot, the journal is opened anew and read on after the last cursor.
 //!
-//! journald announces an entry up to 250 ms late (`POST_CHANGE_TIMER_INTERVAL_USEC` in its
-//! source), and a ban is to be in force within 15 ms. So the reader does not wait for that but
-//! looks for itself. To look costs one comparison in mapped memory for each journal file; to wake
-//! for it costs some 40 µs in a virtual machine. So it looks often while it is spoken to, and
-//! seldom while all is silent: the line that makes a ban comes after others.
+//! In silence the reader waits to be told that the journal changes ([`watch`]); while it is spoken to
+//! it looks for itself ([`pace`]).
 
 mod cursor;
 pub(super) mod entry;
 mod files;
 mod guard;
 mod open;
+mod pace;
 mod roots;
 mod sigbus;
+mod watch;
 mod whole;
 
 use std::convert::Infallible;
@@ -26,7 +25,9 @@ use systemd::journal::JournalWaitResult;
 
 use self::entry::{Entry, Reading};
 use self::open::{Broken, Opened};
-use self::roots::Identity;
+use self::pace::Pace;
+use self::roots::{Identity, directories, roots};
+use self::watch::Watch;
 use super::Start;
 use super::batch::{Notice, Position, Trouble};
 use super::outlet::{Outlet, Stopped};
@@ -34,24 +35,11 @@ use crate::record::origin::JournalOrigin;
 
 pub use self::whole::whole;
 
-/// How often the reader looks for new entries for [`ATTENTION`] after it has read one: 0.5 % of a
-/// core in a virtual machine. (A password that sshd refuses is an entry of PAM's two seconds
-/// before it is one of sshd's.)
-const LOOK: Duration = Duration::from_millis(5);
-const ATTENTION: Duration = Duration::from_secs(30);
-
-/// How often it looks while all is silent: under 0.1 % of a core. Also how often it asks which files
-/// came and went.
-const GLANCE: Duration = Duration::from_millis(150);
-
-/// How often a journal that cannot be read is tried again, and one that can be is checked.
+/// How soon a journal that cannot be read is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Once so long has passed without a change, look again from the last entry. journald counts an
-/// entry in its file before it links it to its fields: a look in those microseconds sees that
-/// there is something new, does not find it, and would not look at that file again until the next
-/// entry comes.
-const SETTLE: Duration = Duration::from_millis(300);
+/// How often that is tried where nothing is said to have changed.
+const RETRY_UNTOLD: Duration = Duration::from_mins(1);
 
 /// A batch ends after so many entries, or so many bytes.
 const BATCH_ENTRIES: usize = 1024;
@@ -76,7 +64,8 @@ pub(super) fn follow(origin: &JournalOrigin, start: Start, mut outlet: Outlet) {
     }
     let (not_before, tried, passed) = (start.not_before, None, Vec::new());
     let recalls = cursor.is_some();
-    let mut reader = Reader { origin, not_before, cursor, entry, recalls, tried, passed };
+    let watch = Watch::new();
+    let mut reader = Reader { origin, not_before, cursor, entry, recalls, tried, passed, watch };
     while reader.try_once(&mut outlet).is_ok() {}
 }
 
@@ -92,6 +81,8 @@ struct Reader<'a> {
     /// The file that the journal was last opened again for, and those that this did not help.
     tried: Option<Identity>,
     passed: Vec<Identity>,
+    /// Hears of changes.
+    watch: Watch,
 }
 
 /// Why an open journal is read no further.
@@ -106,22 +97,17 @@ struct Read {
     more: bool,
 }
 
-/// When to do what.
-struct Pace {
-    attentive_until: Instant,
-    process_at: Instant,
-    settle_at: Option<Instant>,
-    check_at: Instant,
-}
-
 impl Reader<'_> {
     /// Opens the journal and reads until that is over, or waits a while if it cannot be opened.
     fn try_once(&mut self, outlet: &mut Outlet) -> Result<(), Stopped> {
+        // Before it is opened: what comes after is told.
+        self.watch.hear();
+        self.listen();
         let mut opened = match Opened::open(self.origin) {
             Ok(opened) => opened,
             Err(trouble) => {
                 outlet.fares(Err(trouble))?;
-                return outlet.wait(None, RETRY);
+                return self.wait_for_change(outlet);
             }
         };
         outlet.fares(Ok(()))?;
@@ -131,9 +117,23 @@ impl Reader<'_> {
                 // What was read and not sent is read again.
                 outlet.discard();
                 outlet.notice(Notice::Restarted(trouble))?;
-                outlet.wait(None, RETRY)
+                outlet.wait(None, RETRY).map(drop)
             }
         }
+    }
+
+    /// Has itself told of changes. Returns whether of more than before.
+    fn listen(&mut self) -> bool {
+        let location = &self.origin.location;
+        roots(location).is_ok_and(|roots| self.watch.set(&directories(location, &roots), &roots))
+    }
+
+    /// Waits while a journal cannot be opened.
+    fn wait_for_change(&self, outlet: &mut Outlet) -> Result<(), Stopped> {
+        if self.watch.is_complete() {
+            outlet.wait(self.watch.input(), RETRY_UNTOLD)?;
+        }
+        outlet.wait(None, RETRY).map(drop)
     }
 
     /// Reads on after the last entry read, for as long as it goes.
@@ -141,30 +141,42 @@ impl Reader<'_> {
         self.recall(opened, outlet)?;
         opened.seek(self.cursor.as_deref(), self.not_before)?;
         let mut resuming = self.cursor.is_some();
-        let mut pace = Pace::new(Instant::now());
+        let mut pace = Pace::new(Instant::now(), self.watch.is_complete());
         loop {
             let read = self.read_batch(opened, outlet)?;
             if let Some(lost) = opened.take_gap().filter(|_| resuming) {
                 outlet.notice(Notice::Restarted(lost))?;
             }
+            if read.entries > 0 {
+                pace.spoken(Instant::now());
+            }
             if read.more {
                 continue;
             }
             outlet.nothing_to_read()?;
-            outlet.wait(None, pace.next_look(Instant::now(), read.entries))?;
+            let told = outlet.wait(self.watch.input(), pace.wait(Instant::now()))?;
             let now = Instant::now();
-            if Pace::is_due(&mut pace.process_at, now, GLANCE)
-                && !matches!(opened.journal.process()?, JournalWaitResult::Nop)
-            {
-                pace.settle_at = Some(now + SETTLE);
+            let settles = pace.settles(now);
+            if told || settles || !self.watch.is_complete() {
+                self.watch.hear();
+                // libsystemd hears for itself, and may hear a little later.
+                let changed = !matches!(opened.journal.process()?, JournalWaitResult::Nop);
+                if told || changed {
+                    pace.changed(now);
+                }
             }
-            if pace.settle_at.take_if(|at| *at <= now).is_some() {
+            if settles {
                 resuming = false;
                 opened.seek(self.cursor.as_deref(), self.not_before)?;
             }
-            if Pace::is_due(&mut pace.check_at, now, RETRY) {
+            if pace.checks(now) {
                 opened.check()?;
                 self.look_for_passed(opened, outlet)?;
+                let more = self.listen();
+                pace.checked(now, self.watch.is_complete(), opened.has_doubts());
+                if more {
+                    pace.changed(now);
+                }
             }
         }
     }
@@ -235,34 +247,6 @@ impl Reader<'_> {
             }
         }
         Ok(())
-    }
-}
-
-impl Pace {
-    fn new(now: Instant) -> Self {
-        Self {
-            attentive_until: now,
-            process_at: now + GLANCE,
-            settle_at: None,
-            check_at: now + RETRY,
-        }
-    }
-
-    /// How long to wait, having just read so many entries.
-    fn next_look(&mut self, now: Instant, entries: usize) -> Duration {
-        if entries > 0 {
-            self.attentive_until = now + ATTENTION;
-        }
-        if now < self.attentive_until { LOOK } else { GLANCE }
-    }
-
-    /// Whether `at` has come; then it comes again after `every`.
-    fn is_due(at: &mut Instant, now: Instant, every: Duration) -> bool {
-        let due = *at <= now;
-        if due {
-            *at = now + every;
-        }
-        due
     }
 }
 

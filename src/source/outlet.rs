@@ -8,13 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::Sender;
 
 use super::batch::{Batch, Body, Message, Notice, Position, SourceName, Tally, Trouble};
-use super::bell::Bell;
+use super::bell::{Bell, Woken};
 use super::matching::{Age, Matching};
-use crate::moment::{Clock, Moment};
+use crate::moment::{Boot, Clock, Moment};
 use crate::record::Record;
 
-/// A reader that has not come to its next look for so long was held up: it looks every second at
-/// the least.
+/// A reader that comes so long after the end of its wait was held up.
 const HELD_UP: SignedDuration = SignedDuration::from_secs(5);
 
 /// The thread is to end: it was asked to, or nobody receives any more.
@@ -31,6 +30,8 @@ pub(super) struct Outlet {
     clock: Clock,
     /// When the batch in hand began to be read.
     read: Moment,
+    /// When it was to begin at the latest.
+    due: Boot,
     /// What was last said about the source; `None` until something was.
     told: Option<Result<(), Trouble>>,
     /// Whether the last thing said of it is that all has been read.
@@ -48,8 +49,9 @@ impl Outlet {
         matching: Matching,
         clock: Clock,
     ) -> Self {
-        let (read, told) = (clock(), None);
-        Self { source, out, bell, matching, clock, read, told, caught_up: false, late: false }
+        let read = clock();
+        let (due, told) = (read.boot, None);
+        Self { source, out, bell, matching, clock, read, due, told, caught_up: false, late: false }
     }
 
     /// Reading goes on from where an earlier run was.
@@ -66,8 +68,8 @@ impl Outlet {
             self.matching = Matching::new(listeners);
         }
         let now = (self.clock)();
-        self.late |= HELD_UP < now.boot.since(self.read.boot);
-        self.read = now;
+        self.late |= HELD_UP < now.boot.since(self.due);
+        (self.read, self.due) = (now, now.boot);
         Ok(())
     }
 
@@ -150,16 +152,22 @@ impl Outlet {
         self.notice(Notice::CaughtUp)
     }
 
-    /// Waits until `input` can be read, something is asked, or `timeout` has passed.
+    /// Waits until `input` can be read, something is asked, or `timeout` has passed. Returns whether
+    /// the input can be read.
     pub(super) fn wait(
-        &self,
+        &mut self,
         input: Option<BorrowedFd<'_>>,
         timeout: Duration,
-    ) -> Result<(), Stopped> {
+    ) -> Result<bool, Stopped> {
+        let mut woken = Woken::Otherwise;
         if !self.bell.stopping() {
-            self.bell.wait(input, timeout);
+            let longest = SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX);
+            self.due = (self.clock)().boot.after(longest);
+            woken = self.bell.wait(input, timeout);
         }
-        if self.bell.stopping() { Err(Stopped) } else { Ok(()) }
+        // It may have stood still, and what it reads now be older than it seems.
+        self.late |= woken == Woken::Interrupted;
+        if self.bell.stopping() { Err(Stopped) } else { Ok(woken == Woken::Input) }
     }
 
     fn say(&mut self, body: Body) -> Result<(), Stopped> {

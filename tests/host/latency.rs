@@ -1,14 +1,25 @@
 //! With a stop-watch on the host in a box: from a log line written to the rule in the kernel, for a
-//! line of sshd's in the journal and one of httpd's in its log; then what gaoler costs while idle.
+//! line of sshd's in the journal and one of httpd's in its log, the log idle or written to 100,000 lines
+//! a second; each in turn with a bare call of firewalld's that makes the same rule, and with what the
+//! bans' own traces say of where the time goes. Then what gaoler costs while idle, and who wakes it.
 //!
-//! `make latency`, or with `BENCH=journal`, `BENCH=file` or `BENCH=idle` one of them. It judges nothing.
+//! `make latency`, or with `BENCH=journal`, `silent`, `file`, `busy` or `idle` one of them. It judges
+//! nothing.
 #![allow(clippy::disallowed_methods, reason = "drives the box by its commands")]
 #![allow(clippy::print_stdout, reason = "its figures are what it is for")]
 
 #[allow(dead_code, reason = "made for the suite, which uses all of it")]
 mod host;
 
-use std::fs::OpenOptions;
+#[path = "latency/bare.rs"]
+mod bare;
+#[path = "latency/idle.rs"]
+mod idle;
+#[path = "latency/spans.rs"]
+mod spans;
+#[path = "latency/writer.rs"]
+mod writer;
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -17,67 +28,125 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::bare::Bare;
 use crate::host::{Host, SEED, Side};
+use crate::spans::Spans;
+use crate::writer::{Log, Writer};
 
 const BANS: u32 = 50;
-const IDLE: Duration = Duration::from_mins(1);
+
+/// Bans with a silence before each: fewer, since each takes its time.
+const SILENT: u32 = 10;
+
+/// After so long without an entry, gaoler waits to be told of the next.
+const SILENCE: Duration = Duration::from_secs(6);
+
+/// Where this program is in the box, to be run again.
+const AGAIN: &str = "/usr/bin/latency";
+
+/// Where traces go.
+const OTLP: &str = "
+telemetry: {listen: 127.0.0.1:9642, otlp: {endpoint: \"http://127.0.0.1:4318\", protocol: http/protobuf}}
+";
+
+/// What is measured once.
+struct Case<'a> {
+    what: &'a str,
+    port: u16,
+    bans: u32,
+    pause: Duration,
+}
 
 fn main() -> Result<()> {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
-    // One failure is enough, so that the line written is the one that decides.
-    let config = SEED.replace("maxretry: 2", "maxretry: 1");
-    let host = Host::up(env!("CARGO_BIN_EXE_gaoler"), 'b', false, config)?;
-    host.sh("systemctl start gaoler")?;
-    if wanted("journal") {
-        let mut sshd = Speaker::sshd(&host)?;
-        bans(&host, "sshd, from the journal, one port", 22, |address| {
-            sshd.say(&format!("Failed password for root from {address} port 50022 ssh2"))
-        })?;
+    match chosen.first().map(String::as_str) {
+        Some("in-box-bare") => return bare::serve(),
+        Some("in-box-spans") => return spans::serve(),
+        _ => {}
     }
-    if wanted("file") {
-        let mut log =
-            OpenOptions::new().append(true).open(host.path("/var/log/httpd/access_log"))?;
-        bans(&host, "http-get-dos, from the log file, two ports", 80, |address| {
-            let now = host.sh("date '+%d/%b/%Y:%H:%M:%S %z'")?;
-            let line =
-                format!("{address} - - [{}] \"GET / HTTP/1.1\" 200 6 \"-\" \"-\"\n", now.trim());
-            let written = Instant::now();
-            log.write_all(line.as_bytes())?;
-            Ok(written)
-        })?;
+    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
+    let host = Host::up(env!("CARGO_BIN_EXE_gaoler"), 'b', false, config())?;
+    std::fs::copy(std::env::current_exe()?, host.path(AGAIN))?;
+    let spans = Spans::collect(&host)?;
+    host.sh("systemctl start gaoler")?;
+    let mut bare = Bare::start(&host)?;
+    let mut measure = |case: Case<'_>, write: &mut dyn FnMut(&str) -> Result<Instant>| {
+        bans(&host, &case, &mut bare, &spans, write)
+    };
+    let case = |what, port| Case { what, port, bans: BANS, pause: Duration::from_millis(200) };
+    if wanted("journal") || wanted("silent") {
+        let mut sshd = Speaker::sshd(&host)?;
+        let mut say = |address: &str| {
+            sshd.say(&format!("Failed password for root from {address} port 50022 ssh2"))
+        };
+        if wanted("journal") {
+            measure(case("journal, idle but for the attack", 22), &mut say)?;
+        }
+        if wanted("silent") {
+            let case = case("journal, the first entry after a silence", 22);
+            measure(Case { bans: SILENT, pause: SILENCE, ..case }, &mut say)?;
+        }
+    }
+    if wanted("file") || wanted("busy") {
+        let log = Log::of(&host);
+        if wanted("file") {
+            measure(case("file, idle", 80), &mut |address| log.get(address))?;
+        }
+        if wanted("busy") {
+            let writer = Writer::start(&log)?;
+            measure(case("file, busy", 80), &mut |address| log.get(address))?;
+            println!("  the file grew by {:.0} lines a second meanwhile", writer.stop()?);
+        }
     }
     if wanted("idle") {
-        idle(&host)?;
+        idle::measure(&host)?;
     }
     host.down()
 }
 
-/// Bans one address after the other, each lifted before the next, and tells how long they took.
+/// One failure is enough, so that the line written is the one that decides; one port in one zone.
+fn config() -> String {
+    let telemetry = "telemetry: {listen: 127.0.0.1:9642}\n";
+    let config = SEED.replace("maxretry: 2", "maxretry: 1");
+    config.replace("port: [http, https]", "port: [http]").replace(telemetry, OTLP)
+}
+
+/// Bans one address after the other, each lifted before the next and after a bare call, and tells how
+/// long both took.
 fn bans(
     host: &Host,
-    what: &str,
-    port: u16,
-    mut write: impl FnMut(&str) -> Result<Instant>,
+    case: &Case<'_>,
+    bare: &mut Bare,
+    spans: &Spans,
+    write: &mut dyn FnMut(&str) -> Result<Instant>,
 ) -> Result<()> {
     let kernel = Kernel::watch(host)?;
-    let mut took = Vec::new();
-    for number in 1..=BANS {
+    let (mut took, mut calls) = (Vec::new(), Vec::new());
+    spans.forget();
+    for number in 1..=case.bans {
         let address = format!("198.51.100.{number}");
+        calls.push(bare.call(case.port)?);
         // Not in step with any timer of journald's or gaoler's.
-        thread::sleep(Duration::from_millis(200 + u64::from(number * 37 % 101) * 3));
+        thread::sleep(case.pause + Duration::from_millis(u64::from(number * 37 % 101) * 3));
         let written = write(&address)?;
-        let rule = kernel.rule(&address, port).with_context(|| host.explain(None))?;
+        let rule = kernel.rule(&address, case.port).with_context(|| host.explain(None))?;
         took.push(rule.duration_since(written));
         host.gaoler_ok(&["unban", &address])?;
     }
-    took.sort_unstable();
-    let at = |percent: usize| took[(took.len() * percent).div_ceil(100).max(1) - 1];
-    println!("{what}: line written to rule in the kernel, {} bans", took.len());
+    println!("{}: {} bans and as many bare calls in turn, ms", case.what, took.len());
+    println!("         bare call   line to rule   ratio");
     for (name, percent) in [("median", 50), ("p90", 90), ("p99", 99)] {
-        println!("  {name:6} {:7.2} ms", at(percent).as_secs_f64() * 1e3);
+        let [bare, whole] = [at(&mut calls, percent), at(&mut took, percent)];
+        println!("  {name:6} {bare:9.2} {whole:14.2} {:7.2}", whole / bare);
     }
+    println!("  the traces' medians: {}", spans.medians(took.len())?);
     Ok(())
+}
+
+/// The duration that so many percent do not exceed, in milliseconds.
+fn at(took: &mut [Duration], percent: usize) -> f64 {
+    took.sort_unstable();
+    took[(took.len() * percent).div_ceil(100).max(1) - 1].as_secs_f64() * 1e3
 }
 
 /// A root process in sshd's control group, which journald therefore believes to be sshd.
@@ -168,26 +237,4 @@ impl Drop for Kernel {
         let _ = self.monitor.kill();
         let _ = self.monitor.wait();
     }
-}
-
-/// What it costs to run with nothing to do: anonymous memory, and time on a processor.
-fn idle(host: &Host) -> Result<()> {
-    host.configure(SEED)?;
-    host.sh("systemctl restart gaoler")?;
-    thread::sleep(Duration::from_secs(5));
-    let pid = host.sh("systemctl show -P MainPID gaoler")?;
-    let on_cpu = || -> Result<f64> {
-        let schedstat = host.sh(&format!("cat /proc/{}/task/*/schedstat", pid.trim()))?;
-        let nanoseconds = schedstat.lines().filter_map(|line| line.split(' ').next());
-        Ok(nanoseconds.map(str::parse::<f64>).sum::<Result<f64, _>>()? / 1e9)
-    };
-    let (before, begun) = (on_cpu()?, Instant::now());
-    thread::sleep(IDLE);
-    let share = (on_cpu()? - before) / begun.elapsed().as_secs_f64();
-    let status = host.sh(&format!("grep -E '^(Rss|VmRSS|Threads)' /proc/{}/status", pid.trim()))?;
-    println!("idle with both jails, {} s: {:.4} % of a core", IDLE.as_secs(), share * 100.0);
-    for line in status.lines() {
-        println!("  {}", line.replace('\t', " "));
-    }
-    Ok(())
 }

@@ -278,6 +278,14 @@ impl Followed {
         self.left.is_some_and(|left| left.since.elapsed() < span)
     }
 
+    /// Whether it was rotated away, and what becomes of that shows within seconds.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.left.is_some_and(|left| {
+            let soon = left.since.elapsed() <= 2 * DELETED_PATIENCE;
+            soon || left.untold.is_some() || left.copy || self.is_deleted()
+        })
+    }
+
     /// How it was rotated: once, when what was left in it has been read.
     pub(super) fn take_rotation(&mut self) -> Option<Rotation> {
         if self.hungry {

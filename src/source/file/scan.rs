@@ -47,6 +47,7 @@ impl Scan {
             require_literal_leading_dot: true,
             ..MatchOptions::new()
         };
+        self.directories.extend(between(pattern, options));
         let mut paths = Vec::new();
         match glob_with(pattern, options) {
             Ok(found) => found.for_each(|path| match path {
@@ -65,6 +66,7 @@ impl Scan {
 
     fn look(&mut self, path: PathBuf) {
         self.directories.extend(path.parent().map(Path::to_owned));
+        self.directories.extend(target(&path).and_then(|path| path.parent().map(Path::to_owned)));
         match fs::metadata(&path) {
             Ok(meta) if meta.is_file() => self.files.push((path, meta)),
             Ok(_) => self.troubles.push(irregular(&path)),
@@ -129,6 +131,21 @@ fn base(pattern: &str) -> PathBuf {
     literal[..end].into()
 }
 
+/// The directories that a pattern leads through now, below where it begins to be one.
+fn between(pattern: &str, options: MatchOptions) -> BTreeSet<PathBuf> {
+    let base = base(pattern);
+    let above = Path::new(pattern).ancestors().skip(1).filter_map(Path::to_str);
+    let below = above.take_while(|pattern| Path::new(pattern) != base);
+    let found = below.filter_map(|pattern| glob_with(pattern, options).ok());
+    found.flat_map(Iterator::flatten).filter(|path| path.is_dir()).collect()
+}
+
+/// Where a symbolic link leads: there, too, files come and go.
+fn target(path: &Path) -> Option<PathBuf> {
+    let link = fs::read_link(path).ok()?;
+    Some(fs::canonicalize(path).unwrap_or_else(|_| path.parent().unwrap_or(path).join(link)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,5 +158,28 @@ mod tests {
         check("/srv/*/logs/a?", "/srv");
         check("/srv/a[0-9]/log", "/srv");
         check("/*", "/");
+    }
+
+    /// Of each pattern, the directories in which names matter, below a new one.
+    #[test]
+    fn knows_the_directories_that_lead_to_a_file() {
+        let home = tempfile::tempdir().unwrap();
+        for path in ["a/logs", "b/logs", "b/other", "far"] {
+            fs::create_dir_all(home.path().join(path)).unwrap();
+        }
+        fs::write(home.path().join("far/log"), "").unwrap();
+        for (target, link) in [("../far/log", "a/log"), ("../far/gone/log", "b/log")] {
+            std::os::unix::fs::symlink(target, home.path().join(link)).unwrap();
+        }
+        let check = |pattern: &str, expected: &[&str]| {
+            let pattern = home.path().join(pattern).to_str().unwrap().to_owned();
+            let expected = expected.iter().map(|path| home.path().join(path));
+            assert_eq!(Scan::new(&[pattern]).directories, expected.collect());
+        };
+        check("none/log", &["none"]);
+        check("*/logs/*.log", &["", "a", "b", "far", "a/logs", "b/logs"]);
+        check("far/*", &["far"]);
+        check("a/log", &["a", "far"]);
+        check("b/log", &["b", "b/../far/gone"]);
     }
 }

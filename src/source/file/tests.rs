@@ -1,4 +1,4 @@
-//! The follower without inotify: everything must be found by looking.
+//! The follower turn by turn; without inotify, where everything must be found by looking.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -14,15 +14,19 @@ use super::super::matching::Matching;
 use super::*;
 use crate::moment::{Boot, Moment};
 
-/// A follower of `pattern`, and what it tells.
+/// A follower of `pattern` that hears nothing, and what it tells.
 fn blind(pattern: &Path) -> (Follower, Outlet, Arc<Bell>, Receiver<Message>) {
+    follower(pattern, Watch::blind())
+}
+
+fn follower(pattern: &Path, watch: Watch) -> (Follower, Outlet, Arc<Bell>, Receiver<Message>) {
     let clock = || Moment { wall: Timestamp::UNIX_EPOCH, boot: Boot::default() };
     let (sender, messages) = channel(16);
     let bell = Arc::new(Bell::new().unwrap());
     let matching = Matching::new(Vec::new());
     let outlet = Outlet::new("test".into(), sender, Arc::clone(&bell), matching, clock);
     let origin = FilesOrigin { patterns: vec![pattern.to_str().unwrap().to_owned()] };
-    (Follower::new(&origin, Vec::new(), Watch::blind()), outlet, bell, messages)
+    (Follower::new(&origin, Vec::new(), watch), outlet, bell, messages)
 }
 
 fn follow_blind(pattern: &Path) -> (Arc<Bell>, Receiver<Message>) {
@@ -108,4 +112,59 @@ fn goes_on_in_the_file_that_a_server_has_in_its_place() {
         turn(&mut follower);
         receive(&mut messages, 1);
     }
+}
+
+/// How long until it looks around, if nothing is told.
+fn rests(follower: &Follower) -> Duration {
+    follower.look_due().saturating_duration_since(Instant::now())
+}
+
+#[test]
+fn looks_around_only_while_something_is_rotated() {
+    let directory = tempfile::tempdir().unwrap();
+    let (log, old) = (directory.path().join("log"), directory.path().join("log.1"));
+    append(&log, "one");
+    let (mut follower, mut outlet, _bell, mut messages) = follower(&log, Watch::new());
+    let mut turn = |follower: &mut Follower, records| {
+        for _ in 0..2 {
+            follower.hear();
+            follower.look(&mut outlet).unwrap();
+            while follower.read_round(&mut outlet).unwrap() {}
+        }
+        receive(&mut messages, records);
+    };
+    turn(&mut follower, 1);
+    assert!(LOOK < rests(&follower));
+    append(&log, "two");
+    turn(&mut follower, 1);
+    assert!(LOOK < rests(&follower));
+    fs::rename(&log, &old).unwrap();
+    append(&log, "three");
+    turn(&mut follower, 1);
+    assert!(rests(&follower) <= LOOK, "it will be told, and let go of");
+}
+
+#[test]
+fn hears_of_what_comes_and_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let pattern = directory.path().join("later/*/log");
+    let (mut follower, mut outlet, _bell, _messages) = follower(&pattern, Watch::new());
+    let mut check = |what: &str, change: &dyn Fn(&Path)| {
+        // What is watched only now may have changed before: it looks twice.
+        for _ in 0..3 {
+            follower.hear();
+            follower.look(&mut outlet).unwrap();
+        }
+        follower.hear();
+        assert!(!follower.names_changed, "before {what}");
+        change(&directory.path().join("later"));
+        follower.hear();
+        assert!(follower.names_changed, "{what}");
+    };
+    check("a directory", &|later| fs::create_dir(later).unwrap());
+    check("one in it", &|later| fs::create_dir(later.join("a")).unwrap());
+    check("a file", &|later| append(&later.join("a/log"), "one"));
+    check("another name", &|later| fs::rename(later.join("a"), later.join("b")).unwrap());
+    check("no name", &|later| fs::remove_dir_all(later.join("b")).unwrap());
+    check("no directory", &|later| fs::rename(later, later.with_extension("old")).unwrap());
 }

@@ -103,8 +103,7 @@ impl Entry {
         self.reading(received.and_then(microseconds))
     }
 
-    /// Makes sense of the fields. The match already asked for root's entries; but that is the
-    /// index's word, and this is the entry's.
+    /// Makes sense of the fields.
     fn reading(&mut self, received: Option<Timestamp>) -> Reading<'_> {
         let fields = &self.fields;
         if !self.trust_unprivileged && fields.root != Some(true) {

@@ -176,6 +176,11 @@ impl Opened {
         }))
     }
 
+    /// Whether a file seemed not to be read when last looked, and that is to be looked at again.
+    pub(super) fn has_doubts(&self) -> bool {
+        self.suspect.is_some()
+    }
+
     /// Whether the entry that was to be read on from is gone, told once.
     pub(super) fn take_gap(&mut self) -> Option<Trouble> {
         std::mem::take(&mut self.gap).then(|| Trouble {
