@@ -6,8 +6,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroU8;
 
+use ipnet::IpNet;
+
 use super::desired::Refusal;
 use super::element::{Element, Need};
+use super::lodging::Lodging;
 use super::provision::{Policy, PolicyName, set_of};
 use super::rule::{Rule, canonical};
 use crate::config::checked::{Action, Mode};
@@ -36,6 +39,7 @@ pub struct Means {
     provided: Option<Provided>,
     /// The groups of sets that serve, by the scopes that were asked for.
     groups: HashMap<Scope, Option<Group>>,
+    lodging: Lodging,
 }
 
 impl Provided {
@@ -77,7 +81,7 @@ impl Means {
     #[must_use]
     pub fn new(mode: Mode, action: Action) -> Self {
         let provided = (mode == Mode::RichRule).then(Provided::default);
-        Self { mode, action, provided, groups: HashMap::new() }
+        Self { mode, action, provided, groups: HashMap::new(), lodging: Lodging::default() }
     }
 
     /// As configured.
@@ -106,6 +110,7 @@ impl Means {
         }
         self.provided = Some(provided);
         self.groups.clear();
+        self.lodging = Lodging::default();
         true
     }
 
@@ -120,7 +125,8 @@ impl Means {
             return Ok(Vec::new());
         }
         if let Some(group) = self.group(&block.scope) {
-            return Ok(vec![Need::Entry(group.set_for(&address, IPV6_PREFIX), address)]);
+            let home = group.set_for(&address, IPV6_PREFIX);
+            return Ok(vec![Need::Entry(self.lodging.place(home, address), address)]);
         }
         let rules = Rule::all(block, self.action).ok_or(Refusal::Everybody)?;
         Ok(rules.into_iter().map(Need::Rule).collect())
@@ -132,6 +138,25 @@ impl Means {
         let rules = Rule::all(block, self.action).unwrap_or_default();
         let entry = canonical(block.address).map(Element::Entry);
         rules.into_iter().map(Element::Rule).chain(entry).collect()
+    }
+
+    /// The set that an address belongs in that was found in `refuge`, if it is another.
+    #[must_use]
+    pub fn home_of(&self, refuge: &SetName, address: &IpNet) -> Option<SetName> {
+        let homes = self.groups.values().flatten();
+        let mut homes = homes.map(|group| group.set_for(address, IPV6_PREFIX));
+        homes.find(|home| home != refuge && home.refuge().as_ref() == Some(refuge))
+    }
+
+    /// Who is in another set than their own.
+    #[must_use]
+    pub fn lodging(&self) -> &Lodging {
+        &self.lodging
+    }
+
+    /// The same, to be changed; what bans need is to be worked out anew then.
+    pub fn lodging_mut(&mut self) -> &mut Lodging {
+        &mut self.lodging
     }
 
     /// The sets that stop packets of this scope from reaching the host.

@@ -14,6 +14,7 @@ impl Plan {
     /// Says what is in force and what is not, and queues what it takes.
     pub(super) fn compare(&mut self, now: Moment) {
         self.reports.extend(self.leftovers.looked());
+        self.forget_guests();
         let announced: Vec<BanKey> = self.announced.iter().cloned().collect();
         for key in &announced {
             self.denounce(key);

@@ -6,6 +6,7 @@ use super::Plan;
 use super::look::Stage;
 use crate::enforcer::firewalld::element::{Element, Holder};
 use crate::enforcer::firewalld::provided::Provided;
+use crate::enforcer::firewalld::reconcile::Drift;
 use crate::enforcer::order::Condition;
 use crate::enforcer::shard::SetName;
 use crate::moment::Moment;
@@ -35,19 +36,22 @@ impl Plan {
         }
         let mut unlisted: Vec<Holder> =
             exist.into_iter().filter(|holder| self.is_to_be_listed(holder)).collect();
-        unlisted.sort_by_key(|holder| !self.is_needed_to_hold(holder));
+        self.most_needed_first(&mut unlisted);
         self.advance(Stage::List, |look| look.unlisted = unlisted.into());
         // It works. What it holds is in doubt, holder by holder, until that is listed.
         self.set_condition(Condition::Ready);
         self.report_coverage();
     }
 
-    /// Whether bans need it: those are listed first, and the zones before the sets.
-    fn is_needed_to_hold(&self, holder: &Holder) -> bool {
-        match holder {
+    /// Puts those first that bans need, and the sets that may stand in for them: they sort before
+    /// those, and after the zones.
+    pub(super) fn most_needed_first(&self, unlisted: &mut [Holder]) {
+        let refuges: BTreeSet<SetName> = self.desired.sets().filter_map(SetName::refuge).collect();
+        let needed = |holder: &Holder| match holder {
             Holder::Zone(zone) => self.zones.contains(zone),
-            Holder::Set(set) => self.desired.entries(set) > 0,
-        }
+            Holder::Set(set) => self.desired.entries(set) > 0 || refuges.contains(set),
+        };
+        unlisted.sort_by_key(|holder| !needed(holder));
     }
 
     /// All at first, since an earlier run may have left something anywhere, and after a reload.
@@ -84,6 +88,7 @@ impl Plan {
     }
 
     pub(super) fn listed(&mut self, holder: &Holder, texts: &[String], now: Moment) {
+        self.recognise_guests(holder, texts);
         let expected = |element: &Element| {
             let need = element.need(holder).filter(|_| !self.adopted);
             let mut bans = need.iter().flat_map(|need| self.desired.bans_needing(need));
@@ -95,10 +100,10 @@ impl Plan {
             Vec::new()
         };
         let drift = self.placed.see(holder, texts, &self.desired, &self.zones, expected);
-        if let Some(found) = &mut self.found {
-            found.drift.missing += drift.missing;
-            found.drift.unexpected += drift.unexpected;
+        if drift.missing > 0 {
+            self.take_in(holder, now);
         }
+        self.note_drift(&drift);
         if self.leftovers.is_fresh() {
             let before: HashMap<_, _> = before.into_iter().collect();
             for (element, _) in self.placed.elements(holder) {
@@ -111,7 +116,7 @@ impl Plan {
 
     /// Says what is in force of that which was just listed, and queues what is to be put right. The
     /// zones in use are one, since a ban needs its rules in all of them.
-    fn mend(&mut self, holder: &Holder, now: Moment) {
+    pub(super) fn mend(&mut self, holder: &Holder, now: Moment) {
         let mut steps = match holder {
             Holder::Set(set) => self.placed.steps_of_set(set, &self.desired),
             Holder::Zone(_) if self.is_last_zone_in_use() => {
@@ -125,6 +130,14 @@ impl Plan {
         for key in needs.flat_map(|need| self.desired.bans_of(&need)).collect::<Vec<_>>() {
             self.denounce(&key);
             self.announce(&key, now);
+        }
+    }
+
+    /// Counts what the look has found amiss.
+    pub(super) fn note_drift(&mut self, drift: &Drift) {
+        if let Some(found) = &mut self.found {
+            found.drift.missing += drift.missing;
+            found.drift.unexpected += drift.unexpected;
         }
     }
 

@@ -93,6 +93,48 @@ fn what_a_look_finds_is_put_right_before_it_ends() {
 }
 
 #[test]
+fn what_a_reload_has_lost_comes_back_by_one_call_a_family_and_stays_there() {
+    let mut world = World::new(Mode::Ipset, Some(32), Vec::new(), &[]);
+    world.happen(&Event::Crowd(20));
+    world.settle();
+    for ban in [13, 15] {
+        world.happen(&Event::Net(ban)); // 2001:db8::/64 and 2001:db8::/80.
+    }
+    world.settle();
+    world.check();
+    for event in [Event::Reload, Event::Restart] {
+        let before = (world.firewall.calls, world.drift);
+        world.happen(&event);
+        world.settle();
+        world.check();
+        let calls = world.firewall.calls - before.0;
+        assert_eq!((calls, world.drift - before.1), (2, 13), "{event:?}");
+        assert_eq!(world.firewall.sets["gaoler4-00"].len(), 12);
+    }
+    let before = world.firewall.calls;
+    world.happen(&Event::Again);
+    world.settle();
+    world.check();
+    assert_eq!(world.firewall.calls, before, "all is where it may be");
+    world.happen(&Event::Disperse(20));
+    world.happen(&Event::Crowd(32));
+    world.settle();
+    world.check();
+    assert_eq!(world.firewall.sets["gaoler4-00"].len(), 0, "who comes anew goes to its own set");
+}
+
+#[test]
+fn entries_that_a_reload_has_kept_are_not_moved() {
+    let mut world = World::new(Mode::Ipset, Some(32), Vec::new(), &[]);
+    world.happen(&Event::Crowd(20));
+    world.settle();
+    let before = world.firewall.sets.clone();
+    world.happen(&Event::Provision(Some(32), true));
+    world.settle();
+    assert_eq!(world.firewall.sets, before);
+}
+
+#[test]
 fn what_a_look_has_seen_counts_until_the_next_reload() {
     let bans = vec![(ban_key(1), block(1, &[1]))];
     let mut world = World::new(Mode::RichRule, None, bans, &[1]);
