@@ -43,15 +43,17 @@ impl Plan {
         self.report_coverage();
     }
 
-    /// Puts those first that bans need, and the sets that may stand in for them: they sort before
-    /// those, and after the zones.
+    /// Puts those first that bans need, zones before sets. Of the sets, one comes first by which to see
+    /// whether a reload has emptied all; one that may stand in for others sorts before them.
     pub(super) fn most_needed_first(&self, unlisted: &mut [Holder]) {
         let refuges: BTreeSet<SetName> = self.desired.sets().filter_map(SetName::refuge).collect();
-        let needed = |holder: &Holder| match holder {
-            Holder::Zone(zone) => self.zones.contains(zone),
-            Holder::Set(set) => self.desired.entries(set) > 0 || refuges.contains(set),
-        };
-        unlisted.sort_by_key(|holder| !needed(holder));
+        let witness = self.witness(unlisted).cloned();
+        unlisted.sort_by_key(|holder| match holder {
+            Holder::Zone(zone) if self.zones.contains(zone) => 0,
+            Holder::Set(_) if witness.as_ref() == Some(holder) => 1,
+            Holder::Set(set) if refuges.contains(set) || self.desired.entries(set) > 0 => 2,
+            _ => 3,
+        });
     }
 
     /// All at first, since an earlier run may have left something anywhere, and after a reload.
@@ -100,9 +102,7 @@ impl Plan {
             Vec::new()
         };
         let drift = self.placed.see(holder, texts, &self.desired, &self.zones, expected);
-        if drift.missing > 0 {
-            self.take_in(holder, now);
-        }
+        self.take_in(holder, &drift, now);
         self.note_drift(&drift);
         if self.leftovers.is_fresh() {
             let before: HashMap<_, _> = before.into_iter().collect();

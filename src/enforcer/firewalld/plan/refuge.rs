@@ -45,10 +45,25 @@ impl Plan {
         }
     }
 
-    /// Brings together in one set what this one was just found to have lost, and all that is in
-    /// doubt beside it, if there is one for it.
-    pub(super) fn take_in(&mut self, lost: &Holder, now: Moment) {
-        let Some(refuge) = self.refuge_for(lost) else { return };
+    /// A set that should hold something, and by which to see whether a reload has emptied all; `None`
+    /// where that is known, or none did.
+    pub(super) fn witness<'a>(&self, unlisted: &'a [Holder]) -> Option<&'a Holder> {
+        let known = self.look.as_ref().is_none_or(|look| look.emptied);
+        let held = |holder: &&Holder| {
+            let held =
+                |(element, hold)| hold == Hold::Held && self.desired.belongs(&element, holder, &[]);
+            matches!(holder, Holder::Set(_)) && self.placed.elements(holder).any(held)
+        };
+        unlisted.iter().find(held).filter(|_| !known && self.leftovers.is_fresh())
+    }
+
+    /// Brings together in one set what this one was just found not to hold, and all that is in doubt
+    /// beside it, if a reload has emptied the sets and one of them is for it.
+    pub(super) fn take_in(&mut self, listed: &Holder, drift: &Drift, now: Moment) {
+        if let (Some(look), Holder::Set(_)) = (&mut self.look, listed) {
+            look.emptied |= drift.missing > 0 && self.placed.is_empty(listed);
+        }
+        let Some(refuge) = self.refuge_for(listed) else { return };
         let guests = self.homeless(&refuge);
         if guests.is_empty() || self.desired.entries(&refuge) + guests.len() > ROOM {
             return;
@@ -78,9 +93,11 @@ impl Plan {
     /// The set that can take in what this one has lost: listed since, and empty too.
     fn refuge_for(&self, lost: &Holder) -> Option<SetName> {
         let Holder::Set(set) = lost else { return None };
+        let emptied = self.look.as_ref().is_some_and(|look| look.emptied);
         let bare = |holder: &Holder| self.placed.is_empty(holder) && !self.placed.doubts(holder);
         let refuge = set.refuge().filter(|refuge| bare(&Holder::Set(refuge.clone())))?;
-        (self.leftovers.is_fresh() && bare(lost) && !self.settling.is_late()).then_some(refuge)
+        (emptied && self.leftovers.is_fresh() && bare(lost) && !self.settling.is_late())
+            .then_some(refuge)
     }
 
     /// What belongs in other sets of the same scope and family that are empty, or not listed yet.
