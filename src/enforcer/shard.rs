@@ -1,4 +1,5 @@
-//! Which set of firewalld's holds a banned address: the names, and the arithmetic.
+//! Which set of firewalld's holds a banned address: the names, and the arithmetic. After a reload
+//! others may: see `enforcer::firewalld::lodging`.
 //!
 //! Adding to a set costs firewalld more the more it holds (3 ms, and some 6 µs an entry), so a group
 //! of sets shares the addresses of a scope: [`SHARDS`] a family, chosen by a hash, and one set a

@@ -12,7 +12,7 @@ use crate::client::{Client, WRONG};
 use crate::foreign::Foreign;
 use crate::host::{EVENTUALLY, Host, SOON};
 use crate::load::{Load, Shared};
-use crate::observe::{await_metric, ban};
+use crate::observe::{Metrics, await_metric, ban};
 
 /// How long silent losses may stay unnoticed; a look is due every minute.
 const NOTICED: Duration = Duration::from_secs(80);
@@ -124,7 +124,7 @@ pub(crate) fn of(host: &Host, backend: Backend, disturbance: &Disturbance) -> Re
     backend.assert_exact(host, "public", &standing)?;
 
     let shared = Shared::default();
-    let (asked, healed) = thread::scope(|scope| -> Result<(Addresses, Duration)> {
+    let (asked, healed) = thread::scope(|scope| -> Result<(Addresses, Healed)> {
         let load = Load::start(scope, &shared, host, backend.pace(), REAL);
         let healed = suffer(host, backend, disturbance, &standing, &load);
         Ok((load.stop()?, healed?))
@@ -151,8 +151,9 @@ fn suffer(
     disturbance: &Disturbance,
     standing: &Addresses,
     load: &Load,
-) -> Result<Duration> {
+) -> Result<Healed> {
     more(host, load, 4)?;
+    let mut before = Calls::of(host)?;
     host.sh(disturbance.happens)?;
     let mut begun = Instant::now();
     if let Some(remedy) = disturbance.remedy {
@@ -163,7 +164,8 @@ fn suffer(
         } else {
             in_force(host, backend, disturbance.zone, standing)?;
         }
-        let healed = begun.elapsed();
+        let healed = Healed::since(begun, before, host)?;
+        before = Calls::of(host)?;
         host.sh(remedy)?;
         if !backend.needs_firewalld() {
             more(host, load, 4)?;
@@ -172,9 +174,44 @@ fn suffer(
         begun = Instant::now();
     }
     in_force(host, backend, disturbance.zone, standing)?;
-    let healed = begun.elapsed();
+    let healed = Healed::since(begun, before, host)?;
     more(host, load, 4)?;
     Ok(healed)
+}
+
+/// What it took until those who were banned before were again.
+struct Healed {
+    time: Duration,
+    /// Those for new bans included.
+    calls: Calls,
+}
+
+impl Healed {
+    fn since(begun: Instant, before: Calls, host: &Host) -> Result<Self> {
+        let (time, after) = (begun.elapsed(), Calls::of(host)?);
+        let calls =
+            Calls { changes: after.changes - before.changes, others: after.others - before.others };
+        Ok(Self { time, calls })
+    }
+}
+
+/// How often gaoler has called the firewall.
+#[derive(Clone, Copy)]
+struct Calls {
+    /// To change it.
+    changes: f64,
+    /// To look at it.
+    others: f64,
+}
+
+impl Calls {
+    fn of(host: &Host) -> Result<Self> {
+        let metrics = Metrics::of(host)?;
+        let all: f64 =
+            metrics.of_name("gaoler_enforcement_operations_total").map(|(_, count)| count).sum();
+        let changes = metrics.changes().map(|(_, count)| count).sum();
+        Ok(Self { changes, others: all - changes })
+    }
 }
 
 fn in_force(host: &Host, backend: Backend, zone: &str, all: &Addresses) -> Result<()> {
@@ -219,7 +256,7 @@ struct Row {
     backend: Backend,
     firewalld: String,
     name: &'static str,
-    healed: Duration,
+    healed: Healed,
     bans: usize,
 }
 
@@ -237,9 +274,15 @@ pub(crate) fn print_table() {
         return;
     }
     let (backend, firewalld, healed, bans) = ("backend", "firewalld", "healed in", "bans");
-    println!("{:32} {backend:10} {firewalld:10} {healed:>10} {bans:>6}", "loss, while bans arrive");
-    for Row { backend, firewalld, name, healed, bans } in rows.iter() {
-        let healed = healed.as_secs_f64();
-        println!("{name:32} {:10} {firewalld:10} {healed:8.2} s {bans:6}", backend.to_string());
+    println!(
+        "{:32} {backend:10} {firewalld:10} {healed:>10} {:>8} {:>6} {bans:>6}",
+        "loss, while bans arrive", "changes", "reads"
+    );
+    for Row { backend, firewalld, name, healed: Healed { time, calls }, bans } in rows.iter() {
+        let (time, Calls { changes, others }) = (time.as_secs_f64(), calls);
+        println!(
+            "{name:32} {:10} {firewalld:10} {time:8.2} s {changes:8} {others:6} {bans:6}",
+            backend.to_string()
+        );
     }
 }

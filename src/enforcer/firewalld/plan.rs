@@ -20,6 +20,7 @@ mod leftovers;
 mod listing;
 mod look;
 mod outcome;
+mod refuge;
 mod releases;
 mod settling;
 mod signal;
@@ -59,9 +60,6 @@ pub const LIMIT: usize = 1000;
 
 /// How long after the last look the next is due, if nothing calls for one: some losses are silent.
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
-
-/// From how many entries on an empty set is filled by one call, and a needless one is emptied by one.
-const WORTH_FILLING: usize = 8;
 
 /// How long signals are collected before a look: a zone that changes sends several.
 const DEBOUNCE: SignedDuration = SignedDuration::from_millis(100);

@@ -14,7 +14,7 @@ use crate::enforcer::firewalld::reconcile::Step;
 const LOOKS: u8 = 4;
 
 /// How many steps there are to a call of a look that has found something to put right.
-const STEPS: u8 = 4;
+const STEPS: u8 = 16;
 
 /// Whose turn follows whose, by their places in [`Agenda::take`]: what was lost is of people who
 /// were found out, and comes back before most of those who are new.

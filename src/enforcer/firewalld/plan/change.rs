@@ -192,7 +192,7 @@ impl Plan {
 
     fn fill(&self, set: &SetName) -> Option<Step> {
         let holder = Holder::Set(set.clone());
-        let worth = self.desired.entries(set) >= super::WORTH_FILLING;
+        let worth = self.desired.entries(set) >= self.settling.worth_a_call();
         if !worth || !self.placed.is_empty(&holder) {
             return None;
         }
@@ -205,7 +205,8 @@ impl Plan {
     }
 
     fn empty(&self, set: &SetName) -> Option<Step> {
-        let worth = self.placed.elements(&Holder::Set(set.clone())).count() >= super::WORTH_FILLING;
+        let held = self.placed.elements(&Holder::Set(set.clone())).count();
+        let worth = held >= self.settling.worth_a_call();
         (worth && self.desired.entries(set) == 0 && !self.spares())
             .then(|| Step::Empty(set.clone()))
     }

@@ -37,6 +37,8 @@ pub(super) struct Look {
     pub(super) policies: Vec<Policy>,
     /// The zones and sets that are still to be listed.
     pub(super) unlisted: VecDeque<Holder>,
+    /// Whether a set was seen to have lost all that it held.
+    pub(super) emptied: bool,
 }
 
 /// What to ask next.
@@ -67,6 +69,7 @@ impl Look {
             unread: VecDeque::new(),
             policies: Vec::new(),
             unlisted: VecDeque::new(),
+            emptied: false,
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) enum Event {
     /// `firewall-cmd --runtime-to-permanent`.
     MakePermanent,
     Restart,
+    /// We are ended, and started again with the bans as they are.
+    Again,
     /// Sets are provisioned, or are no longer, and firewalld is reloaded; `true`: entries stay.
     Provision(Option<u8>, bool),
     Panic(bool),
@@ -92,6 +94,7 @@ pub(super) fn any_event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::ForeignEntry),
         1 => Just(Event::MakePermanent),
         1 => Just(Event::Restart),
+        1 => Just(Event::Again),
         1 => (proptest::option::of(1u8..4), any::<bool>()).prop_map(|(n, kept)| Event::Provision(n, kept)),
         1 => any::<bool>().prop_map(Event::Panic),
         1 => any::<bool>().prop_map(Event::Zone),

@@ -43,9 +43,7 @@ impl World {
         restored: Vec<(BanKey, Block)>,
         left: &[u8],
     ) -> Self {
-        let settings = Firewalld { mode, zones: None, action: Action::Reject, bus: None };
         let bans: BTreeMap<_, _> = restored.iter().cloned().collect();
-        let restored: Vec<Demand> = restored.into_iter().map(|(k, b)| demand(k, b)).collect();
         let mut firewall = Firewall::new(shards);
         firewall.meddled = !left.is_empty();
         for &host in left {
@@ -61,7 +59,7 @@ impl World {
             mode,
             shards,
             silent: false,
-            plan: Plan::new(&settings, restored),
+            plan: plan(mode, restored),
             under_way: None,
             awaited: BTreeMap::new(),
             bans,
@@ -129,6 +127,7 @@ impl World {
                 self.firewall.reload();
                 self.plan.owner_gained(now);
             }
+            Event::Again => self.start_again(),
             Event::Panic(on) => {
                 self.firewall.panic = *on;
                 self.say(if *on { &Signal::PanicOn } else { &Signal::PanicOff });
@@ -179,6 +178,17 @@ impl World {
         }
         self.told.remove(&key);
         self.plan.order(Order::Release(key), self.moment());
+    }
+
+    /// Whatever call was under way, nobody hears of its end; nor of what was released and not gone.
+    /// It takes a moment: a set that firewalld still fills is full by then.
+    fn start_again(&mut self) {
+        self.now = self.now.after(SignedDuration::from_secs(2));
+        self.plan = plan(self.mode, self.bans.clone());
+        self.under_way = None;
+        self.told.clear();
+        self.awaited.clear();
+        self.plan.owner_gained(self.moment());
     }
 
     fn say(&mut self, signal: &Signal) {
@@ -272,4 +282,10 @@ impl World {
             self.call(None);
         }
     }
+}
+
+fn plan(mode: Mode, restored: impl IntoIterator<Item = (BanKey, Block)>) -> Plan {
+    let settings = Firewalld { mode, zones: None, action: Action::Reject, bus: None };
+    let restored: Vec<Demand> = restored.into_iter().map(|(k, b)| demand(k, b)).collect();
+    Plan::new(&settings, restored)
 }
