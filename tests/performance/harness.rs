@@ -84,7 +84,8 @@ pub(crate) fn run(
     };
     let mut report = Report { machine: Machine::here()?, rounds, tables: Vec::new() };
     for group in groups {
-        let table = (group.run)(&bench)?;
+        let mut table = (group.run)(&bench)?;
+        table.title = format!("{}; rounds: {rounds}", table.title);
         write!(out, "{}", table.for_people())?;
         report.tables.push(table);
     }

@@ -62,7 +62,7 @@ impl Machine {
         })
     }
 
-    fn markdown(&self, rounds: u32) -> String {
+    fn markdown(&self) -> String {
         let Self { processor, processors, memory_gib, kernel, system, load, .. } = self;
         let versions = &self.versions;
         let built = if self.as_released { "" } else { " gaoler is built without LTO." };
@@ -70,7 +70,7 @@ impl Machine {
             versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
         format!(
             "{processor}, {processors} processors, {memory_gib} GiB; {system}, Linux {kernel}; \
-             {}. Medians of {rounds} rounds; load before the run: {load}.{built}\n",
+             {}. Load before the run: {load}.{built}\n",
             versions.join(", ")
         )
     }
@@ -123,7 +123,7 @@ impl Report {
     /// The file cannot be read or written, or has no room.
     pub(crate) fn update(&self, path: &Path) -> Result<()> {
         let mut text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        text = replaced(&text, "machine", &self.machine.markdown(self.rounds))?;
+        text = replaced(&text, "machine", &self.machine.markdown())?;
         for table in &self.tables {
             text = replaced(&text, table.group, &table.markdown())?;
         }
