@@ -69,9 +69,9 @@ fn main() -> Result<()> {
     std::fs::copy(std::env::current_exe()?, host.path(AGAIN))?;
     let spans = Spans::collect(&host)?;
     host.sh("systemctl start gaoler")?;
-    let mut bare = Bare::start(&host)?;
+    let (mut bare, kernel) = (Bare::start(&host)?, Kernel::watch(&host)?);
     let mut measure = |case: Case<'_>, write: &mut dyn FnMut(&str) -> Result<Instant>| {
-        bans(&host, &case, &mut bare, &spans, write)
+        bans(&host, &case, &mut bare, (&kernel, &spans), write)
     };
     let case = |what, port| Case { what, port, bans: BANS, pause: Duration::from_millis(200) };
     if wanted("journal") || wanted("silent") {
@@ -101,6 +101,8 @@ fn main() -> Result<()> {
     if wanted("idle") {
         idle::measure(&host)?;
     }
+    // Those first that run in the box.
+    drop((bare, kernel, spans));
     host.down()
 }
 
@@ -117,10 +119,9 @@ fn bans(
     host: &Host,
     case: &Case<'_>,
     bare: &mut Bare,
-    spans: &Spans,
+    (kernel, spans): (&Kernel, &Spans),
     write: &mut dyn FnMut(&str) -> Result<Instant>,
 ) -> Result<()> {
-    let kernel = Kernel::watch(host)?;
     let (mut took, mut calls) = (Vec::new(), Vec::new());
     spans.forget();
     for number in 1..=case.bans {
@@ -188,8 +189,13 @@ struct Kernel {
 
 impl Kernel {
     fn watch(host: &Host) -> Result<Self> {
+        // Before the monitor: it looks up once which tables there are.
+        host.sh("nft add table inet watched && nft add chain inet watched c")?;
         let argv = ["stdbuf", "-oL", "nft", "-nn", "monitor", "rules"];
-        let mut monitor = host.command(Side::Server, &argv).stdout(Stdio::piped()).spawn()?;
+        let mut command = host.command(Side::Server, &argv);
+        // It complains of tables that are gone before it has looked them up.
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut monitor = command.spawn()?;
         let stdout = BufReader::new(monitor.stdout.take().context("a pipe")?);
         let (tell, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -201,7 +207,6 @@ impl Kernel {
         });
         let kernel = Self { monitor, lines };
         // It watches once it reports a rule made for it to see.
-        host.sh("nft add table inet watched && nft add chain inet watched c")?;
         let mut seen = false;
         for _ in 0..100 {
             host.sh("nft add rule inet watched c ip saddr 198.51.100.255 tcp dport 9 accept")?;
