@@ -129,7 +129,6 @@ fn options() -> serde_yaml::Options {
         underscored_numbers_as_strings: true,
         reject_unsupported_tags: true,
         with_snippet: false,
-        emit_comments: false,
         budget: serde_yaml::budget! {
             max_depth: 32,
             max_documents: 1,

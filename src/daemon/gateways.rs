@@ -5,15 +5,17 @@
 //!
 //! Source: rtnetlink(7).
 
+mod route;
+
 use std::io;
 use std::net::IpAddr;
 
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteMessage, RouteType, RouteVia,
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 
+use self::route::Routes;
 use crate::enforcer::netlink::Netlink;
 
 /// The longest prefix of a route that is as good as a default one: tunnels divide the Internet in
@@ -27,7 +29,7 @@ const LONGEST: u8 = 1;
 /// Fails if the kernel cannot be asked; the unit must allow `AF_NETLINK`.
 pub(super) fn default() -> io::Result<Vec<IpAddr>> {
     let mut gateways = Vec::new();
-    let all = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+    let all = Routes::Get(RouteMessage::default());
     Netlink::open(NETLINK_ROUTE)?.dump(all, |found| gateways_of(&found, &mut gateways))?;
     gateways.sort_unstable();
     gateways.dedup();
@@ -35,8 +37,8 @@ pub(super) fn default() -> io::Result<Vec<IpAddr>> {
 }
 
 /// Adds the gateways of a route, if it is one and a default one.
-fn gateways_of(found: &RouteNetlinkMessage, gateways: &mut Vec<IpAddr>) {
-    let RouteNetlinkMessage::NewRoute(route) = found else { return };
+fn gateways_of(found: &Routes, gateways: &mut Vec<IpAddr>) {
+    let Routes::New(route) = found else { return };
     let header = &route.header;
     if header.destination_prefix_length > LONGEST || header.kind != RouteType::Unicast {
         return;
@@ -85,13 +87,13 @@ mod tests {
         route.header.destination_prefix_length = prefix;
         route.header.kind = kind;
         route.attributes = attributes;
-        let payload = NetlinkPayload::from(RouteNetlinkMessage::NewRoute(route));
+        let payload = NetlinkPayload::from(Routes::New(route));
         let mut message = NetlinkMessage::new(NetlinkHeader::default(), payload);
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         let mut gateways = Vec::new();
-        for message in messages::<RouteNetlinkMessage>(&bytes) {
+        for message in messages::<Routes>(&bytes) {
             match message.unwrap() {
                 NetlinkPayload::InnerMessage(found) => gateways_of(&found, &mut gateways),
                 other => panic!("more may come, but: {other:?}"),
@@ -129,7 +131,7 @@ mod tests {
         #[test]
         fn any_answer_is_read_without_harm(bytes: Vec<u8>, route in prop::collection::vec(any::<u8>(), 12..60)) {
             let mut told = 0;
-            for message in messages::<RouteNetlinkMessage>(&bytes) {
+            for message in messages::<Routes>(&bytes) {
                 if let Ok(NetlinkPayload::InnerMessage(found)) = message {
                     gateways_of(&found, &mut Vec::new());
                 }
@@ -139,7 +141,7 @@ mod tests {
             // A message of the right length and kind (RTM_NEWROUTE), whose content is anything.
             let length = u32::try_from(16 + route.len()).unwrap().to_ne_bytes();
             let header = [&length[..], &24_u16.to_ne_bytes(), &[0; 10]].concat();
-            for message in messages::<RouteNetlinkMessage>(&[header, route].concat()).flatten() {
+            for message in messages::<Routes>(&[header, route].concat()).flatten() {
                 if let NetlinkPayload::InnerMessage(found) = message {
                     gateways_of(&found, &mut Vec::new());
                 }
