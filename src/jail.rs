@@ -10,6 +10,7 @@ mod crowded;
 pub mod guards;
 pub mod ignore;
 mod judge;
+pub mod key;
 mod late;
 pub mod ledger;
 pub mod offences;
@@ -165,6 +166,8 @@ pub struct Jail {
     windows: Windows,
     /// The failures of IPv6 networks, beside those of their hosts.
     networks: Windows,
+    /// Whether a sweep that has begun has seen all hosts, and all networks.
+    swept: [bool; 2],
     prefixes: Prefixes,
     ledger: Ledger,
     book: Book,
@@ -182,6 +185,7 @@ impl Jail {
             ignore,
             windows: Windows::new(policy.max_addresses),
             networks: Windows::new(policy.max_addresses),
+            swept: [false; 2],
             prefixes: Prefixes::new(ipv6_prefix(&policy)),
             ledger: Ledger::default(),
             book: Book::new(policy.max_addresses),
@@ -350,12 +354,17 @@ impl Jail {
         self.ledger.release_expired(now.boot)
     }
 
-    /// Drops windows that can no longer count.
-    pub fn sweep(&mut self, now: Moment) {
+    /// Drops windows that can no longer count, of the next some thousand addresses. Returns whether
+    /// these were the last; then the next sweep begins anew.
+    pub fn sweep(&mut self, now: Moment) -> bool {
         let patience = self.policy.threshold.findtime().saturating_add(DELAY);
-        self.windows.sweep(patience, now.wall);
-        self.networks.sweep(patience, now.wall);
         self.book.purge(self.policy.dbpurgeage, now.wall);
+        let [hosts, networks] = self.swept;
+        let hosts = hosts || self.windows.sweep(patience, now.wall);
+        let networks = networks || self.networks.sweep(patience, now.wall);
+        let through = hosts && networks;
+        self.swept = if through { [false; 2] } else { [hosts, networks] };
+        through
     }
 
     /// Why this address or network is never banned, if so.

@@ -31,8 +31,8 @@ impl Jail {
         if self.policy.threshold.findtime() < now.wall.duration_since(time) {
             return Verdict::Stale;
         }
-        if let Some(Ban { trace, .. }) = self.ledger.covering(offender) {
-            return Verdict::AlreadyBanned { trace: *trace };
+        if let Some(trace) = self.ledger.trace(offender) {
+            return Verdict::AlreadyBanned { trace };
         }
         let Count { trace, failures, met } = self.count(offender, time.min(now.wall));
         if !met {
