@@ -233,6 +233,10 @@ scale: deps ## A thousand and more at once through each backend, one more, a res
 bounds: ## Memory under ten million distinct attackers, and transactions a second; BENCH=1000000: fewer
 	$(CARGO) bench --locked --bench bounds -- $(BENCH)
 
+.PHONY: cost
+cost: ## Nanoseconds a failure and bytes an address, with 10 to 10 million addresses; BENCH=1000000: fewer
+	$(CARGO) bench --locked --bench cost -- $(BENCH)
+
 .PHONY: bench-parse
 bench-parse: build ## Lines a second of `gaoler test` over a million sshd and two million httpd lines
 	@scripts/bench-parse.sh $(BIN)

@@ -27,10 +27,9 @@ impl Key {
     #[must_use]
     pub fn net(self) -> IpNet {
         let [a, b, c, d, ..] = self.octets;
-        let long = "a key is made of a network, whose length fits its family";
         match self.length.checked_sub(IPV4) {
-            Some(length) => Ipv4Net::new(Ipv4Addr::new(a, b, c, d), length).expect(long).into(),
-            None => Ipv6Net::new(Ipv6Addr::from(self.octets), self.length).expect(long).into(),
+            Some(length) => Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length).into(),
+            None => Ipv6Net::new_assert(Ipv6Addr::from(self.octets), self.length).into(),
         }
     }
 }

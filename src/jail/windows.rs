@@ -8,6 +8,7 @@
 //! bit by bit ([`Windows::sweep`]), or paid for by many that come ([`crowded`]), and what has changed is
 //! a list.
 
+mod kept;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod tests;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::kept::{Count, Kept};
 use self::slots::{Place, Slots, State};
 use super::crowded;
 use super::key::Key;
@@ -38,36 +40,6 @@ pub struct Windows {
     hand: Place,
     cap: usize, // Invariant: positive.
     forgotten: u64,
-}
-
-/// What counting a failure came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count {
-    /// The trace of the failures that count together: named at the first.
-    pub trace: TraceId,
-    /// How many they are.
-    pub failures: u32,
-    /// Whether they meet the threshold.
-    pub met: bool,
-}
-
-/// One address's window as it outlives a restart.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kept {
-    /// Whose: a host's or an IPv6 network's.
-    pub address: IpNet,
-    /// The failures' times, ascending; none: there is no window any more.
-    pub times: Vec<Timestamp>,
-    /// Their trace; `None` where there are none.
-    pub trace: Option<TraceId>,
-}
-
-impl Kept {
-    /// No window any more.
-    #[must_use]
-    pub fn none(address: IpNet) -> Self {
-        Self { address, times: Vec::new(), trace: None }
-    }
 }
 
 impl Windows {

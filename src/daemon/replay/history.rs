@@ -1,10 +1,9 @@
-//! All failures that were found, held until they can be put in order: 24 bytes each, and some 30 for each
+//! All failures that were found, held until they can be put in order: 24 bytes each, and some 60 for each
 //! address.
 
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use hashbrown::HashTable;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
@@ -32,8 +31,7 @@ pub(super) struct Found {
 #[derive(Debug, Default)]
 struct Addresses {
     all: Vec<IpAddr>,
-    numbers: HashTable<u32>,
-    random: RandomState,
+    numbers: HashMap<Key, u32>,
 }
 
 impl History {
@@ -86,16 +84,10 @@ impl History {
 
 impl Addresses {
     fn number(&mut self, address: IpAddr) -> u32 {
-        let (all, random) = (&mut self.all, &self.random);
-        let hash = random.hash_one(Key::from(address));
-        if let Some(number) = self.numbers.find(hash, |number| all[*number as usize] == address) {
-            return *number;
-        }
-        let number = u32::try_from(all.len()).expect("far fewer failures can be held");
-        all.push(address);
-        let rehash = |number: &u32| random.hash_one(Key::from(all[*number as usize]));
-        self.numbers.insert_unique(hash, number, rehash);
-        number
+        *self.numbers.entry(Key::from(address)).or_insert_with(|| {
+            self.all.push(address);
+            u32::try_from(self.all.len() - 1).expect("far fewer failures can be held")
+        })
     }
 }
 

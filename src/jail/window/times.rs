@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 /// How many instants are kept in place: as many as a window has with `maxretry`'s default.
-const FEW: usize = 4;
+const FEW: usize = 5;
 
 /// Instants, ascending.
 #[derive(Clone, Debug)]

@@ -42,7 +42,7 @@ pub(super) enum State {
 /// All places, and who is where.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    slots: Vec<Slot>,
+    all: Vec<Slot>,
     vacant: Vec<Place>,
     table: HashTable<Place>,
     random: RandomState,
@@ -70,12 +70,15 @@ impl Slots {
             self[place] = slot;
             place
         } else {
-            self.slots.push(slot);
-            Place::try_from(self.slots.len() - 1).expect("a cap is far below 4,000,000,000")
+            self.all.push(slot);
+            Place::try_from(self.all.len() - 1).expect("a cap is far below 4,000,000,000")
         };
-        let (slots, random) = (&self.slots, &self.random);
-        let rehash = |place: &Place| random.hash_one(slots[*place as usize].key);
-        self.table.insert_unique(hash, place, rehash);
+        if self.table.len() < self.table.capacity() {
+            let random = (&self.all, &self.random);
+            self.table.insert_unique(hash, place, |place| rehash(random, *place));
+        } else {
+            self.index(2 * self.table.len());
+        }
         place
     }
 
@@ -93,38 +96,51 @@ impl Slots {
 
     /// All places, free ones too.
     pub(super) fn places(&self) -> std::ops::Range<Place> {
-        0..Place::try_from(self.slots.len()).unwrap_or(Place::MAX)
+        0..Place::try_from(self.all.len()).unwrap_or(Place::MAX)
     }
 
     /// Gives memory back, if most places are free. Returns whether they have moved: then the places in
     /// the list of those that have changed are those that say so.
     pub(super) fn shrink(&mut self) -> bool {
-        let wasteful = self.slots.len() > 1024 && self.slots.len() / 4 > self.table.len();
+        let wasteful = self.all.len() > 1024 && self.all.len() / 4 > self.table.len();
         if wasteful {
-            self.slots.retain(|slot| slot.state != State::Vacant);
-            self.slots.shrink_to_fit();
+            self.all.retain(|slot| slot.state != State::Vacant);
+            self.all.shrink_to_fit();
             self.vacant = Vec::new();
-            self.table = HashTable::with_capacity(self.slots.len());
-            let (slots, random) = (&self.slots, &self.random);
-            let hash = |place: &Place| random.hash_one(slots[*place as usize].key);
-            for place in self.places() {
-                self.table.insert_unique(hash(&place), place, hash);
-            }
+            self.index(self.all.len());
         }
         wasteful
     }
+
+    /// Makes the table anew, for at least so many. The slots are read one after the other; a table that
+    /// grows by itself would ask for them in the order of their hashes, and wait for each.
+    fn index(&mut self, capacity: usize) {
+        self.table = HashTable::new();
+        self.table = HashTable::with_capacity(capacity.max(4));
+        let random = (&self.all, &self.random);
+        for place in self.places() {
+            if self[place].state != State::Vacant {
+                let hash = self.hash(&self[place].key);
+                self.table.insert_unique(hash, place, |place| rehash(random, *place));
+            }
+        }
+    }
+}
+
+fn rehash((slots, random): (&Vec<Slot>, &RandomState), place: Place) -> u64 {
+    random.hash_one(slots[place as usize].key)
 }
 
 impl Index<Place> for Slots {
     type Output = Slot;
 
     fn index(&self, place: Place) -> &Slot {
-        &self.slots[place as usize]
+        &self.all[place as usize]
     }
 }
 
 impl IndexMut<Place> for Slots {
     fn index_mut(&mut self, place: Place) -> &mut Slot {
-        &mut self.slots[place as usize]
+        &mut self.all[place as usize]
     }
 }

@@ -1,6 +1,6 @@
 //! What is counted, told, forgotten and given back; against oracles that keep everything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
@@ -205,4 +205,140 @@ fn a_lowered_cap_holds_at_once() {
     }
     windows.set_cap(10);
     assert!(windows.len() <= 10);
+}
+
+#[test]
+fn memory_that_a_flood_took_is_given_back_and_whoever_is_left_is_where_he_was() {
+    let mut windows = Windows::new(100_000);
+    for number in 0..40_000 {
+        let _ = met(&mut windows, 5, number, if number % 1000 == 7 { 900 } else { 0 });
+    }
+    assert_eq!(windows.take_changed().len(), 40_000);
+    let _ = met(&mut windows, 5, 1007, 901);
+    let findtime = SignedDuration::from_secs(600);
+    let sweep = |windows: &mut Windows| while !windows.sweep(findtime, second(1000)) {};
+    sweep(&mut windows);
+    assert_eq!(windows.len(), 40);
+    let mut told = windows.take_changed();
+    told.retain(|kept| !kept.times.is_empty());
+    assert_eq!(told, [kept(1007, &[900, 901])]);
+    let _ = met(&mut windows, 5, 2007, 902);
+    // Those that are gone have been told of by now.
+    sweep(&mut windows);
+    assert!(windows.slots.places().end < 1024, "{:?}", windows.slots.places());
+    assert_eq!(windows.take_changed(), [kept(2007, &[900, 902])]);
+    for number in (7..40_000).step_by(1000) {
+        assert!(windows.count(findtime, &host(number)).is_some(), "{number}");
+    }
+}
+
+/// What can happen to windows.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Fail(u32),
+    Forget(u32),
+    ForgetAll,
+    Sweep,
+    Tell,
+    Retell,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..8u32).prop_map(Step::Fail),
+        2 => (0..8u32).prop_map(Step::Forget),
+        1 => Just(Step::ForgetAll),
+        1 => Just(Step::Sweep),
+        2 => Just(Step::Tell),
+        1 => Just(Step::Retell),
+    ]
+}
+
+/// Everything that was counted, in plain maps.
+#[derive(Default)]
+struct Oracle {
+    counted: BTreeMap<u32, Vec<i64>>,
+    changed: BTreeSet<u32>,
+    told: BTreeSet<u32>,
+}
+
+impl Oracle {
+    fn forget(&mut self, gone: impl Fn(u32, &[i64]) -> bool) {
+        self.counted.retain(|number, times| !gone(*number, times));
+    }
+
+    fn tell(&mut self) -> Vec<Kept> {
+        let mut told: Vec<Kept> = Vec::new();
+        for number in std::mem::take(&mut self.changed) {
+            told.extend(self.counted.get(&number).map(|times| kept(number, times)));
+        }
+        let gone = self.told.iter().filter(|number| !self.counted.contains_key(number));
+        told.extend(gone.map(|number| kept(*number, &[])));
+        self.told.retain(|number| self.counted.contains_key(number));
+        self.told.extend(told.iter().filter(|kept| !kept.times.is_empty()).map(number_of));
+        told.sort();
+        told
+    }
+}
+
+fn number_of(kept: &Kept) -> u32 {
+    (0..8).find(|number| host(*number) == kept.address).unwrap()
+}
+
+proptest! {
+    /// The oracle is [`Oracle`]; three failures meet the threshold.
+    #[test]
+    fn counts_forgets_and_tells_as_plain_maps_do(
+        steps in prop::collection::vec((step(), 0..200i64), 0..80),
+    ) {
+        let findtime = SignedDuration::from_secs(600);
+        let (mut windows, mut oracle) = (Windows::new(100), Oracle::default());
+        let mut now = 0;
+        for (step, pause) in steps {
+            now += pause;
+            match step {
+                Step::Fail(number) => {
+                    let met = met(&mut windows, 3, number, now);
+                    let times = oracle.counted.entry(number).or_default();
+                    times.push(now);
+                    times.drain(..times.len().saturating_sub(3));
+                    let enough = times.len() == 3 && now - times[0] <= 600;
+                    prop_assert_eq!(met, enough.then_some(3));
+                    oracle.changed.insert(number);
+                    oracle.forget(|other, _| enough && other == number);
+                }
+                Step::Forget(number) => {
+                    windows.forget(&host(number));
+                    oracle.forget(|other, _| other == number);
+                }
+                Step::ForgetAll => {
+                    windows.forget_all();
+                    oracle.forget(|_, _| true);
+                }
+                Step::Sweep => {
+                    prop_assert!(windows.sweep(findtime, second(now)));
+                    oracle.forget(|_, times| now - times[times.len() - 1] > 600);
+                }
+                Step::Tell => {
+                    let mut told = windows.take_changed();
+                    told.sort();
+                    prop_assert_eq!(told, oracle.tell());
+                }
+                Step::Retell => {
+                    windows.retell();
+                    oracle.changed.extend(oracle.counted.keys());
+                }
+            }
+            prop_assert_eq!(windows.len(), oracle.counted.len());
+            for number in 0..8 {
+                let count = windows.count(findtime, &host(number));
+                let count = count.map(|count| count.failures as usize);
+                let expected = oracle.counted.get(&number).map(|times| {
+                    let newest = times[times.len() - 1];
+                    times.iter().filter(|time| newest - **time <= 600).count()
+                });
+                prop_assert_eq!(count, expected);
+            }
+        }
+    }
 }
