@@ -233,6 +233,10 @@ scale: deps ## A thousand and more at once through each backend, one more, a res
 bounds: ## Memory under ten million distinct attackers, and transactions a second; BENCH=1000000: fewer
 	$(CARGO) bench --locked --bench bounds -- $(BENCH)
 
+.PHONY: cost
+cost: ## Nanoseconds a failure and bytes an address, with 10 to 10 million addresses; BENCH=1000000: fewer
+	$(CARGO) bench --locked --bench cost -- $(BENCH)
+
 .PHONY: bench
 bench: deps ## gaoler, its peers and bare scans on the same inputs; BENCH='auth 3' a group, rounds; BENCH=--help; UPDATE=1
 	@UPDATE=$(UPDATE) scripts/bench.sh $(BENCH)

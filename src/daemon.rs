@@ -237,7 +237,7 @@ impl Daemon {
     fn settle(&mut self, now: Moment) {
         self.release_expired(now);
         if self.sweep_due <= now.boot {
-            self.sweep(now);
+            let _ = self.sweep(now);
         }
         if let Some((sequence, mut change)) = self.keeping.commit(now.boot, self.stopping) {
             change.windows = self.changed_windows();
@@ -288,14 +288,22 @@ impl Daemon {
         windows
     }
 
-    fn sweep(&mut self, now: Moment) {
+    /// Drops what is over; of very many addresses, some. Returns whether that is all.
+    fn sweep(&mut self, now: Moment) -> bool {
         // What is read late, and comes next, may count with failures that are old by now.
         let held_up = HELD_UP < now.boot.since(self.wakes);
         let late = held_up || self.sources.values().any(|running| running.late);
+        let swept = self.jails.iter_mut().fold(true, |swept, running| {
+            running.swept = running.swept || late || running.jail.sweep(now);
+            swept && running.swept
+        });
+        if !swept {
+            // The rest in the next turn: what has happened meanwhile goes first.
+            self.sweep_due = now.boot;
+            return false;
+        }
         for running in &mut self.jails {
-            if !late {
-                running.jail.sweep(now);
-            }
+            running.swept = false;
             running.remind(now);
             running.track();
             let forgiven = running.jail.take_forgiven();
@@ -306,6 +314,7 @@ impl Daemon {
         self.telling.sweep(now);
         self.evidence.sweep(now.boot);
         self.sweep_due = now.boot.after(SWEEP_INTERVAL);
+        true
     }
 
     /// The pages are to be told; soon, not at each of many changes.

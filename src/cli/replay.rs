@@ -107,10 +107,8 @@ fn of(args: &ReplayArgs, location: &Location) -> anyhow::Result<Report> {
     }
     let Gathered { mut found, lines, undated } = gather(args, &config.jails)?;
     let records = replay(&config.jails, &guards()?, &mut found);
-    let span = found.first().zip(found.last());
-    let span = span.map(|(first, last)| (first.failure.time, last.failure.time));
     let name = super::check::shown(location);
-    Ok(Report::new(name, &config.jails, records, (lines, undated), span))
+    Ok(Report::new(name, &config.jails, records, (lines, undated), found.span()))
 }
 
 /// As of when dates without a year are read.

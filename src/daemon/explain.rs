@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Daemon {
     /// Answers once the store has told what it remembers.
     pub(super) fn explain(&mut self, address: &IpNet, reply: Reply, now: Moment) {
-        self.sweep(now);
+        while !self.sweep(now) {}
         let mut told = self.known_of(&address.trunc(), now);
         let look = Look { address: address.trunc(), traces: wanted(&told) };
         let Some(remembered) = self.store.as_ref().map(|store| store.look(look)) else {

@@ -14,7 +14,7 @@ use crate::moment::Moment;
 use crate::record::exhibit::Exhibit;
 use crate::source::batch::{Batch, Body, Finding, Message, Notice, SourceName};
 use crate::store::change::Totals;
-use crate::telemetry::metrics::reason::Withheld;
+use crate::telemetry::metrics::jail::Heard;
 use crate::telemetry::{lines, news};
 use crate::trace::TraceId;
 
@@ -81,20 +81,21 @@ impl Daemon {
                 self.jails[*index].metrics.observe_tally(&batch.tally, listener);
             }
         }
-        let mut found = vec![Totals::default(); self.jails.len()];
+        let mut heard = vec![Heard::default(); self.jails.len()];
         let (mut sentences, mut tripped) = (Vec::new(), Vec::new());
         for (number, finding) in batch.findings.iter().enumerate() {
             let listener = usize::from(finding.listener);
             let Some(index) = indices.get(listener).copied().flatten() else { continue };
             let running = &mut self.jails[index];
-            running.metrics.found(finding, batch.caught_up);
+            running.metrics.detected(finding, batch.caught_up);
             let first = self.telling.first(&running.jail, finding);
             let (verdict, then) = decide(&mut running.jail, finding.failure, batch.late, now);
             let user = finding.user.map(|user| batch.excerpts.get(user));
             self.telling.found(running.name(), running.filter(), finding, &verdict, user);
-            let counts =
-                observe(running, finding, &verdict, (number < LOGGED).then_some(&self.zone));
-            found[index].failed += u64::from(counts);
+            heard[index].note(finding.pattern, &verdict);
+            if number < LOGGED {
+                log(running, finding, &verdict, &self.zone);
+            }
             if number < LOGGED || matches!(verdict, Verdict::Withheld { .. }) {
                 let address = finding.failure.address.into();
                 let said = recent::on_failure(running, address, &verdict, now.wall);
@@ -118,12 +119,20 @@ impl Daemon {
         for index in tripped {
             self.tripped(index, now);
         }
-        for (running, more) in self.jails.iter_mut().zip(found) {
-            running.totals.failed += more.failed;
-            self.keeping.count(&running.settings.name, more, now.boot);
-            running.track();
+        for index in indices.into_iter().flatten() {
+            self.heard(index, &heard[index], now);
         }
         sentences
+    }
+
+    /// Adds what a jail has heard to its numbers.
+    pub(super) fn heard(&mut self, index: usize, heard: &Heard, now: Moment) {
+        let running = &mut self.jails[index];
+        running.metrics.heard(heard);
+        let more = Totals { failed: heard.failed(), banned: 0 };
+        running.totals.failed += more.failed;
+        self.keeping.count(&running.settings.name, more, now.boot);
+        running.track();
     }
 
     fn on_notice(&mut self, source: &SourceName, notice: Notice, now: Moment) {
@@ -191,37 +200,20 @@ fn exhibit(
     }
 }
 
-/// Shows a verdict to the metrics and, with times in `zone`, the log. Returns whether the failure is the address's fault:
-/// whether it counts in `Total failed`.
-pub(super) fn observe(
-    running: &RunningJail,
-    finding: &Finding,
-    verdict: &Verdict,
-    zone: Option<&TimeZone>,
-) -> bool {
-    let (jail, metrics) = (running.name(), &running.metrics);
-    let address = finding.failure.address;
+/// Logs a verdict, with times in `zone`.
+pub(super) fn log(running: &RunningJail, finding: &Finding, verdict: &Verdict, zone: &TimeZone) {
+    let (jail, address) = (running.name(), finding.failure.address);
     match verdict {
-        Verdict::Ignored(reason) => {
-            metrics.ignored((*reason).into());
-            if zone.is_some() {
-                lines::ignored(jail, address, reason.as_str());
+        Verdict::Ignored(reason) => lines::ignored(jail, address, reason.as_str()),
+        Verdict::Stale => {}
+        Verdict::Counted { .. }
+        | Verdict::AlreadyBanned { .. }
+        | Verdict::Banned(_)
+        | Verdict::Withheld { .. } => {
+            lines::found(jail, address, finding.failure.time, zone, verdict.trace());
+            if let Verdict::AlreadyBanned { trace } = verdict {
+                lines::already_banned(jail, address, *trace);
             }
-            return false;
-        }
-        Verdict::Stale => {
-            metrics.stale();
-            return false;
-        }
-        Verdict::Withheld { .. } => metrics.withheld(Withheld::Breaker),
-        Verdict::Counted { .. } | Verdict::AlreadyBanned { .. } | Verdict::Banned(_) => {}
-    }
-    metrics.failed();
-    if let Some(zone) = zone {
-        lines::found(jail, address, finding.failure.time, zone, verdict.trace());
-        if let Verdict::AlreadyBanned { trace } = verdict {
-            lines::already_banned(jail, address, *trace);
         }
     }
-    true
 }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::evidence::exhibit_of;
-use super::judge::{counted, observe};
+use super::judge::{counted, log};
 use super::telling::Cause;
 use super::{Daemon, recent};
 use crate::failure::Failure;
@@ -13,7 +13,8 @@ use crate::jail::ban::{Ban, BanKey};
 use crate::moment::Moment;
 use crate::source::batch::Finding;
 use crate::source::excerpt::Excerpt;
-use crate::store::change::{Past, Totals};
+use crate::store::change::Past;
+use crate::telemetry::metrics::jail::Heard;
 
 impl Daemon {
     /// Notes a ban that began, wherever it will count.
@@ -62,21 +63,19 @@ impl Daemon {
             if !running.counts_bans_of(&ban.key.jail) {
                 continue;
             }
-            running.metrics.found(&finding, false);
             let first = running.jail.first_failure(address, now.wall).unwrap_or(now.wall);
             let verdict = running.jail.on_ban_elsewhere(&address, now);
             self.telling.found(running.name(), running.filter(), &finding, &verdict, None);
-            let counts = observe(running, &finding, &verdict, Some(&self.zone));
+            let mut heard = Heard::default();
+            heard.note(finding.pattern, &verdict);
+            log(running, &finding, &verdict, &self.zone);
             if let Some(trace) = counted(&verdict) {
                 let until = now.boot.after(running.settings.threshold.findtime());
                 self.evidence.note(trace, exhibit_of(ban), until);
             }
             let tripped = running.trips(&verdict, self.new_bans.as_mut(), now);
-            running.totals.failed += u64::from(counts);
             self.recent.extend(recent::on_failure(running, address, &verdict, now.wall));
-            running.track();
-            let more = Totals { failed: u64::from(counts), banned: 0 };
-            self.keeping.count(&running.settings.name, more, now.boot);
+            self.heard(index, &heard, now);
             if tripped {
                 self.tripped(index, now);
             }

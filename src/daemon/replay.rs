@@ -3,12 +3,16 @@
 //! The same jails decide as in the daemon. Time is what the failures say; nothing is enforced, and
 //! nothing kept.
 
+mod history;
+
 use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
+use self::history::Found;
+pub use self::history::History;
 use super::running::policy;
 use crate::config::checked::JailSettings;
 use crate::failure::Failure;
@@ -17,15 +21,6 @@ use crate::jail::guards::Guards;
 use crate::jail::{Jail, Verdict};
 use crate::moment::{Boot, Moment};
 use crate::record::origin::Origin;
-
-/// A failure that a jail's filter found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Which jail, by its number.
-    pub jail: u32,
-    /// Whose, and when.
-    pub failure: Failure,
-}
 
 /// What one jail would have done.
 #[derive(Debug, Default)]
@@ -42,8 +37,8 @@ pub struct Record {
     pub bans: Vec<Ban>,
 }
 
-/// So often, in failures, windows that can no longer count are dropped.
-const SWEEP: usize = 4096;
+/// So often, in failures, some windows that can no longer count are dropped.
+const SWEEP: usize = 16_384;
 
 /// Whom this host never bans besides its lists: its own addresses and gateways.
 ///
@@ -54,14 +49,17 @@ pub fn guards() -> std::io::Result<Guards> {
     super::guards::look()
 }
 
-/// Decides over all that was found; puts it into the order of time first. One record a jail.
+/// Decides over all that was found, in the order of time. One record a jail.
 #[must_use]
-pub fn replay(settings: &[JailSettings], guards: &Guards, found: &mut [Found]) -> Vec<Record> {
-    found.sort_by_key(|found| found.failure.time);
-    let mut court = Court::new(settings, guards);
-    for (number, found) in found.iter().enumerate() {
-        let now = at(found.failure.time);
-        court.begin(now, number % SWEEP == 0);
+pub fn replay(settings: &[JailSettings], guards: &Guards, history: &mut History) -> Vec<Record> {
+    history.sort();
+    let mut court = Court::new(settings, guards, history);
+    for (number, found) in history.iter().enumerate() {
+        let now = at(found.time);
+        court.release(now);
+        if number % SWEEP == 0 {
+            court.sweep(now);
+        }
         court.judge(found, now);
     }
     court.records()
@@ -75,43 +73,68 @@ fn at(time: Timestamp) -> Moment {
 /// The jails, and what they have done so far.
 struct Court<'a> {
     settings: &'a [JailSettings],
+    history: &'a History,
     jails: Vec<Jail>,
     records: Vec<Record>,
-    seen: Vec<HashSet<IpAddr>>,
+    /// When the next ban of all ends, at the earliest.
+    next_end: Option<Boot>,
+    seen: Vec<Seen>,
+}
+
+/// Which addresses a jail has seen.
+struct Seen {
+    /// By their numbers in the history.
+    failing: Vec<bool>,
+    /// Those that other jails banned, where it counts bans.
+    banned: HashSet<IpAddr>,
 }
 
 impl<'a> Court<'a> {
-    fn new(settings: &'a [JailSettings], guards: &Guards) -> Self {
+    fn new(settings: &'a [JailSettings], guards: &Guards, history: &'a History) -> Self {
         let jail = |settings: &JailSettings| {
             let mut jail = Jail::new(settings.name.clone(), policy(settings));
             jail.set_guards(guards);
             jail
         };
         let none = |_: &JailSettings| Record::default();
+        let nobody = |_: &JailSettings| Seen {
+            failing: vec![false; history.addresses()],
+            banned: HashSet::new(),
+        };
         Self {
             settings,
+            history,
             jails: settings.iter().map(jail).collect(),
             records: settings.iter().map(none).collect(),
-            seen: vec![HashSet::new(); settings.len()],
+            next_end: None,
+            seen: settings.iter().map(nobody).collect(),
         }
     }
 
-    /// Time has come to `now`.
-    fn begin(&mut self, now: Moment, sweeps: bool) {
+    /// Ends the bans that are over by now.
+    fn release(&mut self, now: Moment) {
+        if self.next_end.is_none_or(|end| now.boot < end) {
+            return;
+        }
         for jail in &mut self.jails {
             let _ = jail.release_expired(now);
-            if sweeps {
-                jail.sweep(now);
-            }
+        }
+        self.next_end = self.jails.iter().filter_map(|jail| jail.ledger().next_end()).min();
+    }
+
+    fn sweep(&mut self, now: Moment) {
+        for jail in &mut self.jails {
+            let _ = jail.sweep(now);
         }
     }
 
-    fn judge(&mut self, found: &Found, now: Moment) {
+    fn judge(&mut self, found: Found, now: Moment) {
         let index = found.jail as usize;
         let Some(jail) = self.jails.get_mut(index) else { return };
         self.records[index].failures += 1;
-        self.seen[index].insert(found.failure.address);
-        let verdict = jail.on_failure(found.failure, now);
+        self.seen[index].failing[found.address as usize] = true;
+        let failure = Failure { address: self.history.address(found.address), time: found.time };
+        let verdict = jail.on_failure(failure, now);
         self.take(index, verdict, now);
     }
 
@@ -127,6 +150,8 @@ impl<'a> Court<'a> {
     /// A ban, and what follows: longer ones, wider ones, and those of jails that count bans.
     fn ban(&mut self, index: usize, ban: &Ban, now: Moment) {
         self.records[index].bans.push(ban.clone());
+        let ends = [self.next_end, self.jails[index].ledger().next_end()];
+        self.next_end = ends.into_iter().flatten().min();
         if self.settings[index].dry_run {
             return;
         }
@@ -152,7 +177,7 @@ impl<'a> Court<'a> {
                 matches!(&self.settings[index].origin, Origin::Bans(of) if of.counts(name));
             if index != by && counts {
                 self.records[index].failures += 1;
-                self.seen[index].insert(address.addr());
+                self.seen[index].banned.insert(address.addr());
                 let verdict = self.jails[index].on_ban_elsewhere(address, now);
                 self.take(index, verdict, now);
             }
@@ -161,7 +186,8 @@ impl<'a> Court<'a> {
 
     fn records(mut self) -> Vec<Record> {
         for (record, seen) in self.records.iter_mut().zip(&self.seen) {
-            record.addresses = seen.len();
+            let failing = seen.failing.iter().filter(|seen| **seen).count();
+            record.addresses = failing + seen.banned.len();
         }
         self.records
     }
@@ -182,15 +208,13 @@ mod tests {
     /// Failures as (jail, address, second); who is banned, when and for how long.
     #[track_caller]
     fn check(yaml: &str, failures: &[(u32, &str, i64)], expected: &[&str]) {
-        let found = failures.iter().map(|(jail, address, second)| Found {
-            jail: *jail,
-            failure: Failure {
-                address: address.parse().unwrap(),
-                time: Timestamp::from_second(1_000_000 + second).unwrap(),
-            },
-        });
-        let mut found: Vec<_> = found.collect();
-        let records = replay(&jails(yaml), &Guards::default(), &mut found);
+        let mut history = History::default();
+        for (jail, address, second) in failures {
+            let address = address.parse().unwrap();
+            let time = Timestamp::from_second(1_000_000 + second).unwrap();
+            history.push(*jail, Failure { address, time });
+        }
+        let records = replay(&jails(yaml), &Guards::default(), &mut history);
         let bans = records.iter().flat_map(|record| &record.bans).map(|ban| {
             let bantime = ban.bantime.map_or(-1, |time| time.as_secs());
             format!("{} {} {bantime}", ban.key.address, ban.since.as_second() - 1_000_000)

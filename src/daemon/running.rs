@@ -28,6 +28,8 @@ pub(super) struct RunningJail {
     pub(super) totals: Totals,
     /// What the log has said of its breaker; none while that is closed.
     pub(super) said: Option<Said>,
+    /// Whether the sweep that has begun is through with it.
+    pub(super) swept: bool,
 }
 
 impl RunningJail {
@@ -41,7 +43,7 @@ impl RunningJail {
         let jail = Jail::new(settings.name.clone(), policy(&settings));
         let metrics = metrics.jail_appears(&settings.name, &shown(&settings, backend));
         let lines = lines(&settings);
-        Self { jail, settings, lines, metrics, totals, said: None }
+        Self { jail, settings, lines, metrics, totals, said: None, swept: false }
     }
 
     /// Whether bans of another jail count in it as failures do.

@@ -19,7 +19,7 @@ use crate::telemetry::overview::{Overview, words};
 impl Daemon {
     /// For `gaoler status`.
     pub(super) fn status(&mut self, now: Moment) -> Status {
-        self.sweep(now);
+        while !self.sweep(now) {}
         let jails = self.jails.iter().map(|running| self.jail_status(running, now)).collect();
         Status { jails, ..self.standing() }
     }
@@ -62,7 +62,7 @@ impl Daemon {
     /// Tells the pages how everything is.
     pub(super) fn publish(&mut self, now: Moment) {
         self.overview_due = None;
-        self.sweep(now);
+        let _ = self.sweep(now);
         news::more_bans(self.ration.take_kept_back());
         news::more_overruns(self.overruns.take_kept_back());
         self.overview.send_replace(Overview {

@@ -4,11 +4,14 @@
 //! default gateways, and addresses that no remote attacker can have and whose ban would only hurt
 //! the host, are never banned by any jail.
 
+mod segments;
+
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
+use self::segments::Segments;
 use super::guards::Guards;
 
 /// Why an address is not banned.
@@ -54,38 +57,62 @@ impl IgnoreReason {
 }
 
 /// The networks a jail leaves alone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct IgnoreList {
     ignoreip: Vec<IpNet>,
     trusted_proxies: Vec<IpNet>,
     guards: Guards,
+    /// All of them, for hosts.
+    segments: Segments,
 }
+
+/// Which reason is told where there are several: the first of these.
+const ORDER: [IgnoreReason; 6] = [
+    IgnoreReason::Special,
+    IgnoreReason::IgnoreIp,
+    IgnoreReason::Proxy,
+    IgnoreReason::IgnoreSelf,
+    IgnoreReason::Gateway,
+    IgnoreReason::Session,
+];
 
 impl IgnoreList {
     /// Leaves these networks alone. Overlaps are merged.
     #[must_use]
     pub fn new(ignoreip: &[IpNet], trusted_proxies: &[IpNet]) -> Self {
-        Self {
+        let mut list = Self {
             ignoreip: IpNet::aggregate(&ignoreip.to_vec()),
             trusted_proxies: IpNet::aggregate(&trusted_proxies.to_vec()),
             guards: Guards::default(),
-        }
+            segments: Segments::default(),
+        };
+        list.cut();
+        list
     }
 
     /// Leaves these addresses alone as well.
     pub fn set_guards(&mut self, guards: Guards) {
         self.guards = guards;
+        self.cut();
     }
 
     /// Why this host must not be banned, if so.
     #[must_use]
     pub fn reason(&self, host: IpAddr) -> Option<IgnoreReason> {
-        self.overlap(&IpNet::from(host))
+        self.segments.reason(host)
     }
 
     /// Why this network must not be banned: it has an address that must not be.
     #[must_use]
     pub fn overlap(&self, network: &IpNet) -> Option<IgnoreReason> {
+        if network.prefix_len() == network.max_prefix_len() {
+            return self.reason(network.addr());
+        }
+        self.search(network)
+    }
+
+    /// The same, by a look at everything that is listed.
+    fn search(&self, network: &IpNet) -> Option<IgnoreReason> {
         if is_special(network) {
             return Some(IgnoreReason::Special);
         }
@@ -102,6 +129,24 @@ impl IgnoreList {
         ]
         .into_iter()
         .find_map(|(applies, reason)| applies.then_some(reason))
+    }
+
+    fn cut(&mut self) {
+        fn hosts(addresses: &[IpAddr]) -> impl Iterator<Item = IpNet> {
+            addresses.iter().copied().map(IpNet::from)
+        }
+        let Guards { own, gateways, sessions, .. } = &self.guards;
+        let mut listed: Vec<(IpNet, IgnoreReason)> = Vec::new();
+        let mut list = |nets: &mut dyn Iterator<Item = IpNet>, reason| {
+            listed.extend(nets.map(|net| (net, reason)));
+        };
+        list(&mut SPECIAL.iter().copied(), IgnoreReason::Special);
+        list(&mut self.ignoreip.iter().copied(), IgnoreReason::IgnoreIp);
+        list(&mut self.trusted_proxies.iter().copied(), IgnoreReason::Proxy);
+        list(&mut hosts(own), IgnoreReason::IgnoreSelf);
+        list(&mut hosts(gateways), IgnoreReason::Gateway);
+        list(&mut hosts(sessions), IgnoreReason::Session);
+        self.segments = Segments::new(&listed, &ORDER);
     }
 }
 
@@ -128,6 +173,8 @@ fn is_special(network: &IpNet) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -173,6 +220,54 @@ mod tests {
         for network in ["127.0.0.1/32", "169.254.1.1/32", "fe80::1/128", "::1/128", "224.0.0.1/32"]
         {
             check(network, Some(IgnoreReason::Special));
+        }
+    }
+
+    fn some_net() -> impl Strategy<Value = IpNet> {
+        // Around the edges of what is special, too.
+        let ends = prop::sample::select(vec![
+            0u32,
+            0x00ff_ffff,
+            0x0100_0000,
+            0x7f00_0001,
+            0xa9fe_ffff,
+            0xa9ff_0000,
+            0xe000_0000,
+            0xf000_0000,
+            0xffff_fffe,
+            u32::MAX,
+            0xc000_0200,
+        ]);
+        (ends, 0..8u32, 24..=32u8, any::<bool>()).prop_map(|(end, more, length, ipv4)| {
+            let bits = end.wrapping_add(more);
+            if ipv4 {
+                IpNet::new(std::net::Ipv4Addr::from(bits).into(), length).unwrap()
+            } else {
+                let bits = (u128::from(bits) << 96) | u128::from(more % 3);
+                let length = if length == 32 { 128 } else { length };
+                IpNet::new(std::net::Ipv6Addr::from(bits).into(), length).unwrap()
+            }
+        })
+    }
+
+    proptest! {
+        /// The oracle is the look at all networks.
+        #[test]
+        fn a_search_of_segments_finds_what_a_look_at_everything_finds(
+            ignoreip in prop::collection::vec(some_net(), 0..6),
+            proxies in prop::collection::vec(some_net(), 0..3),
+            guards in prop::collection::vec(some_net(), 0..6),
+            hosts in prop::collection::vec(some_net(), 1..20),
+        ) {
+            let mut list = IgnoreList::new(&ignoreip, &proxies);
+            let guards: Vec<IpAddr> = guards.iter().map(IpNet::addr).collect();
+            let [own, gateways, sessions] =
+                [0, 1, 2].map(|nth| guards.iter().copied().skip(nth).step_by(3).collect());
+            list.set_guards(Guards { own, gateways, sessions, on_link: Vec::new() });
+            let hosts = hosts.iter().map(IpNet::addr).chain(guards);
+            for host in hosts.chain(ignoreip.iter().map(IpNet::broadcast)) {
+                prop_assert_eq!(list.reason(host), list.search(&host.into()), "{}", host);
+            }
         }
     }
 }

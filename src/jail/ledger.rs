@@ -3,14 +3,16 @@
 //! The ledger is what should be; whether the firewall does it is the enforcer's business. Each ban
 //! has one end at most, and [`Ledger::release_expired`] hands each out once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::ban::Ban;
+use super::key::Key;
 use super::widths::Widths;
 use crate::moment::{Boot, Moment};
+use crate::trace::TraceId;
 
 /// All bans of one jail.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub struct Ledger {
     // In order of address, so that the bans in a network stand together.
     bans: BTreeMap<IpNet, Entry>,
     by_end: BTreeSet<(Boot, IpNet)>,
+    /// The bans' traces: all that a failure of a banned address asks for, found in one step.
+    traces: HashMap<Key, TraceId>,
     /// How many bans each length of prefix has: what [`Ledger::covering`] must try.
     widths: Widths,
 }
@@ -73,6 +77,14 @@ impl Ledger {
         self.get(&network).or_else(|| wider.find_map(|wider| self.get(&wider)))
     }
 
+    /// The trace of the narrowest ban that covers all of this host or network: what
+    /// [`Ledger::covering`] says, for each failure of a flood.
+    #[must_use]
+    pub fn trace(&self, network: IpNet) -> Option<TraceId> {
+        let mut wider = self.widths.up_to(network).rev();
+        wider.find_map(|wider| self.traces.get(&Key::from(wider)).copied())
+    }
+
     /// The bans that hold all of this host or network, itself included; the narrowest first.
     pub fn holding(&self, network: &IpNet) -> impl Iterator<Item = &Ban> {
         let itself = self.get(network);
@@ -101,6 +113,7 @@ impl Ledger {
             self.by_end.remove(&(ends, *address));
         }
         self.widths.remove(*address);
+        self.traces.remove(&Key::from(*address));
         Some(entry.ban)
     }
 
@@ -156,6 +169,7 @@ impl Ledger {
             self.by_end.insert((ends, address));
         }
         self.widths.add(address);
+        self.traces.insert(Key::from(address), ban.trace);
         self.bans.insert(address, Entry { ban, ends });
     }
 }
@@ -294,6 +308,34 @@ mod tests {
                         ledger.covering(host).is_some(),
                         oracle.contains_key(&IpNet::from(host))
                     );
+                }
+            }
+        }
+
+        /// The oracle looks at every ban.
+        #[test]
+        fn a_failure_belongs_to_the_narrowest_ban_around_it(
+            steps in prop::collection::vec((any::<bool>(), 0..8u8, 29..=32u8), 0..40),
+        ) {
+            let mut ledger = Ledger::default();
+            let mut oracle: HashMap<IpNet, TraceId> = HashMap::new();
+            for (number, (begins, host, length)) in (1u128..).zip(steps) {
+                let net = IpNet::new([192, 0, 2, host].into(), length).unwrap().trunc();
+                if begins {
+                    let trace = TraceId::new(number);
+                    ledger.insert(Ban { trace, ..ban(&net.to_string(), 0, None) }, at(0));
+                    oracle.insert(net, trace);
+                } else {
+                    ledger.remove(&net);
+                    oracle.remove(&net);
+                }
+                for host in 0..8u8 {
+                    let host = IpNet::from(IpAddr::from([192, 0, 2, host]));
+                    let around = oracle.iter().filter(|(net, _)| net.contains(&host));
+                    let narrowest = around.max_by_key(|(net, _)| net.prefix_len());
+                    prop_assert_eq!(ledger.trace(host), narrowest.map(|(_, trace)| *trace));
+                    let covering = ledger.covering(host).map(|ban| ban.trace);
+                    prop_assert_eq!(ledger.trace(host), covering);
                 }
             }
         }

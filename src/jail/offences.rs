@@ -4,18 +4,20 @@
 //! an address that has kept quiet for long enough leaves it, as `dbpurgeage` of fail2ban.conf(5) has
 //! it. The store remembers bans too; nothing here asks it, the daemon fills the book at a start.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::crowded;
+use super::key::Key;
 
 /// The earlier bans of all addresses that a jail cares about.
 #[derive(Debug)]
 pub struct Book {
-    // The hash is keyed (std's SipHash): attackers choose the addresses.
-    by_address: HashMap<IpNet, Record>,
+    by_address: HashMap<Key, Record>,
+    /// Whose last ban ends when: who leaves the book first.
+    by_end: BTreeSet<(Timestamp, Key)>,
     cap: usize, // Invariant: positive.
     forgotten: u64,
 }
@@ -32,7 +34,8 @@ impl Book {
     /// A book of at most `cap` addresses; at least one.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self { by_address: HashMap::new(), cap: cap.max(1), forgotten: 0 }
+        let (by_address, by_end) = (HashMap::new(), BTreeSet::new());
+        Self { by_address, by_end, cap: cap.max(1), forgotten: 0 }
     }
 
     /// Changes the cap, as a reload may.
@@ -45,33 +48,43 @@ impl Book {
 
     /// Notes so many more bans, of which the last ends at `until`.
     pub fn add(&mut self, address: IpNet, bans: u32, until: Timestamp) {
-        if self.by_address.len() >= self.cap && !self.by_address.contains_key(&address) {
+        let key = Key::from(address);
+        let known = self.remove(&key);
+        if known.is_none() && self.by_address.len() >= self.cap {
             self.make_room();
         }
-        let record = self.by_address.entry(address).or_insert(Record { bans: 0, until });
-        record.bans = record.bans.saturating_add(bans);
-        record.until = record.until.max(until);
+        let Record { bans: earlier, until: known } = known.unwrap_or(Record { bans: 0, until });
+        let record = Record { bans: earlier.saturating_add(bans), until: known.max(until) };
+        self.by_end.insert((record.until, key));
+        self.by_address.insert(key, record);
     }
 
     /// How many bans an address has had, those in force included.
     #[must_use]
     pub fn count(&self, address: &IpNet) -> u32 {
-        self.by_address.get(address).map_or(0, |record| record.bans)
+        self.by_address.get(&Key::from(*address)).map_or(0, |record| record.bans)
     }
 
     /// Forgets what it has against an address or any part of a network, as an unban does.
     pub fn forgive(&mut self, network: &IpNet) {
         if network.prefix_len() == network.max_prefix_len() {
-            self.by_address.remove(network);
+            self.remove(&Key::from(*network));
         } else {
-            self.by_address.retain(|address, _| !network.contains(address));
+            self.by_address.retain(|key, _| !network.contains(&key.net()));
+            self.by_end.retain(|(_, key)| !network.contains(&key.net()));
         }
     }
 
     /// Forgets whose last ban ended longer ago than `age`.
     pub fn purge(&mut self, age: SignedDuration, now: Timestamp) {
-        self.by_address.retain(|_, record| now.duration_since(record.until) <= age);
-        crowded::shrink(&mut self.by_address);
+        while let Some(&(until, key)) = self.by_end.first()
+            && now.duration_since(until) > age
+        {
+            self.remove(&key);
+        }
+        if self.by_address.capacity() > 1024 && self.by_address.capacity() / 4 > self.len() {
+            self.by_address.shrink_to_fit();
+        }
     }
 
     /// How many addresses the cap has made it forget since the last time.
@@ -91,10 +104,17 @@ impl Book {
         self.by_address.is_empty()
     }
 
+    fn remove(&mut self, key: &Key) -> Option<Record> {
+        let record = self.by_address.remove(key)?;
+        self.by_end.remove(&(record.until, *key));
+        Some(record)
+    }
+
     /// Forgets some of the addresses: the fewest bans first, of those the longest past.
     fn make_room(&mut self) {
-        for address in crowded::least(&self.by_address, |record| (record.bans, record.until)) {
-            self.by_address.remove(&address);
+        let ranks = self.by_address.iter().map(|(&key, record)| (record.bans, record.until, key));
+        for (_, _, key) in crowded::least(ranks, self.by_address.len()) {
+            self.remove(&key);
             self.forgotten += 1;
         }
     }
@@ -136,7 +156,7 @@ mod tests {
         assert_eq!(book.len(), 2);
         book.forgive(&net("192.0.2.0/24"));
         assert_eq!(book.count(&net("192.0.3.1/32")), 1);
-        assert_eq!(book.len(), 1);
+        assert_eq!((book.len(), book.by_end.len()), (1, 1));
     }
 
     #[test]

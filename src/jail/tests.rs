@@ -1,8 +1,14 @@
 //! A jail's verdicts, and what it refuses to ban.
 
+use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
+
+use super::breaker::Rate;
+use super::guards::Floors;
+use super::window::Threshold;
 use super::*;
 use crate::failure::Failure;
-use crate::moment::Boot;
+use crate::moment::{Boot, Moment};
 
 fn at(second: i64) -> Moment {
     Moment {

@@ -3,86 +3,57 @@
 //! An address costs memory only while its failures are recent. Past the cap, those furthest from
 //! a ban go first, the oldest of them first: a flood of addresses with one failure each does not
 //! make the jail forget one that is about to be banned.
+//!
+//! What a failure costs does not depend on how many addresses there are: going over all of them is done
+//! bit by bit ([`Windows::sweep`]), or paid for by many that come ([`crowded`]), and what has changed is
+//! a list.
 
-use std::collections::{HashMap, HashSet};
+mod kept;
+mod slots;
+#[cfg(test)]
+mod tests;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::kept::{Count, Kept};
+use self::slots::{Place, Slots, State};
 use super::crowded;
+use super::key::Key;
 use super::window::{FailureWindow, Threshold};
 use crate::trace::TraceId;
+
+/// How many places one sweep looks at, at most: some 50 µs.
+const SWEPT: Place = 16_384;
 
 /// The windows, by address.
 #[derive(Debug)]
 pub struct Windows {
-    // The hash is keyed (std's SipHash): attackers choose the addresses.
-    by_address: HashMap<IpNet, Counting>,
-    /// Whose windows have changed since somebody last asked. Invariant: they are there.
-    changed: HashSet<IpNet>,
-    /// Whose windows were told of, and are not there any more. One that came and went in between is
-    /// not worth a word: so a flood makes neither set larger than the cap.
-    gone: HashSet<IpNet>,
+    slots: Slots,
+    /// Places of what has changed, or gone, since somebody last asked; each once. Of one that was not
+    /// told of and is gone, there is not a word: so a flood makes it no longer than there are places,
+    /// and these are at most the cap and as many that were told of.
+    changed: Vec<Place>,
+    /// How many addresses are counted.
+    counted: usize,
+    /// Where the next sweep goes on.
+    hand: Place,
     cap: usize, // Invariant: positive.
     forgotten: u64,
-}
-
-/// One address's window, and the trace that its failures belong to.
-#[derive(Debug)]
-struct Counting {
-    trace: TraceId,
-    window: FailureWindow,
-    /// Whether somebody was told of it, and may keep it.
-    told: bool,
-}
-
-/// What counting a failure came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count {
-    /// The trace of the failures that count together: named at the first.
-    pub trace: TraceId,
-    /// How many they are.
-    pub failures: u32,
-    /// Whether they meet the threshold.
-    pub met: bool,
-}
-
-/// One address's window as it outlives a restart.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kept {
-    /// Whose: a host's or an IPv6 network's.
-    pub address: IpNet,
-    /// The failures' times, ascending; none: there is no window any more.
-    pub times: Vec<Timestamp>,
-    /// Their trace; `None` where there are none.
-    pub trace: Option<TraceId>,
-}
-
-impl Kept {
-    /// No window any more.
-    #[must_use]
-    pub fn none(address: IpNet) -> Self {
-        Self { address, times: Vec::new(), trace: None }
-    }
 }
 
 impl Windows {
     /// Windows for at most `cap` addresses at a time; at least one.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self {
-            by_address: HashMap::new(),
-            changed: HashSet::new(),
-            gone: HashSet::new(),
-            cap: cap.max(1),
-            forgotten: 0,
-        }
+        let (slots, changed) = (Slots::default(), Vec::new());
+        Self { slots, changed, counted: 0, hand: 0, cap: cap.max(1), forgotten: 0 }
     }
 
     /// Changes the cap, as a reload may.
     pub fn set_cap(&mut self, cap: usize) {
         self.cap = cap.max(1);
-        while self.by_address.len() > self.cap {
+        while self.counted > self.cap {
             self.make_room();
         }
     }
@@ -96,17 +67,16 @@ impl Windows {
         at: Timestamp,
         name: impl FnOnce() -> TraceId,
     ) -> Count {
-        if self.by_address.len() >= self.cap && !self.by_address.contains_key(&host) {
-            self.make_room();
-        }
-        self.changed.insert(host);
-        let counting = self.counting(host, name);
-        let met = counting.window.record(threshold, at);
-        let recent = counting.window.recent(threshold.findtime());
+        let place = self.place(host, name);
+        let slot = &mut self.slots[place];
+        let met = slot.window.record(threshold, at);
+        let recent = slot.window.recent(threshold.findtime());
         let failures = u32::try_from(recent).unwrap_or(u32::MAX);
-        let trace = counting.trace;
+        let trace = slot.trace;
         if met {
-            self.forget(&host);
+            self.forget_place(place);
+        } else {
+            self.list(place);
         }
         Count { trace, failures, met }
     }
@@ -119,24 +89,22 @@ impl Windows {
         host: &IpNet,
         at: Timestamp,
     ) -> Option<Timestamp> {
-        let window = &self.by_address.get(host)?.window;
+        let window = &self.slots[self.find(host)?].window;
         window.times().find(|&time| at.duration_since(time) <= findtime)
     }
 
     /// Forgets an address, as an unban does.
     pub fn forget(&mut self, host: &IpNet) {
-        let Some(counting) = self.by_address.remove(host) else { return };
-        self.changed.remove(host);
-        if counting.told {
-            self.gone.insert(*host);
+        if let Some(place) = self.find(host) {
+            self.forget_place(place);
         }
     }
 
     /// Forgets every address.
     pub fn forget_all(&mut self) {
-        self.changed.clear();
-        let told = self.by_address.drain().filter(|(_, counting)| counting.told);
-        self.gone.extend(told.map(|(host, _)| host));
+        for place in self.slots.places() {
+            self.forget_place(place);
+        }
     }
 
     /// Takes up the failures that an earlier run counted; `name` names their trace, if that was
@@ -145,67 +113,68 @@ impl Windows {
         if kept.times.is_empty() {
             return;
         }
-        if self.by_address.len() >= self.cap && !self.by_address.contains_key(&kept.address) {
-            self.make_room();
-        }
-        let counting = self.counting(kept.address, || kept.trace.unwrap_or_else(name));
-        counting.told = true;
+        let place = self.place(kept.address, || kept.trace.unwrap_or_else(name));
+        let slot = &mut self.slots[place];
+        slot.told = true;
         for &time in &kept.times {
             // They did not meet the threshold then; where a lower one holds now, the next does.
-            let _ = counting.window.record(threshold, time);
+            let _ = slot.window.record(threshold, time);
         }
     }
 
     /// How many failures of exactly this address or network count now, and their trace.
     #[must_use]
     pub fn count(&self, findtime: SignedDuration, host: &IpNet) -> Option<Count> {
-        let Counting { trace, window, .. } = self.by_address.get(host)?;
-        let failures = u32::try_from(window.recent(findtime)).unwrap_or(u32::MAX);
-        Some(Count { trace: *trace, failures, met: false })
+        let slot = &self.slots[self.find(host)?];
+        let failures = u32::try_from(slot.window.recent(findtime)).unwrap_or(u32::MAX);
+        Some(Count { trace: slot.trace, failures, met: false })
     }
 
     /// The windows that have changed since the last time, those that are gone among them.
     pub fn take_changed(&mut self) -> Vec<Kept> {
-        let changed = std::mem::take(&mut self.changed).into_iter().filter_map(|address| {
-            let counting = self.by_address.get_mut(&address)?;
-            counting.told = true;
-            let times = counting.window.times().collect();
-            Some(Kept { address, times, trace: Some(counting.trace) })
-        });
-        let changed: Vec<Kept> = changed.collect();
-        let gone = std::mem::take(&mut self.gone).into_iter().map(Kept::none);
-        changed.into_iter().chain(gone).collect()
+        let places = std::mem::take(&mut self.changed);
+        places.into_iter().filter_map(|place| self.tell(place)).collect()
     }
 
     /// All of them count as changed.
     pub fn retell(&mut self) {
-        self.changed.extend(self.by_address.keys());
+        for place in self.slots.places() {
+            if self.slots[place].state == State::Counted {
+                self.list(place);
+            }
+        }
     }
 
-    /// Drops windows whose newest failure is older than `findtime`.
-    pub fn sweep(&mut self, findtime: SignedDuration, now: Timestamp) {
-        let over = |counting: &Counting| {
-            let newest = counting.window.newest();
-            newest.is_none_or(|newest| now.duration_since(newest) > findtime)
-        };
-        let over: Vec<IpNet> =
-            self.by_address.iter().filter(|(_, one)| over(one)).map(|(host, _)| *host).collect();
-        for host in over {
-            self.forget(&host);
+    /// Drops windows whose newest failure is older than `findtime`, of the next some thousand addresses.
+    /// Returns whether these were the last, so that the next sweep begins anew.
+    pub fn sweep(&mut self, findtime: SignedDuration, now: Timestamp) -> bool {
+        let end = self.slots.places().end;
+        let some = self.hand..end.min(self.hand.saturating_add(SWEPT));
+        self.hand = some.end;
+        for place in some {
+            let newest = self.slots[place].window.newest();
+            if newest.is_some_and(|newest| now.duration_since(newest) > findtime) {
+                self.forget_place(place);
+            }
         }
-        crowded::shrink(&mut self.by_address);
+        let through = self.hand == end;
+        if through {
+            self.hand = 0;
+            self.shrink();
+        }
+        through
     }
 
     /// How many addresses are counted now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_address.len()
+        self.counted
     }
 
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_address.is_empty()
+        self.counted == 0
     }
 
     /// How many addresses the cap has made it forget since the last time.
@@ -213,230 +182,96 @@ impl Windows {
         std::mem::take(&mut self.forgotten)
     }
 
-    fn counting(&mut self, host: IpNet, name: impl FnOnce() -> TraceId) -> &mut Counting {
-        let gone = &mut self.gone;
-        self.by_address.entry(host).or_insert_with(|| {
-            let told = gone.remove(&host);
-            Counting { trace: name(), window: FailureWindow::default(), told }
-        })
+    /// Where an address is that is counted.
+    fn find(&self, host: &IpNet) -> Option<Place> {
+        let key = Key::from(*host);
+        let place = self.slots.find(self.slots.hash(&key), &key)?;
+        (self.slots[place].state == State::Counted).then_some(place)
+    }
+
+    /// The place of an address, which has one from now on.
+    fn place(&mut self, host: IpNet, name: impl FnOnce() -> TraceId) -> Place {
+        let key = Key::from(host);
+        let hash = self.slots.hash(&key);
+        let place = self.slots.find(hash, &key);
+        if let Some(place) = place
+            && self.slots[place].state == State::Counted
+        {
+            return place;
+        }
+        if self.counted >= self.cap {
+            // Who is gone stays where he is.
+            self.make_room();
+        }
+        self.counted += 1;
+        let Some(place) = place else { return self.slots.add(hash, key, name()) };
+        let slot = &mut self.slots[place];
+        (slot.state, slot.trace) = (State::Counted, name());
+        place
+    }
+
+    /// Notes that there is something to tell.
+    fn list(&mut self, place: Place) {
+        let listed = &mut self.slots[place].listed;
+        if !std::mem::replace(listed, true) {
+            self.changed.push(place);
+        }
+    }
+
+    /// What there is to tell of a place in the list.
+    fn tell(&mut self, place: Place) -> Option<Kept> {
+        let slot = &mut self.slots[place];
+        slot.listed = false;
+        let address = slot.key.net();
+        match slot.state {
+            State::Vacant => None,
+            State::Counted => {
+                slot.told = true;
+                let times = slot.window.times().collect();
+                Some(Kept { address, times, trace: Some(slot.trace) })
+            }
+            State::Gone => {
+                self.slots.vacate(place);
+                Some(Kept::none(address))
+            }
+        }
+    }
+
+    /// Forgets who is counted there, if anybody is.
+    fn forget_place(&mut self, place: Place) {
+        let slot = &mut self.slots[place];
+        if slot.state != State::Counted {
+            return;
+        }
+        self.counted -= 1;
+        if slot.told {
+            slot.state = State::Gone;
+            slot.window = FailureWindow::default();
+            self.list(place);
+        } else {
+            self.slots.vacate(place);
+        }
     }
 
     /// Forgets some of the addresses: those furthest from a ban, the oldest of them first.
     fn make_room(&mut self) {
-        let least = crowded::least(&self.by_address, |Counting { window, .. }| {
-            (window.len(), window.newest())
+        let counted = self.slots.places().filter_map(|place| {
+            let slot = &self.slots[place];
+            let rank = (slot.window.len(), slot.window.newest(), place);
+            (slot.state == State::Counted).then_some(rank)
         });
-        for host in &least {
-            self.forget(host);
+        let least = crowded::least(counted, self.counted);
+        for &(_, _, place) in &least {
+            self.forget_place(place);
         }
         self.forgotten += least.len() as u64;
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn host(number: u32) -> IpNet {
-        std::net::IpAddr::from(std::net::Ipv4Addr::from(0x0a00_0000 + number)).into()
-    }
-
-    fn second(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn threshold(maxretry: usize) -> Threshold {
-        Threshold::new(maxretry, SignedDuration::from_secs(600)).unwrap()
-    }
-
-    /// How many failures it takes if one more meets the threshold.
-    fn met(windows: &mut Windows, maxretry: usize, number: u32, at: i64) -> Option<u32> {
-        let name = || TraceId::new(u128::from(number));
-        let count = windows.record(threshold(maxretry), host(number), second(at), name);
-        count.met.then_some(count.failures)
-    }
-
-    fn kept(number: u32, seconds: &[i64]) -> Kept {
-        let times: Vec<Timestamp> = seconds.iter().map(|&at| second(at)).collect();
-        let trace = (!times.is_empty()).then(|| TraceId::new(u128::from(number)));
-        Kept { address: host(number), times, trace }
-    }
-
-    #[test]
-    fn a_flood_does_not_save_whom_a_ban_is_near() {
-        let mut windows = Windows::new(100);
-        for at in 0..4 {
-            assert_eq!(met(&mut windows, 5, 0, at), None);
+    /// Gives memory back that a flood had need of.
+    fn shrink(&mut self) {
+        if self.slots.shrink() {
+            let places = self.slots.places();
+            self.changed = places.filter(|place| self.slots[*place].listed).collect();
         }
-        for other in 1..10_000 {
-            assert_eq!(met(&mut windows, 5, other, 5), None);
-            assert!(windows.len() <= 100);
-        }
-        assert!(windows.take_forgotten() >= 9_900);
-        assert_eq!(windows.take_forgotten(), 0);
-        assert_eq!(met(&mut windows, 5, 0, 6), Some(5));
-    }
-
-    #[test]
-    fn a_met_threshold_starts_over() {
-        let mut windows = Windows::new(10);
-        assert_eq!(met(&mut windows, 2, 1, 0), None);
-        assert_eq!(met(&mut windows, 2, 1, 1), Some(2));
-        assert_eq!(met(&mut windows, 2, 1, 2), None);
-    }
-
-    #[test]
-    fn a_sweep_drops_what_can_no_longer_count() {
-        let mut windows = Windows::new(10);
-        let findtime = SignedDuration::from_secs(600);
-        let _ = met(&mut windows, 5, 1, 0);
-        let _ = met(&mut windows, 5, 2, 1);
-        windows.sweep(findtime, second(600));
-        assert_eq!(windows.len(), 2);
-        windows.sweep(findtime, second(601));
-        assert_eq!(windows.len(), 1);
-    }
-
-    #[test]
-    fn what_has_changed_is_told_once_and_can_be_taken_up() {
-        let mut windows = Windows::new(10);
-        let _ = met(&mut windows, 3, 1, 0);
-        let _ = met(&mut windows, 3, 1, 1);
-        let _ = met(&mut windows, 1, 2, 1);
-        let mut changed = windows.take_changed();
-        changed.sort();
-        assert_eq!(changed, [kept(1, &[0, 1])], "what came and went is not told");
-        assert_eq!(windows.take_changed(), []);
-        windows.sweep(SignedDuration::from_secs(600), second(602));
-        assert_eq!(windows.take_changed(), [kept(1, &[])]);
-        let mut restarted = Windows::new(10);
-        restarted.restore(threshold(3), &kept(1, &[0, 1]), || TraceId::new(77));
-        assert_eq!(restarted.take_changed(), []);
-        let findtime = SignedDuration::from_secs(600);
-        let count = Count { trace: TraceId::new(1), failures: 2, met: false };
-        assert_eq!(restarted.count(findtime, &host(1)), Some(count));
-        assert_eq!(restarted.count(findtime, &host(2)), None);
-        assert_eq!(met(&mut restarted, 3, 1, 2), Some(3));
-    }
-
-    #[test]
-    fn failures_that_count_together_share_a_trace_and_later_ones_have_another() {
-        let mut windows = Windows::new(10);
-        let mut names = (1..).map(TraceId::new);
-        let mut record = |number, at| {
-            let name = || names.next().unwrap();
-            windows.record(threshold(2), host(number), second(at), name).trace
-        };
-        let [first, other, again] = [record(1, 0), record(2, 0), record(1, 1)];
-        assert_eq!((first, other, again), (TraceId::new(1), TraceId::new(2), first));
-        assert_eq!(record(1, 2), TraceId::new(3), "those of the ban are spent");
-    }
-
-    #[test]
-    fn a_flood_between_two_tellings_is_told_by_what_is_left_of_it() {
-        let mut windows = Windows::new(100);
-        for host in 0..100 {
-            let _ = met(&mut windows, 5, host, 0);
-        }
-        assert_eq!(windows.take_changed().len(), 100);
-        for host in 100..10_000 {
-            let _ = met(&mut windows, 5, host, 1);
-            assert!(windows.changed.len() <= 100 && windows.gone.len() <= 100);
-        }
-        let told = windows.take_changed();
-        let gone = told.iter().filter(|kept| kept.times.is_empty()).count();
-        assert_eq!((told.len() - gone, gone), (windows.len(), 100));
-        // One that went, was not told of, and came again is still known to somebody.
-        let _ = met(&mut windows, 5, 9_999, 2);
-        windows.forget(&host(9_999));
-        let _ = met(&mut windows, 5, 9_999, 3);
-        windows.forget(&host(9_999));
-        assert_eq!(windows.take_changed(), [kept(9_999, &[])]);
-    }
-
-    #[test]
-    fn what_an_earlier_run_counted_is_bounded_too() {
-        let mut windows = Windows::new(10);
-        for number in 0..100 {
-            windows.restore(threshold(3), &kept(number, &[1]), || TraceId::new(1));
-            assert!(windows.len() <= 10);
-        }
-    }
-
-    /// How a window would be missed: by how many failures it has, then by how new they are.
-    type Rank = (usize, i64);
-
-    proptest! {
-        /// The oracle keeps everything, and says of each that was forgotten what it was worth then.
-        #[test]
-        fn whoever_is_forgotten_was_no_nearer_to_a_ban_than_whoever_stayed(
-            cap in 1usize..20,
-            steps in prop::collection::vec((0u32..40, 0i64..100), 1..200),
-        ) {
-            let maxretry = 6;
-            let mut windows = Windows::new(cap);
-            let mut all: HashMap<u32, Vec<i64>> = HashMap::new();
-            let rank = |times: &Vec<i64>| -> Rank { (times.len(), *times.iter().max().unwrap()) };
-            for (number, at) in steps {
-                let before: Vec<u32> = all.keys().copied().collect();
-                let met = met(&mut windows, maxretry, number, at).is_some();
-                let is_there = |number: &u32| windows.by_address.contains_key(&host(*number));
-                let gone: Vec<u32> =
-                    before.into_iter().filter(|n| *n != number && !is_there(n)).collect();
-                let worst = gone.iter().map(|number| rank(&all[number])).max();
-                for number in gone {
-                    all.remove(&number);
-                }
-                // Whoever came just now is not judged: somebody had to go for him.
-                let stayed = all.iter().filter(|(n, _)| **n != number).map(|(_, t)| rank(t)).min();
-                if let (Some(worst), Some(stayed)) = (worst, stayed) {
-                    prop_assert!(worst <= stayed, "{worst:?} went and {stayed:?} stayed");
-                }
-                let times = all.entry(number).or_default();
-                times.push(at);
-                times.sort_unstable();
-                let surplus = times.len().saturating_sub(maxretry);
-                times.drain(..surplus);
-                if met {
-                    all.remove(&number);
-                }
-                prop_assert_eq!(windows.len(), all.len());
-                prop_assert!(windows.len() <= cap);
-            }
-        }
-
-        /// However the flood is mixed, who has more failures than any of it stays, and is banned.
-        #[test]
-        fn who_is_near_a_ban_survives_a_flood_of_addresses_with_fewer(
-            near in 2usize..5,
-            cap in 8usize..64,
-            flood in prop::collection::vec(0usize..2, 200..600),
-        ) {
-            let mut windows = Windows::new(cap);
-            for at in 0..near {
-                let _ = met(&mut windows, 5, 0, i64::try_from(at).unwrap());
-            }
-            for (number, more) in (1..).zip(flood) {
-                for _ in 0..=more.min(near - 2) {
-                    prop_assert_eq!(met(&mut windows, 5, number, 10), None);
-                }
-            }
-            for at in near..4 {
-                prop_assert_eq!(met(&mut windows, 5, 0, 20 + i64::try_from(at).unwrap()), None);
-            }
-            prop_assert_eq!(met(&mut windows, 5, 0, 30), Some(5));
-        }
-    }
-
-    #[test]
-    fn a_lowered_cap_holds_at_once() {
-        let mut windows = Windows::new(100);
-        for number in 0..100 {
-            let _ = met(&mut windows, 5, number, 0);
-        }
-        windows.set_cap(10);
-        assert!(windows.len() <= 10);
     }
 }

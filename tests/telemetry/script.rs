@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use gaoler::enforcer::order::{Condition, Outcome};
 use gaoler::failure::Failure;
+use gaoler::jail::Verdict;
 use gaoler::jail::ban::{BanOrigin, JailName};
+use gaoler::jail::ignore::IgnoreReason;
 use gaoler::moment::{Boot, Moment};
 use gaoler::source::batch::{Batch, Finding, Notice, Overruns, Position, Rotation, Tally, Trouble};
 use gaoler::source::excerpt::{Excerpt, Excerpts};
 use gaoler::telemetry::metrics::Metrics;
 use gaoler::telemetry::metrics::enforcement::BackendMetrics;
-use gaoler::telemetry::metrics::jail::{JailMetrics, PerFamily, Settings};
-use gaoler::telemetry::metrics::reason::{Ignored, Unbanned, Withheld};
+use gaoler::telemetry::metrics::jail::{Heard, JailMetrics, PerFamily, Settings};
+use gaoler::telemetry::metrics::reason::{Unbanned, Withheld};
 use gaoler::telemetry::metrics::source::SourceMetrics;
 use gaoler::telemetry::metrics::traced::Traced;
 use gaoler::telemetry::otlp::settings::Signal;
@@ -126,14 +128,17 @@ impl Host {
         let jail = &self.sshd;
         let came = batch(vec![finding(0, 250), finding(2, 0)], true);
         jail.observe_tally(&came.tally, 0);
+        let counted = Verdict::Counted { failures: 1, trace: TraceId::new(1) };
+        let mut heard = Heard::default();
         for finding in &came.findings {
-            jail.found(finding, true);
-            jail.failed();
+            jail.detected(finding, true);
+            heard.note(finding.pattern, &counted);
         }
-        jail.found(&finding(2, 250), false);
-        jail.stale();
-        jail.found(&finding(9, 250), false);
-        jail.ignored(Ignored::Ignoreip);
+        jail.detected(&finding(2, 250), false);
+        heard.note(2, &Verdict::Stale);
+        // The filter has no pattern of that number.
+        heard.note(9, &Verdict::Ignored(IgnoreReason::IgnoreIp));
+        jail.heard(&heard);
         jail.tracking(1, 0);
         jail.banned(BanOrigin::Detected, Some(traced(2_000)));
         jail.banned(BanOrigin::Manual, None);
@@ -142,7 +147,9 @@ impl Host {
         jail.set_bans(PerFamily { ipv4: 2, ipv6: 1 }, PerFamily { ipv4: 1, ipv6: 1 });
         jail.enforced_after(milliseconds(12), Some(traced(2_012)));
         jail.unbanned(Unbanned::Expired);
-        self.get_dos.ignored(Ignored::Ignoreself);
+        let mut heard = Heard::default();
+        heard.note(9, &Verdict::Ignored(IgnoreReason::IgnoreSelf));
+        self.get_dos.heard(&heard);
         self.get_dos.dropped(false, 3, 180);
     }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{ReplayArgs, now, reads};
 use crate::cli::test::lines::{Lines, Next};
 use crate::config::checked::JailSettings;
-use crate::daemon::replay::Found;
+use crate::daemon::replay::History;
 use crate::failure::Failure;
 use crate::filter::{Matcher, Outcome};
 use crate::record::Record;
@@ -20,7 +20,7 @@ use crate::record::origin::{JournalLocation, Origin};
 use crate::source::export::{Export, Reading};
 use crate::source::whole_journal;
 
-/// So many failures are held at most: 32 bytes each.
+/// So many failures are held at most: 24 bytes each.
 const MOST: usize = 20_000_000;
 
 /// What `journalctl -o export` begins with.
@@ -29,8 +29,8 @@ const EXPORT: &[u8] = b"__CURSOR=";
 /// What the logs hold.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    /// The failures, in the order in which they were read.
-    pub(super) found: Vec<Found>,
+    /// The failures.
+    pub(super) found: History,
     /// How many records were read.
     pub(super) lines: u64,
     /// How many failures have no time that can be read, and count for nothing.
@@ -140,8 +140,7 @@ impl Gathered {
                 continue;
             };
             *last = Some(time);
-            let failure = Failure { address: found.address, time };
-            self.found.push(Found { jail: *jail, failure });
+            self.found.push(*jail, Failure { address: found.address, time });
         }
     }
 

@@ -1,6 +1,7 @@
 //! What each jail found, counted and banned.
 
 mod families;
+mod heard;
 
 use jiff::SignedDuration;
 use prometheus_client::metrics::counter::Counter;
@@ -8,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
 pub(super) use self::families::JailFamilies;
+pub use self::heard::Heard;
 use super::dropped::Dropped;
 use super::label::PerWord;
 use super::reason::{Ignored, Unbanned, Withheld};
@@ -86,29 +88,11 @@ impl JailMetrics {
         }
     }
 
-    /// A failregex matched. `caught_up`: of the batch it came in.
-    pub fn found(&self, finding: &Finding, caught_up: bool) {
-        if let Some(matches) = self.matches.get(usize::from(finding.pattern)) {
-            matches.inc();
-        }
+    /// A failregex matched, so long after the record was written. `caught_up`: of the batch it came in.
+    pub fn detected(&self, finding: &Finding, caught_up: bool) {
         if let Some(delay) = detection_delay(finding, caught_up) {
             self.detection.observe(seconds(delay));
         }
-    }
-
-    /// A failure counted against its address.
-    pub fn failed(&self) {
-        self.failures.inc();
-    }
-
-    /// A failure did not count.
-    pub fn ignored(&self, reason: Ignored) {
-        self.ignored.add(reason.word(), 1);
-    }
-
-    /// A failure was too old to count.
-    pub fn stale(&self) {
-        self.stale.inc();
     }
 
     /// How many addresses the jail has failures of, and how many more it has had to forget.
