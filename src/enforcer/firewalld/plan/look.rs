@@ -37,7 +37,7 @@ pub(super) struct Look {
     pub(super) policies: Vec<Policy>,
     /// The zones and sets that are still to be listed.
     pub(super) unlisted: VecDeque<Holder>,
-    /// Whether a set was seen to have lost all that it held.
+    /// Whether a set was seen to have lost what it held.
     pub(super) emptied: bool,
 }
 

@@ -61,7 +61,7 @@ impl Plan {
     /// beside it, if a reload has emptied the sets and one of them is for it.
     pub(super) fn take_in(&mut self, listed: &Holder, drift: &Drift, now: Moment) {
         if let (Some(look), Holder::Set(_)) = (&mut self.look, listed) {
-            look.emptied |= drift.missing > 0 && self.placed.is_empty(listed);
+            look.emptied |= drift.missing > 0;
         }
         let Some(refuge) = self.refuge_for(listed) else { return };
         let guests = self.homeless(&refuge);
