@@ -14,6 +14,7 @@ pub mod excerpt;
 pub mod export;
 mod file;
 mod journal;
+pub mod lines;
 mod matching;
 mod outlet;
 
