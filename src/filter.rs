@@ -17,12 +17,16 @@ pub mod error;
 pub mod fail2ban;
 pub mod httpd;
 pub mod lint;
+pub mod literals;
 pub mod matcher;
+pub mod matchers;
 mod pattern;
 mod prefix;
 pub mod probe;
 pub mod samples;
 mod session;
+pub mod sieve;
+mod split;
 pub mod tags;
 
 use std::collections::BTreeSet;
@@ -32,7 +36,9 @@ use regex::bytes::RegexSet;
 
 pub use self::definition::{Definition, Language};
 pub use self::error::FilterError;
+pub use self::literals::Literals;
 pub use self::matcher::{Match, Matcher, Name, Outcome, Part};
+pub use self::matchers::Matchers;
 
 use self::any::Any;
 use self::date::{Dates, Form};
@@ -40,6 +46,7 @@ use self::engine::{Choice, Over};
 use self::error::{Place, Problem};
 use self::fail2ban::Fail2ban;
 use self::httpd::rule::Rule;
+use self::literals::Cuts;
 use self::pattern::Pattern;
 use self::prefix::Prefix;
 
@@ -72,7 +79,7 @@ struct Patterns {
     prefregex: Option<Prefix>,
     failregex: Vec<Pattern>,
     /// All of failregex at once: whether any of it can match. Most lines end here. `None`: of some
-    /// pattern that backtracks, nothing linear tells.
+    /// pattern that backtracks, nothing linear tells; or there is but one.
     gate: Option<RegexSet>,
 }
 
@@ -200,12 +207,54 @@ impl Filter {
         }
     }
 
+    /// What a record's text holds unless the filter misses it: no failure, nothing ignored, no budget used
+    /// up, and nothing kept of it.
+    #[must_use]
+    pub fn literals(&self) -> Literals {
+        let (cuts, recognised) = match &self.recogniser {
+            // Which form its dates have, and what a line without one is given, depends on all lines.
+            Recogniser::Fail2ban(_) => return Literals::Unknown,
+            Recogniser::Httpd(rule) => (Cuts::Nowhere, rule.literals()),
+            Recogniser::Patterns(patterns) => {
+                let cuts = self.dates.cuts();
+                (cuts, patterns.literals(cuts))
+            }
+        };
+        match &self.ignoreregex {
+            None => recognised,
+            Some(any) => recognised.either(of_any(any.shadows(), cuts)),
+        }
+    }
+
     /// What a careful reader should know, such as a pattern in which the peer might choose the
     /// address.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+impl Patterns {
+    /// What a text holds that is not missed: what the prefregex needs, and what one of the patterns does.
+    /// A prefregex that may use up its budget on a text tells of it, whatever else the text holds.
+    fn literals(&self, cuts: Cuts) -> Literals {
+        let first = self.prefregex.as_ref().map(|prefix| {
+            (prefix.backtracks(), of_any(prefix.shadow().map(|shadow| vec![shadow]), cuts))
+        });
+        let shadows = self.failregex.iter().map(|pattern| pattern.regex.shadow()).collect();
+        match first {
+            Some((true, first)) => first,
+            Some((false, first)) => of_any(shadows, cuts).or_rather(first),
+            None => of_any(shadows, cuts),
+        }
+    }
+}
+
+/// The literals of texts that one of several regexes matches; `None`: nothing is known of one.
+fn of_any(shadows: Option<Vec<&str>>, cuts: Cuts) -> Literals {
+    let Some(shadows) = shadows else { return Literals::Unknown };
+    let each = shadows.into_iter().map(|shadow| Literals::of(shadow, cuts));
+    each.fold(Literals::Any(Vec::new()), Literals::either)
 }
 
 /// One failregex as written, and where.
@@ -316,6 +365,10 @@ fn ignoreregex(
 
 /// What tells at once whether any of them can match, if that can be told.
 fn gate(patterns: &[Pattern]) -> Result<Option<RegexSet>, Problem> {
+    if patterns.len() == 1 {
+        // It tells of itself as fast.
+        return Ok(None);
+    }
     let shadows: Option<Vec<&str>> =
         patterns.iter().map(|pattern| pattern.regex.shadow()).collect();
     shadows.map(|shadows| any::set(shadows.into_iter(), Over::Bytes)).transpose()

@@ -15,6 +15,7 @@ pub mod export;
 mod file;
 mod filesystem;
 mod journal;
+pub mod lines;
 mod matching;
 mod outlet;
 

@@ -21,6 +21,12 @@ impl Any {
         Ok(Self { linear, backtracking })
     }
 
+    /// Of each a linear regex that matches wherever it does; `None`: of one there is none.
+    pub(super) fn shadows(&self) -> Option<Vec<&str>> {
+        let linear = self.linear.patterns().iter().map(|regex| Some(regex.as_str()));
+        linear.chain(self.backtracking.iter().map(Engine::shadow)).collect()
+    }
+
     /// Whether any matches.
     pub(super) fn is_match(&self, text: &[u8]) -> Result<bool, Exceeded> {
         if self.linear.is_match(text) {

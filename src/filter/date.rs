@@ -16,6 +16,7 @@ pub(super) use self::cursor::month;
 
 use self::datepattern::DatePattern;
 use self::stamp::Stamp;
+use super::literals::Cuts;
 
 /// How a filter's lines say when.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +83,15 @@ impl Form {
 }
 
 impl Dates {
+    /// Where a date that is cut out may stand.
+    pub(super) fn cuts(&self) -> Cuts {
+        match self {
+            Self::Usual => Cuts::BeforeWords,
+            Self::Patterns(_) => Cuts::Anywhere,
+            Self::Absent => Cuts::Nowhere,
+        }
+    }
+
     /// Finds the line's date.
     #[must_use]
     pub fn locate(&self, line: &[u8]) -> Option<Located> {

@@ -14,6 +14,7 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 use self::shadow::shadow;
 use super::error::{Place, Problem};
+use super::split::Room;
 
 /// How often the backtracking engine may take back a step on one text of at most 1 KiB.
 pub const STEPS: usize = 1 << 16;
@@ -75,6 +76,8 @@ pub struct Choice {
 pub(super) enum Locations {
     Linear(CaptureLocations),
     Backtracking(Vec<Option<(usize, usize)>>),
+    /// Of a pattern [in parts](super::split), and of the whole; whether the whole has told.
+    Split(Box<(Room, Locations)>, bool),
 }
 
 /// The budget was used up, and whether the text matches nobody knows.
@@ -134,8 +137,8 @@ impl Engine {
                 regex.read(locations, text)
             }
             // Another engine's room: there is none for what this one would capture.
-            (Self::Linear(_), Locations::Backtracking(_))
-            | (Self::Backtracking(_), Locations::Linear(_)) => Ok(None),
+            (Self::Linear(_), Locations::Backtracking(_) | Locations::Split(..))
+            | (Self::Backtracking(_), Locations::Linear(_) | Locations::Split(..)) => Ok(None),
         }
     }
 
@@ -240,6 +243,8 @@ impl Locations {
         match self {
             Self::Linear(locations) => locations.get(group),
             Self::Backtracking(locations) => locations.get(group).copied().flatten(),
+            Self::Split(rooms, false) => rooms.0.get(group),
+            Self::Split(rooms, true) => rooms.1.get(group),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! No allocation a line: capture slots, regex caches and the buffer in which a line without its
 //! date is put together are kept and used again.
 
+mod captured;
 mod found;
 mod part;
 
@@ -10,20 +11,21 @@ pub use self::found::{Match, Name};
 pub use self::part::Part;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use self::captured::Captured;
 use self::found::Groups;
 use super::any::Any;
+use super::date::stamp::Resolver;
 use super::date::{Dates, Form, Located};
 use super::engine::{Exceeded, Locations};
 use super::fail2ban::{Reader, Verdict, Whose};
 use super::httpd::Request;
 use super::httpd::rule::{Judgement, Rule};
-use super::pattern::{Pattern, captured};
+use super::pattern::Pattern;
 use super::prefix::{Prefix, PrefixLocations, Prefixed};
 use super::session::Sessions;
 use super::{Filter, Patterns, Recogniser};
@@ -33,7 +35,7 @@ use crate::record::Record;
 #[derive(Debug)]
 pub struct Matcher {
     filter: Arc<Filter>,
-    zone: TimeZone,
+    times: Resolver,
     state: State,
     ignoreregex: Option<Any>,
     /// The line without its date, where the date stood amid it.
@@ -78,13 +80,6 @@ pub enum Outcome<'a> {
     Failure(Match<'a>),
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Captured<'a> {
-    pattern: &'a Pattern,
-    locations: &'a Locations,
-    text: &'a [u8],
-}
-
 impl Matcher {
     /// `zone` holds for dates that name none.
     #[must_use]
@@ -97,21 +92,44 @@ impl Matcher {
             Recogniser::Fail2ban(filter) => State::Fail2ban(Box::new(Reader::new(filter))),
         };
         let ignoreregex = filter.ignoreregex.clone();
-        let line = Vec::new();
-        Self { filter, zone, state, ignoreregex, line, form: None, exceeded: None, pattern: None }
+        let (line, times) = (Vec::new(), Resolver::new(zone));
+        Self { filter, times, state, ignoreregex, line, form: None, exceeded: None, pattern: None }
+    }
+
+    /// Of what it reads, only what may match is shown to it: it need not look itself whether any pattern can.
+    pub(super) fn sieved(&mut self) {
+        if let State::Patterns(state) = &mut self.state {
+            state.patterns.gate = None;
+        }
+    }
+
+    /// Whether a new one of these would tell the same of every record.
+    pub(super) fn reads_as(&self, filter: &Arc<Filter>, zone: &TimeZone) -> bool {
+        let same = Arc::ptr_eq(&self.filter, filter)
+            || self.filter.definition == filter.definition && self.filter.mode == filter.mode;
+        same && self.times.zone() == zone
     }
 
     /// Says what a record is. `now` tells the year of dates that have none.
     pub fn read<'a>(&'a mut self, record: Record<'a>, now: Timestamp) -> Outcome<'a> {
-        let Self { filter, zone, state, ignoreregex, line, form, exceeded, pattern } = self;
+        self.read_telling(record, now).0
+    }
+
+    /// As [`read`](Self::read); says also which regex used up its budget.
+    pub(super) fn read_telling<'a>(
+        &'a mut self,
+        record: Record<'a>,
+        now: Timestamp,
+    ) -> (Outcome<'a>, Option<Part>) {
+        let Self { filter, times, state, ignoreregex, line, form, exceeded, pattern } = self;
         *exceeded = None;
         *pattern = None;
         let ignoreregex = ignoreregex.as_ref();
         let dates = &filter.dates;
-        match state {
+        let outcome = match state {
             State::Httpd(rule) if !ignored(ignoreregex, record.text, exceeded) => {
                 let request = rule.parse(record.text);
-                let (outcome, found) = judge_request(rule, dates, request, record, zone, now);
+                let (outcome, found) = judge_request(rule, dates, request, record, times, now);
                 (*form, *pattern) = (found, pattern_of(&outcome));
                 if matches!(outcome, Outcome::Exceeded(_)) {
                     exceeded.get_or_insert(Part::Httpd);
@@ -120,7 +138,7 @@ impl Matcher {
             }
             State::Httpd(_) => Outcome::Ignored,
             State::Fail2ban(reader) => {
-                let (verdict, at) = reader.read(record, zone, now, exceeded);
+                let (verdict, at) = reader.read(record, times.zone(), now, exceeded);
                 *form = at.form.map(Form::Pattern);
                 *pattern = verdict.pattern();
                 judge(&verdict, at.time, *exceeded)
@@ -129,14 +147,15 @@ impl Matcher {
                 let (text, date) = cut(dates, record, line);
                 *form = date.as_ref().map(|date| date.form);
                 if ignored(ignoreregex, text, exceeded) {
-                    return Outcome::Ignored;
+                    return (Outcome::Ignored, *exceeded);
                 }
-                let time = || record.time.or_else(|| date.as_ref()?.stamp.resolve(zone, now));
+                let time = || record.time.or_else(|| times.resolve(&date.as_ref()?.stamp, now));
                 let outcome = patterns.read(text, time, exceeded);
                 *pattern = pattern_of(&outcome);
                 outcome
             }
-        }
+        };
+        (outcome, *exceeded)
     }
 
     /// When a line of a file says it is, whether or not the filter knows the line. `None`: it has
@@ -147,29 +166,38 @@ impl Matcher {
         let dated = match &self.state {
             State::Httpd(rule) => rule.parse(text)?.time,
             State::Patterns(_) => text,
-            State::Fail2ban(reader) => return reader.time(text, &self.zone, now),
+            State::Fail2ban(reader) => return reader.time(text, self.times.zone(), now),
         };
-        self.filter.dates.locate(dated)?.stamp.resolve(&self.zone, now)
+        self.filter.dates.locate(dated)?.stamp.resolve(self.times.zone(), now)
     }
 
     /// Says what a line is of which there is the head alone, since it was too long. Only an access
     /// log's tells: who asked for what stands before all that a peer can make long. Of any other the
     /// peer would choose where it is cut, and so what seems to stand at its end.
     pub fn read_head<'a>(&'a mut self, head: &'a [u8], now: Timestamp) -> Outcome<'a> {
-        let Self { filter, zone, state, ignoreregex, form, exceeded, .. } = self;
+        self.read_head_telling(head, now).0
+    }
+
+    /// As [`read_head`](Self::read_head); says also which regex used up its budget.
+    pub(super) fn read_head_telling<'a>(
+        &'a mut self,
+        head: &'a [u8],
+        now: Timestamp,
+    ) -> (Outcome<'a>, Option<Part>) {
+        let Self { filter, times, state, ignoreregex, form, exceeded, .. } = self;
         *exceeded = None;
-        let State::Httpd(rule) = state else { return Outcome::Missed };
+        let State::Httpd(rule) = state else { return (Outcome::Missed, None) };
         if ignored(ignoreregex.as_ref(), head, exceeded) {
-            return Outcome::Ignored;
+            return (Outcome::Ignored, *exceeded);
         }
         let record = Record { time: None, text: head };
         let request = rule.parse_head(head);
-        let (outcome, found) = judge_request(rule, &filter.dates, request, record, zone, now);
+        let (outcome, found) = judge_request(rule, &filter.dates, request, record, times, now);
         *form = found;
         if matches!(outcome, Outcome::Exceeded(_)) {
             exceeded.get_or_insert(Part::Httpd);
         }
-        outcome
+        (outcome, *exceeded)
     }
 
     /// Which regex used up its budget at the last record, whatever the record was found to be.
@@ -252,7 +280,7 @@ fn judge_request<'a>(
     dates: &Dates,
     request: Option<Request<'a>>,
     record: Record<'a>,
-    zone: &TimeZone,
+    times: &mut Resolver,
     now: Timestamp,
 ) -> (Outcome<'a>, Option<Form>) {
     let Some(request) = request else { return (Outcome::Missed, None) };
@@ -264,7 +292,7 @@ fn judge_request<'a>(
         Judgement::Unattributed => return (Outcome::Unattributed(None), form),
         Judgement::Failure(address) => address,
     };
-    let time = record.time.or_else(|| date?.stamp.resolve(zone, now));
+    let time = record.time.or_else(|| times.resolve(&date?.stamp, now));
     let user = request.user;
     let groups = Groups::Request(request);
     (Outcome::Failure(Match { pattern: 0, address, time, user, groups }), form)
@@ -304,14 +332,14 @@ impl PatternState {
     fn new(patterns: &Patterns) -> Self {
         let patterns = patterns.clone();
         let prefix = patterns.prefregex.as_ref().map(Prefix::locations);
-        let captures = patterns.failregex.iter().map(|pattern| pattern.regex.locations()).collect();
+        let captures = patterns.failregex.iter().map(Pattern::locations).collect();
         Self { patterns, prefix, captures, sessions: Sessions::default() }
     }
 
     fn read<'a>(
         &'a mut self,
         line: &'a [u8],
-        time: impl Fn() -> Option<Timestamp>,
+        time: impl FnOnce() -> Option<Timestamp>,
         exceeded: &mut Option<Part>,
     ) -> Outcome<'a> {
         let Self { patterns, prefix, captures, sessions } = self;
@@ -327,9 +355,9 @@ impl PatternState {
             return missed(*exceeded);
         }
         for ((number, pattern), locations) in (0u16..).zip(&patterns.failregex).zip(captures) {
-            match pattern.regex.read(locations, text) {
-                Ok(Some(_)) => {}
-                Ok(None) => continue,
+            match pattern.read(locations, text) {
+                Ok(true) => {}
+                Ok(false) => continue,
                 Err(Exceeded) => {
                     exceeded.get_or_insert(Part::Failregex(number));
                     continue;
@@ -384,28 +412,4 @@ fn read_prefix<'a>(
     Ok(found.map(|Prefixed { pattern, locations, content }| {
         (Some(Captured { pattern, locations, text: line }), content)
     }))
-}
-
-impl<'a> Captured<'a> {
-    fn group(&self, group: Option<usize>) -> Option<&'a [u8]> {
-        captured(group, self.locations, self.text)
-    }
-
-    fn address(&self) -> Option<IpAddr> {
-        self.pattern.groups.address(self.locations, self.text)
-    }
-
-    fn user(&self) -> Option<&'a [u8]> {
-        self.group(self.pattern.groups.user)
-    }
-
-    fn session(&self) -> Option<&'a [u8]> {
-        self.group(self.pattern.groups.session)
-    }
-
-    /// The named groups that took part.
-    fn groups(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        let names = self.pattern.regex.capture_names().enumerate();
-        names.filter_map(move |(number, name)| Some((name?, self.group(Some(number))?)))
-    }
 }

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::engine::{Engine, Locations};
+use super::engine::{Engine, Exceeded, Locations};
 use super::error::Problem;
+use super::split::Split;
 use super::tags;
 
 /// A pattern ready to match. Cloned for each matcher, since a regex's clones share the program but
@@ -14,6 +15,8 @@ pub(super) struct Pattern {
     /// As written.
     pub(super) source: String,
     pub(super) regex: Engine,
+    /// The same in parts, where that is faster.
+    split: Option<Split>,
     pub(super) groups: Groups,
 }
 
@@ -34,7 +37,29 @@ impl Pattern {
     pub(super) fn compile(source: &str) -> Result<Self, Problem> {
         let regex = Engine::compile(without_tail(&tags::translate(source)?))?;
         let groups = Groups::of(&regex);
-        Ok(Self { source: source.to_owned(), regex, groups })
+        let split = regex.shadow().filter(|_| regex.why().is_none()).and_then(Split::of);
+        Ok(Self { source: source.to_owned(), regex, split, groups })
+    }
+
+    /// Room for what it captures by name.
+    pub(super) fn locations(&self) -> Locations {
+        let whole = self.regex.locations();
+        match &self.split {
+            Some(split) => Locations::Split(Box::new((split.room(), whole)), false),
+            None => whole,
+        }
+    }
+
+    /// Looks for a match, and what it captures by name.
+    pub(super) fn read(&self, locations: &mut Locations, text: &[u8]) -> Result<bool, Exceeded> {
+        let (Some(split), Locations::Split(rooms, as_whole)) = (&self.split, &mut *locations)
+        else {
+            return Ok(self.regex.read(locations, text)?.is_some());
+        };
+        let (room, whole) = &mut **rooms;
+        let told = split.read(room, text);
+        *as_whole = told.is_none();
+        told.map_or_else(|| Ok(self.regex.read(whole, text)?.is_some()), Ok)
     }
 }
 

@@ -48,6 +48,16 @@ impl Prefix {
         self.whole.groups.has_address()
     }
 
+    /// Whether it runs on the backtracking engine.
+    pub(super) fn backtracks(&self) -> bool {
+        self.whole.regex.why().is_some()
+    }
+
+    /// A linear regex that matches wherever it does.
+    pub(super) fn shadow(&self) -> Option<&str> {
+        self.whole.regex.shadow()
+    }
+
     pub(super) fn locations(&self) -> PrefixLocations {
         PrefixLocations {
             whole: self.whole.regex.locations(),

@@ -8,7 +8,6 @@
 mod followed;
 mod head;
 mod known;
-mod lines;
 mod rotation;
 mod scan;
 mod seek;

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::batch::{Batch, Body, Message, Notice, Position, SourceName, Tally, Trouble};
 use super::bell::{Bell, Woken};
+use super::lines::{Line, Passed, Reader};
 use super::matching::{Age, Matching};
 use crate::moment::{Boot, Clock, Moment};
 use crate::record::Record;
@@ -94,9 +95,9 @@ impl Outlet {
         self.read
     }
 
-    /// Matches the head of a line that is too long to be held.
-    pub(super) fn head(&mut self, head: &[u8]) {
-        self.matching.read_head(head, self.read);
+    /// A chunk of a file has been looked through.
+    pub(super) fn looked_through(&mut self) {
+        self.matching.looked_through();
     }
 
     /// The counts of the batch in hand.
@@ -173,6 +174,27 @@ impl Outlet {
     fn say(&mut self, body: Body) -> Result<(), Stopped> {
         let message = Message { source: Arc::clone(&self.source), body };
         self.out.blocking_send(message).map_err(|_| Stopped)
+    }
+}
+
+/// Lines of a file. Of one that is too long to be held the head is matched.
+impl Reader for Outlet {
+    fn next(&mut self, chunk: &[u8], from: usize) -> Option<usize> {
+        self.matching.next(chunk, from)
+    }
+
+    fn line(&mut self, line: Line<'_>) {
+        match line {
+            Line::Text(text) => self.matching.read_next(text, self.read),
+            Line::Oversized(head) => {
+                self.tally().oversized += 1;
+                self.matching.read_head(head, self.read);
+            }
+        }
+    }
+
+    fn passed(&mut self, passed: Passed) {
+        self.matching.pass(passed.lines, passed.bytes);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,18 +11,22 @@ use flate2::bufread::MultiGzDecoder;
 use jiff::Timestamp;
 
 use super::{ReplayArgs, now, reads};
-use crate::cli::test::lines::{Lines, Next};
 use crate::config::checked::JailSettings;
 use crate::daemon::replay::History;
 use crate::failure::Failure;
-use crate::filter::{Matcher, Outcome};
+use crate::filter::Outcome;
+use crate::filter::matchers::{Matchers, Told};
 use crate::record::Record;
 use crate::record::origin::{JournalLocation, Origin};
 use crate::source::export::{Export, Reading};
+use crate::source::lines::{Line, Lines, Passed, Reader};
 use crate::source::whole_journal;
 
 /// So many failures are held at most: 24 bytes each.
 const MOST: usize = 20_000_000;
+
+/// How much is read at once: more than a line may have.
+const CHUNK: usize = 256 * 1024;
 
 /// What `journalctl -o export` begins with.
 const EXPORT: &[u8] = b"__CURSOR=";
@@ -39,7 +44,11 @@ pub(super) struct Gathered {
 
 /// The jails that read one log.
 struct Listeners {
-    matchers: Vec<(u32, Matcher)>,
+    /// Their numbers.
+    jails: Vec<u32>,
+    matchers: Matchers,
+    /// Whom the line in hand tells of, by the place of the jail.
+    told: Vec<(usize, IpAddr, Option<Timestamp>)>,
     now: Timestamp,
     /// The last failure's time: a line without a date is of then.
     last: Option<Timestamp>,
@@ -110,16 +119,29 @@ impl Gathered {
         self.lines(input, &mut listeners)
     }
 
-    fn lines(&mut self, input: impl Read, listeners: &mut Listeners) -> io::Result<()> {
-        let mut lines = Lines::new(input);
-        while let Some(next) = lines.next()? {
-            self.lines += 1;
-            if let Next::Line(text) = next {
-                self.record(Record { time: None, text }, listeners);
-                self.bounded()?;
-            }
+    fn lines(&mut self, mut input: impl Read, listeners: &mut Listeners) -> io::Result<()> {
+        let (mut lines, mut buffer, mut held) = (Lines::default(), vec![0; CHUNK], 0);
+        loop {
+            let read = match input.read(&mut buffer[held..]) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let chunk = &buffer[..held + read];
+            let before = self.lines;
+            let mut reading = LogReader { gathered: self, listeners, shown: 0 };
+            let cut = lines.scan(chunk, &mut reading);
+            let shown = reading.shown;
+            listeners.matchers.looked_through(shown, self.lines - before - shown);
+            self.bounded()?;
+            held = chunk.len() - cut.consumed;
+            buffer.copy_within(cut.consumed..cut.consumed + held, 0);
         }
-        Ok(())
+        if let Some(last) = lines.end(&buffer[..held]) {
+            LogReader { gathered: self, listeners, shown: 0 }.line(last);
+        }
+        self.bounded()
     }
 
     fn reading(&mut self, reading: &Reading<'_>, listeners: &mut Listeners) {
@@ -127,20 +149,26 @@ impl Gathered {
         if let Reading::Record { time, text } = *reading
             && self.found.len() <= MOST
         {
-            self.record(Record { time, text }, listeners);
+            self.record(Record { time, text }, false, listeners);
         }
     }
 
-    fn record(&mut self, record: Record<'_>, listeners: &mut Listeners) {
-        let Listeners { matchers, now, last } = listeners;
-        for (jail, matcher) in matchers {
-            let Outcome::Failure(found) = matcher.read(record, *now) else { continue };
-            let Some(time) = found.time.or(record.time).or(*last) else {
+    /// `found`: the search for literals has led to it.
+    fn record(&mut self, record: Record<'_>, found: bool, listeners: &mut Listeners) {
+        let Listeners { jails, matchers, told, now, last } = listeners;
+        told.clear();
+        matchers.read(record, found, *now, |Told { readers, outcome, .. }| {
+            let Outcome::Failure(found) = outcome else { return };
+            told.extend(readers.iter().map(|place| (*place, found.address, found.time)));
+        });
+        told.sort_by_key(|(place, ..)| *place);
+        for (place, address, time) in told.iter() {
+            let Some(time) = time.or(record.time).or(*last) else {
                 self.undated += 1;
                 continue;
             };
             *last = Some(time);
-            self.found.push(*jail, Failure { address: found.address, time });
+            self.found.push(jails[*place], Failure { address: *address, time });
         }
     }
 
@@ -155,11 +183,39 @@ impl Gathered {
 
 impl Listeners {
     fn new(jails: &[JailSettings], indices: &[usize], now: Timestamp) -> Self {
-        let matcher = |index: &usize| {
+        let reader = |index: &usize| {
             let jail = &jails[*index];
-            let matcher = Matcher::new(Arc::clone(&jail.filter), jail.time_zone.clone());
-            (u32::try_from(*index).unwrap_or(u32::MAX), matcher)
+            (Arc::clone(&jail.filter), jail.time_zone.clone())
         };
-        Self { matchers: indices.iter().map(matcher).collect(), now, last: None }
+        let matchers = Matchers::new(indices.iter().map(reader));
+        let number = |index: &usize| u32::try_from(*index).unwrap_or(u32::MAX);
+        let jails = indices.iter().map(number).collect();
+        Self { jails, matchers, told: Vec::new(), now, last: None }
+    }
+}
+
+/// Reads a log's lines for its listeners.
+struct LogReader<'a> {
+    gathered: &'a mut Gathered,
+    listeners: &'a mut Listeners,
+    /// How many lines were shown.
+    shown: u64,
+}
+
+impl Reader for LogReader<'_> {
+    fn next(&mut self, chunk: &[u8], from: usize) -> Option<usize> {
+        self.listeners.matchers.next(chunk, from)
+    }
+
+    fn line(&mut self, line: Line<'_>) {
+        self.gathered.lines += 1;
+        self.shown += 1;
+        if let Line::Text(text) = line {
+            self.gathered.record(Record { time: None, text }, true, self.listeners);
+        }
+    }
+
+    fn passed(&mut self, passed: Passed) {
+        self.gathered.lines += passed.lines;
     }
 }

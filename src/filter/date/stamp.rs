@@ -29,6 +29,40 @@ pub struct Civil {
     pub offset: Option<Offset>,
 }
 
+/// Resolves the dates of one log, of which many lines have the same.
+#[derive(Clone, Debug)]
+pub struct Resolver {
+    zone: TimeZone,
+    /// The last one, as of when it was read, and what it was.
+    last: Option<(Stamp, Timestamp, Option<Timestamp>)>,
+}
+
+impl Resolver {
+    /// `zone` holds where a date names none.
+    #[must_use]
+    pub fn new(zone: TimeZone) -> Self {
+        Self { zone, last: None }
+    }
+
+    /// The zone of dates that name none.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// As [`Stamp::resolve`].
+    pub fn resolve(&mut self, stamp: &Stamp, now: Timestamp) -> Option<Timestamp> {
+        match self.last {
+            Some((last, then, time)) if last == *stamp && then == now => time,
+            _ => {
+                let time = stamp.resolve(&self.zone, now);
+                self.last = Some((*stamp, now, time));
+                time
+            }
+        }
+    }
+}
+
 impl Stamp {
     /// The instant. `zone` holds where the date names none; `now` tells the year where it has none.
     /// `None` if there is no such day.

@@ -11,6 +11,7 @@ use crate::filter::any::Any;
 use crate::filter::definition::{HttpdFormat, HttpdRule};
 use crate::filter::engine::{Choice, Engine, Exceeded};
 use crate::filter::error::{Place, Problem};
+use crate::filter::literals::Literals;
 
 /// An [`HttpdRule`] ready to judge. Every condition must hold; a list holds if one of it does.
 #[derive(Clone, Debug)]
@@ -99,6 +100,17 @@ impl Rule {
         }
     }
 
+    /// What a line holds of which the rule makes something: the status that is wanted, or the method, as
+    /// the format writes them around the quotes of the request.
+    pub(in crate::filter) fn literals(&self) -> Literals {
+        let Format::Combined { .. } = self.format else { return Literals::Unknown };
+        let status = self.status.iter().map(|range| [b"\" ", common(range).as_bytes()].concat());
+        let method = self.method.iter().map(|method| [b"\"", method.as_slice()].concat());
+        let literals: Vec<Vec<u8>> =
+            if self.status.is_empty() { method.collect() } else { status.collect() };
+        if literals.is_empty() { Literals::Unknown } else { Literals::Any(literals) }
+    }
+
     /// Reads the head of a line that is too long, if what it holds says who asked, whatever follows.
     /// Of an object any key may follow, one that gives it the lie as well.
     #[must_use]
@@ -165,6 +177,12 @@ impl Rule {
             Format::LogFormat(format) => format.tells_of_clients(),
         }
     }
+}
+
+/// The digits with which all statuses of a range begin.
+fn common(range: &RangeInclusive<u16>) -> String {
+    let (first, last) = (range.start().to_string(), range.end().to_string());
+    first.chars().zip(last.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
 }
 
 /// Whether a log's virtual host is the one wanted; names have no case, and the log may add a port.

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 pub(super) use self::copy::Likeness;
 use super::super::batch::{FilePosition, Rotation};
+use super::super::lines::{Line, Lines, Reader};
 use super::super::outlet::Outlet;
 use super::head::{self, Head};
-use super::lines::{Line, Lines};
 
 /// How much is read at a time.
 pub(super) const CHUNK: usize = 256 * 1024;
@@ -220,7 +220,8 @@ impl Followed {
             return Ok(Look::Truncated);
         }
         let chunk = &buffer[..read];
-        let cut = self.lines.cut(chunk, |line| show(&line, outlet));
+        let cut = self.lines.scan(chunk, outlet);
+        outlet.looked_through();
         self.hungry = self.offset + (read as u64) < self.seen.0;
         if cut.consumed == 0 {
             return Ok(Look::Nothing);
@@ -258,10 +259,11 @@ impl Followed {
         let last = self.lines.end(&buffer[..read]);
         self.offset += read as u64;
         self.line = self.offset;
-        if let Some(line) = &last {
-            show(line, outlet);
+        let any = last.is_some();
+        if let Some(line) = last {
+            outlet.line(line);
         }
-        Ok(last.is_some())
+        Ok(any)
     }
 
     /// No pattern leads to it any more: what is left in it is read.
@@ -316,15 +318,5 @@ impl Followed {
         self.lines = Lines::default();
         self.head = Head::of(&self.file, offset)?;
         Ok(())
-    }
-}
-
-fn show(line: &Line<'_>, outlet: &mut Outlet) {
-    match line {
-        Line::Text(text) => outlet.record(None, text),
-        Line::Oversized(head) => {
-            outlet.tally().oversized += 1;
-            outlet.head(head);
-        }
     }
 }

@@ -9,9 +9,9 @@ use std::io;
 
 use memchr::{memchr, memchr_iter};
 
+use super::super::lines;
 use super::super::matching::Age;
 use super::head;
-use super::lines;
 
 /// A stretch that is read rather than divided further; shorter files are read from their start.
 const STRETCH: u64 = 1024 * 1024;

@@ -1,0 +1,248 @@
+//! A pattern in parts, of which the fast engine reads those that capture.
+//!
+//! Engines that tell groups apart are slow, but for one, which needs each byte to leave one way to go on.
+//! Hardly a failregex is like that: `.*` leaves many ways. Yet two kinds, nearly all there are, are like
+//! that in parts: those that say who at their [`head`], and those that do at their [`tail`]. Each way
+//! is proved to tell what the whole pattern tells, group for group, and where it cannot, the whole pattern
+//! is asked.
+
+mod head;
+mod tail;
+
+use regex_automata::dfa::onepass;
+use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::NonMaxUsize;
+use regex_automata::{Anchored, Input};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind, Look};
+
+use self::head::Head;
+use self::tail::Tail;
+
+/// How much memory the fast engine may take for one part.
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// A pattern in parts.
+#[derive(Clone, Debug)]
+pub(super) enum Split {
+    Head(Box<Head>),
+    Tail(Box<Tail>),
+}
+
+/// Room for what it captures.
+#[derive(Clone, Debug)]
+pub(super) enum Room {
+    Head(Box<head::Room>),
+    Tail(Box<tail::Room>),
+}
+
+impl Split {
+    /// Splits a linear regex over bytes; `None`: it cannot be.
+    pub(super) fn of(regex: &str) -> Option<Self> {
+        let mut parser = ParserBuilder::new();
+        let parser = parser.unicode(false).utf8(false).dot_matches_new_line(true);
+        let tree = parser.build().parse(regex).ok()?;
+        let HirKind::Concat(parts) = tree.kind() else { return None };
+        if !matches!(parts.first()?.kind(), HirKind::Look(Look::Start)) {
+            return None;
+        }
+        let head = Head::of(parts).map(|head| Self::Head(Box::new(head)));
+        head.or_else(|| Tail::of(parts).map(|tail| Self::Tail(Box::new(tail))))
+    }
+
+    pub(super) fn room(&self) -> Room {
+        match self {
+            Self::Head(head) => Room::Head(Box::new(head.room())),
+            Self::Tail(tail) => Room::Tail(Box::new(tail.room())),
+        }
+    }
+
+    /// Looks for a match, and what it captures by name. `None`: only the whole pattern can tell.
+    pub(super) fn read(&self, room: &mut Room, text: &[u8]) -> Option<bool> {
+        match (self, room) {
+            (Self::Head(head), Room::Head(room)) => Some(head.read(room, text)),
+            (Self::Tail(tail), Room::Tail(room)) => tail.read(room, text),
+            // Another pattern's room.
+            _ => None,
+        }
+    }
+}
+
+impl Room {
+    /// Where a group begins and ends, if it took part in the match.
+    pub(super) fn get(&self, group: usize) -> Option<(usize, usize)> {
+        match self {
+            Self::Head(room) => room.get(group),
+            Self::Tail(room) => room.get(group),
+        }
+    }
+}
+
+/// A part for the fast engine: itself, or its alternatives in their order.
+#[derive(Clone, Debug)]
+struct OnePass(Vec<onepass::DFA>);
+
+/// Room for what it captures.
+#[derive(Clone, Debug)]
+struct Slots {
+    slots: Vec<Option<NonMaxUsize>>,
+    caches: Vec<onepass::Cache>,
+}
+
+impl OnePass {
+    /// Compiles a part; `None`: bytes leave it several ways to go on, and not only at one alternative.
+    fn of(parts: &[Hir]) -> Option<Self> {
+        match one_pass(parts) {
+            Some(whole) => Some(Self(vec![whole])),
+            None => alternatives(parts)?
+                .iter()
+                .map(|parts| one_pass(parts))
+                .collect::<Option<_>>()
+                .map(Self),
+        }
+    }
+
+    /// As [`of`](Self::of), of a part whose alternatives may end in several places.
+    fn of_one(parts: &[Hir]) -> Option<Self> {
+        one_pass(parts).map(|whole| Self(vec![whole]))
+    }
+
+    fn slots(&self) -> Slots {
+        let slots = self.0.iter().map(|part| part.get_nfa().group_info().slot_len());
+        Slots {
+            slots: vec![None; slots.max().unwrap_or_default()],
+            caches: self.0.iter().map(onepass::DFA::create_cache).collect(),
+        }
+    }
+
+    /// Matches what begins at `at`; says where that ends.
+    fn read(&self, slots: &mut Slots, text: &[u8], at: usize) -> Option<usize> {
+        let input = Input::new(text).range(at..).anchored(Anchored::Yes);
+        let Slots { slots, caches } = slots;
+        let found = self.0.iter().zip(caches).any(|(part, cache)| {
+            matches!(part.try_search_slots(cache, &input, slots), Ok(Some(_)))
+        });
+        if found { slots.get(1).copied().flatten().map(NonMaxUsize::get) } else { None }
+    }
+}
+
+impl Slots {
+    fn get(&self, group: usize) -> Option<(usize, usize)> {
+        let at = |slot: usize| self.slots.get(slot).copied().flatten().map(NonMaxUsize::get);
+        at(group * 2).zip(at(group * 2 + 1))
+    }
+}
+
+/// Whether there is a group in it that somebody may ask for: one with a name.
+fn captures(tree: &Hir) -> bool {
+    match tree.kind() {
+        HirKind::Capture(group) => group.name.is_some() || captures(&group.sub),
+        HirKind::Repetition(repetition) => captures(&repetition.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(captures),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => false,
+    }
+}
+
+/// The same parts once for each of the alternatives that one of them has.
+fn alternatives(parts: &[Hir]) -> Option<Vec<Vec<Hir>>> {
+    let (at, branches) = parts.iter().enumerate().find_map(|(at, part)| match part.kind() {
+        HirKind::Alternation(branches) if captures(part) => Some((at, branches)),
+        _ => None,
+    })?;
+    let with = |branch: &Hir| {
+        let mut parts = parts.to_vec();
+        parts[at] = branch.clone();
+        parts
+    };
+    Some(branches.iter().map(with).collect())
+}
+
+fn one_pass(head: &[Hir]) -> Option<onepass::DFA> {
+    let head = Hir::concat(head.to_vec());
+    let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(SIZE_LIMIT));
+    let nfa = thompson::Compiler::new().configure(config).build_from_hir(&head).ok()?;
+    let config = onepass::Config::new().size_limit(Some(SIZE_LIMIT));
+    onepass::Builder::new().configure(config).build_from_nfa(nfa).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::bytes::{Regex, RegexBuilder};
+
+    use super::*;
+    use crate::filter::tags;
+
+    fn plain(regex: &str) -> Regex {
+        RegexBuilder::new(regex).unicode(false).dot_matches_new_line(true).build().unwrap()
+    }
+
+    /// Whether it is split, and that it then tells what the plain regex does of `text`.
+    fn agrees(pattern: &str, text: &[u8]) -> Result<bool, TestCaseError> {
+        let regex = tags::translate(pattern).unwrap();
+        let Some(split) = Split::of(&regex) else { return Ok(false) };
+        let (plain, mut room) = (plain(&regex), split.room());
+        let captures = plain.captures(text);
+        let Some(told) = split.read(&mut room, text) else { return Ok(true) };
+        prop_assert_eq!(told, captures.is_some());
+        for (number, name) in plain.capture_names().enumerate() {
+            let Some(captures) = captures.as_ref().filter(|_| name.is_some()) else { continue };
+            let expected = captures.get(number).map(|group| (group.start(), group.end()));
+            prop_assert_eq!(room.get(number), expected, "{:?}", name);
+        }
+        Ok(true)
+    }
+
+    #[test]
+    fn what_can_be_split() {
+        let check = |pattern: &str, expected: bool| {
+            assert_eq!(agrees(pattern, b"").unwrap(), expected, "{pattern}");
+        };
+        check(r#"^<HOST> -.*"(GET|HEAD)"#, true);
+        check(r"^<HOST> ", true);
+        check(r"^\s*<HOST> -", false);
+        check(r#"<HOST> -.*"GET"#, false);
+        check(r#"^<HOST> -.*<F-USER>"GET</F-USER>"#, false);
+        check(
+            "^Failed (?:a|b) for (?:invalid user )?<F-USER>.*</F-USER> from <ADDR>(?: x)?$",
+            true,
+        );
+        check("^Failed .* from <ADDR>$", true);
+        check("^Failed <F-USER>.*</F-USER> from <ADDR>", false);
+        check("^Failed <F-USER>.*?</F-USER> from <ADDR>$", false);
+        check(r"^<HOST>.*", false);
+        check(r"^<F-USER>[^ ]+</F-USER>[^ ]* x", false);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn tells_what_the_plain_regex_tells(
+            head in prop::sample::select(vec![
+                "<HOST>", "<F-USER>[ab]*</F-USER>", "(?:<IP4>|<F-USER>a+</F-USER>b?)", "x?<ADDR>y{0,2}", "(a|b)<F-ID>[^ ]</F-ID>",
+            ]),
+            between in prop::sample::select(vec![" ", " -", " a", ": ", "a "]),
+            rest in prop::sample::select(vec!["", ".*", ".*b$", "(a|b).*c?", r"\b.*\ba", "$", "^", "(?:a|ab)c", "[^a]*a{2}"]),
+            text in r"(x?\[?(198\.51\.100\.7|::1|2001:db8::1|::ffff:192\.0\.2\.1|[ab]{0,3})\]?y{0,2})( -|: | |a)[abc -]{0,8}",
+            any: Vec<u8>,
+        ) {
+            let pattern = format!("^{head}{between}{rest}");
+            agrees(&pattern, text.as_bytes())?;
+            agrees(&pattern, &any)?;
+        }
+
+        #[test]
+        fn tells_it_from_the_end_too(
+            head in prop::sample::select(vec!["a", "(?:ab)?", "a(?:|b|bc)", "<F-ID>a+</F-ID>b?", "x(?: y )?", "[ab]*"]),
+            between in prop::sample::select(vec![".*", "<F-USER>.*</F-USER>", "(.*)"]),
+            tail in prop::sample::select(vec![" by <ADDR>", " by <ADDR>( x)?", " y [ab]+", " y .*", "a<F-RUSER>[ab]*</F-RUSER>", " y", " (a|ab)b?"]),
+            text in r"(ab?|x|bc| y ){0,3}( by (198\.51\.100\.7|\[::1\]|b)| y |a|b| x){0,6}",
+            any: Vec<u8>,
+        ) {
+            let pattern = format!("^{head}{between}{tail}$");
+            agrees(&pattern, text.as_bytes())?;
+            agrees(&pattern, &any)?;
+        }
+    }
+}
