@@ -284,15 +284,18 @@ fn judge_request<'a>(
     now: Timestamp,
 ) -> (Outcome<'a>, Option<Form>) {
     let Some(request) = request else { return (Outcome::Missed, None) };
-    let date = dates.locate(request.time).filter(|_| record.time.is_none());
-    let form = date.as_ref().map(|date| date.form);
+    let date = match record.time {
+        Some(_) => None,
+        None => times.read(dates, request.time, now),
+    };
+    let form = date.map(|(form, _)| form);
     let address = match rule.judge(&request) {
         Judgement::Passes => return (Outcome::Missed, form),
         Judgement::Exceeded => return (Outcome::Exceeded(Part::Httpd), form),
         Judgement::Unattributed => return (Outcome::Unattributed(None), form),
         Judgement::Failure(address) => address,
     };
-    let time = record.time.or_else(|| times.resolve(&date?.stamp, now));
+    let time = record.time.or_else(|| date?.1);
     let user = request.user;
     let groups = Groups::Request(request);
     (Outcome::Failure(Match { pattern: 0, address, time, user, groups }), form)

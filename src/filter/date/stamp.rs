@@ -4,6 +4,11 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
+use super::{Dates, Form};
+
+/// A field is remembered if it is no longer: a date's is shorter.
+const LONGEST: usize = 64;
+
 /// A date as a log wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
@@ -35,13 +40,19 @@ pub struct Resolver {
     zone: TimeZone,
     /// The last one, as of when it was read, and what it was.
     last: Option<(Stamp, Timestamp, Option<Timestamp>)>,
+    /// The last field, as of when it was read, and what it held.
+    field: Vec<u8>,
+    held: Option<(Timestamp, Held)>,
 }
+
+/// The form of a field's date, and when it is; `None`: it holds none.
+type Held = Option<(Form, Option<Timestamp>)>;
 
 impl Resolver {
     /// `zone` holds where a date names none.
     #[must_use]
     pub fn new(zone: TimeZone) -> Self {
-        Self { zone, last: None }
+        Self { zone, last: None, field: Vec::new(), held: None }
     }
 
     /// The zone of dates that name none.
@@ -60,6 +71,23 @@ impl Resolver {
                 time
             }
         }
+    }
+
+    /// Locates and resolves the date of a field, such as an access log's; always by the same `dates`.
+    pub fn read(&mut self, dates: &Dates, field: &[u8], now: Timestamp) -> Held {
+        if let Some((then, held)) = self.held
+            && then == now
+            && self.field == field
+        {
+            return held;
+        }
+        let held = dates.locate(field).map(|it| (it.form, it.stamp.resolve(&self.zone, now)));
+        if field.len() <= LONGEST {
+            self.field.clear();
+            self.field.extend_from_slice(field);
+            self.held = Some((now, held));
+        }
+        held
     }
 }
 
@@ -109,6 +137,8 @@ impl Civil {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -151,6 +181,29 @@ mod tests {
     fn the_year_is_the_zones_own() {
         let now = "2026-12-31T23:30:00Z";
         check((1, 1), (0, 30, 0), "Europe/Zurich", now, Some("2026-12-31T23:30:00Z"));
+    }
+
+    proptest! {
+        /// The oracle reads every field anew.
+        #[test]
+        fn a_field_is_read_as_if_it_were_the_first(
+            fields in prop::collection::vec((0..4u32, 0..3i64, any::<bool>()), 0..20),
+        ) {
+            let zone = TimeZone::get("Europe/Zurich").unwrap();
+            let mut resolver = Resolver::new(zone.clone());
+            for (second, now, long) in fields {
+                let now = Timestamp::from_second(now * 86_400 * 400).unwrap();
+                let blanks = " ".repeat(if long { 2 * LONGEST } else { 0 });
+                let field = match second {
+                    0 => format!("-{blanks}"),
+                    1 => format!("Nov 22 10:00:00{blanks}"),
+                    _ => format!("22/Nov/2026:10:00:0{second} +0000{blanks}"),
+                };
+                let located = Dates::Usual.locate(field.as_bytes());
+                let expected = located.map(|it| (it.form, it.stamp.resolve(&zone, now)));
+                prop_assert_eq!(resolver.read(&Dates::Usual, field.as_bytes(), now), expected);
+            }
+        }
     }
 
     #[test]
