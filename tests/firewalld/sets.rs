@@ -196,8 +196,8 @@ async fn entries_in_the_wrong_shard_move_to_the_right_one_but_for_guests() {
         held.iter().map(|entry| entry.split(' ').next().unwrap()).collect();
     assert!(sets.len() > 3, "{held:?}");
     for guest in guests {
-        let stays = format!("gaoler4-00 {}", guest.0.address.addr());
-        assert!(held.contains(&stays), "{stays}: {held:?}");
+        let kept = format!("gaoler4-00 {}", guest.0.address.addr());
+        assert!(held.contains(&kept), "{kept}: {held:?}");
     }
     enforcing.ban_now(&bans[0]).await;
 }
