@@ -5,6 +5,7 @@
 
 mod harness;
 mod inputs;
+mod policy;
 
 fn main() -> anyhow::Result<()> {
     harness::run(std::env::args_os(), &mut std::io::stdout())

@@ -5,6 +5,7 @@
 mod figures;
 mod harness;
 mod inputs;
+mod policy;
 
 use std::ffi::OsString;
 use std::fs;

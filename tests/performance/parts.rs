@@ -6,6 +6,7 @@
 
 #[allow(dead_code, reason = "its files are made elsewhere")]
 mod inputs;
+mod policy;
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,11 +18,10 @@ use gaoler::config::filters::Filters;
 use gaoler::failure::Failure;
 use gaoler::filter::date::Dates;
 use gaoler::filter::{Filter, Matcher, Outcome};
+use gaoler::jail::Jail;
 use gaoler::jail::ban::{Ban, BanKey, BanOrigin, JailName};
-use gaoler::jail::guards::Floors;
 use gaoler::jail::ledger::Ledger;
 use gaoler::jail::window::{FailureWindow, Threshold};
-use gaoler::jail::{Jail, Policy};
 use gaoler::moment::{Boot, Moment};
 use gaoler::record::Record;
 use gaoler::telemetry::exposition::{Format, OpenMetricsVersion, render};
@@ -149,7 +149,7 @@ fn window_record(bencher: Bencher<'_, '_>, maxretry: usize) {
 /// One more failure, to a jail that counts so many addresses, none of them banned.
 #[divan::bench(args = [10, 10_000, 1_000_000])]
 fn jail_failure(bencher: Bencher<'_, '_>, addresses: u32) {
-    let mut jail = Jail::new(JailName::new("measured"), policy(addresses as usize));
+    let mut jail = Jail::new(JailName::new("measured"), policy::counting(addresses as usize));
     let mut number: u32 = 0;
     let mut fail = || {
         number += 1;
@@ -162,25 +162,6 @@ fn jail_failure(bencher: Bencher<'_, '_>, addresses: u32) {
         fail();
     }
     bencher.bench_local(fail);
-}
-
-fn policy(max_addresses: usize) -> Policy {
-    Policy {
-        threshold: Threshold::new(5, SignedDuration::from_secs(1)).expect("a threshold"),
-        bantime: None,
-        ignoreip: Vec::new(),
-        ignoreself: true,
-        ignoresessions: true,
-        trusted_proxies: Vec::new(),
-        floors: Floors::default(),
-        max_new_bans: None,
-        max_addresses,
-        increment: None,
-        dbpurgeage: SignedDuration::from_hours(24),
-        ipv6_prefix: 64,
-        widen: None,
-        recidive: false,
-    }
 }
 
 /// Whether an address is banned, of whom every other is.

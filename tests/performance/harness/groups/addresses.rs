@@ -7,9 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use gaoler::failure::Failure;
 use gaoler::jail::ban::JailName;
-use gaoler::jail::guards::Floors;
-use gaoler::jail::window::Threshold;
-use gaoler::jail::{Jail, Policy, Verdict};
+use gaoler::jail::{Jail, Verdict};
 use gaoler::moment::{Boot, Moment};
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,6 +15,7 @@ use super::super::cost::{self, Cost};
 use super::super::table::{Cell, Row, Table};
 use super::Bench;
 use crate::inputs::{self, random::Random};
+use crate::policy;
 
 /// Jails that count more and more addresses: half of them IPv4, half IPv6, each of a network of its own,
 /// which counts beside it.
@@ -63,7 +62,7 @@ fn by_itself(count: u32, known: u32) -> Result<[f64; 3]> {
 ///
 /// The jail forgets an address, or bans one.
 pub(crate) fn measured(count: u32, known: u32) -> Result<[f64; 3]> {
-    let mut jail = jail(count)?;
+    let mut jail = Jail::new(JailName::new("measured"), policy::counting(count as usize));
     let before = anonymous()?;
     let fresh = cost::function(|| {
         (0..count).try_for_each(|number| fail(&mut jail, number, number))?;
@@ -80,28 +79,6 @@ pub(crate) fn measured(count: u32, known: u32) -> Result<[f64; 3]> {
     let nanoseconds =
         |cost: Cost, failures: u32| cost.cpu.as_secs_f64() * 1e9 / f64::from(failures);
     Ok([nanoseconds(fresh, count), nanoseconds(again, known), took])
-}
-
-/// A jail that counts so many, and bans nobody: failures come a second after each other, and five
-/// within a second are too many.
-fn jail(addresses: u32) -> Result<Jail> {
-    let policy = Policy {
-        threshold: Threshold::new(5, SignedDuration::from_secs(1))?,
-        bantime: None,
-        ignoreip: Vec::new(),
-        ignoreself: true,
-        ignoresessions: true,
-        trusted_proxies: Vec::new(),
-        floors: Floors::default(),
-        max_new_bans: None,
-        max_addresses: addresses as usize,
-        increment: None,
-        dbpurgeage: SignedDuration::from_hours(24),
-        ipv6_prefix: 64,
-        widen: None,
-        recidive: false,
-    };
-    Ok(Jail::new(JailName::new("measured"), policy))
 }
 
 /// A failure of address number so many, so many seconds after the first.
