@@ -278,7 +278,7 @@ mod tests {
             desired.enforce(&key, Block { address, ..block(0, &[]) }, means, 9)
         };
         let refuge = group.sets()[0].clone();
-        let hosts = (0x0a00_0000..0x0a00_1000).map(std::net::Ipv4Addr::from_bits);
+        let hosts = (0x0a00_0000..0x0a00_3000).map(std::net::Ipv4Addr::from_bits);
         let hosts = hosts.map(|host| IpNet::from(std::net::IpAddr::from(host)));
         let own = |host: &IpNet| group.set_for(host, IPV6_PREFIX) == refuge;
         let (own, others): (Vec<IpNet>, Vec<IpNet>) = hosts.partition(own);
