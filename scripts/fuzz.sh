@@ -16,7 +16,7 @@ logs=target/fuzz/logs
 
 build() {
     RUSTC_WRAPPER=$PWD/scripts/fuzz-rustc.sh ${CARGO:-cargo} build --locked --quiet \
-        --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --bins
+        --manifest-path fuzz/Cargo.toml --target-dir target --bins
 }
 
 all() {
@@ -30,7 +30,7 @@ run() {
     local target=$1 seconds=$2 log=$logs/$1.log stats options=()
     mkdir -p "$corpus/$target" "fuzz/artifacts/$target"
     [[ ! -e fuzz/dict/$target ]] || options+=("-dict=fuzz/dict/$target")
-    if ! target/fuzz/debug/"$target" "$corpus/$target" "fuzz/corpus/$target" "${options[@]}" \
+    if ! target/debug/"$target" "$corpus/$target" "fuzz/corpus/$target" "${options[@]}" \
         -artifact_prefix="fuzz/artifacts/$target/" -max_total_time="$seconds" -timeout=10 \
         -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1 </dev/null >"$log" 2>&1; then
         {
@@ -62,7 +62,7 @@ run_all() {
 # Puts into the kept corpus the fewest of the found inputs that reach all that they reach.
 keep() {
     local target=$1
-    target/fuzz/debug/"$target" -set_cover_merge=1 -max_len=512 "fuzz/corpus/$target" \
+    target/debug/"$target" -set_cover_merge=1 -max_len=512 "fuzz/corpus/$target" \
         "$corpus/$target" </dev/null 2>&1 | tail -1
 }
 
@@ -78,7 +78,7 @@ keep)
     ;;
 try)
     build
-    exec target/fuzz/debug/"$2" "${@:3}"
+    exec target/debug/"$2" "${@:3}"
     ;;
 *)
     build
