@@ -8,7 +8,6 @@ pub mod call;
 pub mod desired;
 pub mod element;
 pub mod fault;
-pub mod lodging;
 pub mod permanent;
 pub mod plan;
 pub mod provided;

@@ -1,5 +1,4 @@
-//! Which set of firewalld's holds a banned address: the names, and the arithmetic. After a reload
-//! others may: see `enforcer::firewalld::lodging`.
+//! Which set of firewalld's holds a banned address: the names, and the arithmetic.
 //!
 //! Adding to a set costs firewalld more the more it holds (some 6 µs an entry), so a group of sets shares the
 //! addresses of a scope: [`SHARDS`] a family, chosen by a hash, and one set a family for what is wider

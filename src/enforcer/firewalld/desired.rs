@@ -87,7 +87,7 @@ impl Desired {
         if known.is_some_and(|wanted| wanted.block == block && wanted.needs == needs) {
             return Ok(Shift::default());
         }
-        self.check_room(&needs, means, room)?;
+        self.check_room(&needs, room)?;
         let mut needless = self.release(key);
         needless.retain(|need| !needs.contains(need));
         let needed = self.need(key, &needs);
@@ -123,7 +123,7 @@ impl Desired {
         let mut refused = Vec::new();
         for (key, Wanted { block, age, .. }) in bans {
             let fitting = means.needs(&block).and_then(|needs| {
-                self.check_room(&needs, means, room)?;
+                self.check_room(&needs, room)?;
                 Ok(needs)
             });
             match fitting {
@@ -170,11 +170,6 @@ impl Desired {
         self.entries.get(set).map_or(0, |entries| entries.count)
     }
 
-    /// The sets of which entries are needed.
-    pub fn sets(&self) -> impl Iterator<Item = &SetName> {
-        self.entries.iter().filter(|(_, entries)| entries.count > 0).map(|(set, _)| set)
-    }
-
     /// The bans that need this itself.
     #[must_use]
     pub fn bans_needing(&self, need: &Need) -> Vec<BanKey> {
@@ -214,16 +209,13 @@ impl Desired {
     /// # Errors
     ///
     /// Says what is full if all of `needs` were taken.
-    fn check_room(&self, needs: &[Need], means: &Means, room: usize) -> Result<(), Refusal> {
+    fn check_room(&self, needs: &[Need], room: usize) -> Result<(), Refusal> {
         let fresh = needs.iter().filter(|need| !self.needs(need));
         let mut rules = self.rules;
         for need in fresh {
             match need {
                 Need::Rule(_) => rules += 1,
-                // Guests take nobody's room.
-                Need::Entry(set, _)
-                    if self.entries(set) >= MOST_ENTRIES + means.lodging().guests(set) =>
-                {
+                Need::Entry(set, _) if self.entries(set) >= MOST_ENTRIES => {
                     return Err(Refusal::SetFull(set.clone()));
                 }
                 Need::Entry(..) => {}

@@ -20,7 +20,6 @@ mod leftovers;
 mod listing;
 mod look;
 mod outcome;
-mod refuge;
 mod releases;
 mod settling;
 mod signal;

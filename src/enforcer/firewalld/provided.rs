@@ -6,11 +6,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroU8;
 
-use ipnet::IpNet;
-
 use super::desired::Refusal;
 use super::element::{Element, Need};
-use super::lodging::Lodging;
 use super::provision::{Policy, PolicyName, set_of};
 use super::rule::{Rule, canonical};
 use crate::config::checked::{Action, Mode};
@@ -39,7 +36,6 @@ pub struct Means {
     provided: Option<Provided>,
     /// The groups of sets that serve, by the scopes that were asked for.
     groups: HashMap<Scope, Option<Group>>,
-    lodging: Lodging,
 }
 
 impl Provided {
@@ -81,7 +77,7 @@ impl Means {
     #[must_use]
     pub fn new(mode: Mode, action: Action) -> Self {
         let provided = (mode == Mode::RichRule).then(Provided::default);
-        Self { mode, action, provided, groups: HashMap::new(), lodging: Lodging::default() }
+        Self { mode, action, provided, groups: HashMap::new() }
     }
 
     /// As configured.
@@ -110,7 +106,6 @@ impl Means {
         }
         self.provided = Some(provided);
         self.groups.clear();
-        self.lodging = Lodging::default();
         true
     }
 
@@ -125,8 +120,7 @@ impl Means {
             return Ok(Vec::new());
         }
         if let Some(group) = self.group(&block.scope) {
-            let home = group.set_for(&address, IPV6_PREFIX);
-            return Ok(vec![Need::Entry(self.lodging.place(home, address), address)]);
+            return Ok(vec![Need::Entry(group.set_for(&address, IPV6_PREFIX), address)]);
         }
         let rules = Rule::all(block, self.action).ok_or(Refusal::Everybody)?;
         Ok(rules.into_iter().map(Need::Rule).collect())
@@ -138,25 +132,6 @@ impl Means {
         let rules = Rule::all(block, self.action).unwrap_or_default();
         let entry = canonical(block.address).map(Element::Entry);
         rules.into_iter().map(Element::Rule).chain(entry).collect()
-    }
-
-    /// The set that an address belongs in that was found in `refuge`, if it is another.
-    #[must_use]
-    pub fn home_of(&self, refuge: &SetName, address: &IpNet) -> Option<SetName> {
-        let homes = self.groups.values().flatten();
-        let mut homes = homes.map(|group| group.set_for(address, IPV6_PREFIX));
-        homes.find(|home| home != refuge && home.refuge().as_ref() == Some(refuge))
-    }
-
-    /// Who is in another set than their own.
-    #[must_use]
-    pub fn lodging(&self) -> &Lodging {
-        &self.lodging
-    }
-
-    /// The same, to be changed; what bans need is to be worked out anew then.
-    pub fn lodging_mut(&mut self) -> &mut Lodging {
-        &mut self.lodging
     }
 
     /// The sets that stop packets of this scope from reaching the host.
@@ -197,6 +172,7 @@ mod tests {
     use crate::enforcer::shard::MOST_ENTRIES;
     use crate::enforcer::testing::block;
     use crate::jail::ban::{BanKey, JailName};
+    use ipnet::IpNet;
 
     fn names(group: &Group) -> Vec<String> {
         group.sets().iter().map(ToString::to_string).collect()
@@ -243,54 +219,26 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_is_needed_in_the_refuge_until_other_sets_are_provisioned() {
-        let all = Group::of(&block(1, &[]).scope);
-        let of = |group: &Group| {
-            Provided::of(&names(group), &[Policy::of(PolicyName::In, rules(group))])
-        };
-        let mut means = Means::new(Mode::Auto, Action::Reject);
-        means.learn(of(&all));
-        let needed = |means: &mut Means| match &means.needs(&block(1, &[])).unwrap()[..] {
-            [Need::Entry(set, net)] => (set.clone(), *net),
-            other => panic!("{other:?}"),
-        };
-        let (home, net) = needed(&mut means);
-        let refuge = home.refuge().unwrap();
-        assert_ne!(home, refuge);
-        assert_eq!(means.home_of(&refuge, &net), Some(home.clone()));
-        assert_eq!(means.home_of(&home, &net), None);
-        assert!(means.lodging_mut().take_in(&refuge, net));
-        assert_eq!(needed(&mut means), (refuge, net));
-        means.learn(of(&all.with_shards(31.try_into().unwrap())));
-        let guests: usize = means.lodging().guests(&home.refuge().unwrap());
-        assert_eq!(guests, 0);
-    }
-
-    #[test]
-    fn guests_take_nobodys_room() {
+    fn a_full_set_takes_no_more() {
         let group = Group::of(&block(1, &[]).scope).with_shards(2.try_into().unwrap());
         let policy = Policy::of(PolicyName::In, rules(&group));
         let mut means = Means::new(Mode::Auto, Action::Reject);
         means.learn(Provided::of(&names(&group), &[policy]));
         let mut desired = Desired::default();
-        let mut enforce = |address: IpNet, means: &mut Means| {
+        let mut enforce = |address: IpNet| {
             let key = BanKey { jail: JailName::new("sshd"), address };
-            desired.enforce(&key, Block { address, ..block(0, &[]) }, means, 9)
+            desired.enforce(&key, Block { address, ..block(0, &[]) }, &mut means, 9)
         };
-        let refuge = group.sets()[0].clone();
+        let first = group.sets()[0].clone();
         let hosts = (0x0a00_0000..0x0a00_3000).map(std::net::Ipv4Addr::from_bits);
         let hosts = hosts.map(|host| IpNet::from(std::net::IpAddr::from(host)));
-        let own = |host: &IpNet| group.set_for(host, IPV6_PREFIX) == refuge;
-        let (own, others): (Vec<IpNet>, Vec<IpNet>) = hosts.partition(own);
+        let (own, others): (Vec<IpNet>, Vec<IpNet>) =
+            hosts.partition(|host| group.set_for(host, IPV6_PREFIX) == first);
         for host in &own[..MOST_ENTRIES] {
-            enforce(*host, &mut means).unwrap();
+            enforce(*host).unwrap();
         }
-        let refused = enforce(own[MOST_ENTRIES], &mut means);
-        assert_eq!(refused, Err(Refusal::SetFull(refuge.clone())));
-        enforce(others[0], &mut means).unwrap();
-        assert!(means.lodging_mut().take_in(&refuge, others[0]));
-        assert_eq!(desired.rework(&mut means, 9), []);
-        assert_eq!(desired.entries(&refuge), MOST_ENTRIES + 1);
+        assert_eq!(enforce(own[MOST_ENTRIES]), Err(Refusal::SetFull(first)));
+        enforce(others[0]).unwrap();
     }
 
     #[test]

@@ -187,23 +187,19 @@ impl Placed {
     }
 
     /// What is nearest to its limit, the rules of all zones together or one of the sets: how much it
-    /// holds, and how much it may (`rules`, or what `entries` says of a set).
+    /// holds, and how much it may (`rules`, or `entries` a set).
     #[must_use]
-    pub fn fullest(&self, rules: usize, entries: impl Fn(&SetName) -> usize) -> (usize, usize) {
-        let mut in_zones = 0;
-        let mut in_sets = Vec::new();
+    pub fn fullest(&self, rules: usize, entries: usize) -> (usize, usize) {
+        let (mut in_zones, mut in_a_set) = (0, 0);
         for (holder, holding) in &self.holders {
             let held = holding.elements.len() + holding.strays.len();
             match holder {
                 Holder::Zone(_) => in_zones += held,
-                Holder::Set(set) => in_sets.push((held, entries(set))),
+                Holder::Set(_) => in_a_set = held.max(in_a_set),
             }
         }
-        // Of those as full as the rules, the rules.
-        let all = in_sets.into_iter().chain([(in_zones, rules)]);
-        let fuller =
-            |one: &(usize, usize), two: &(usize, usize)| (one.0 * two.1).cmp(&(two.0 * one.1));
-        all.max_by(fuller).unwrap_or((0, rules))
+        let set_is_fuller = in_a_set * rules > in_zones * entries;
+        if set_is_fuller { (in_a_set, entries) } else { (in_zones, rules) }
     }
 
     /// The step that takes an element of a holder to where it should be; `None` if it is there

@@ -141,14 +141,6 @@ impl SetName {
         Some((tag, family, place))
     }
 
-    /// The first shard of its scope and family, which may stand in for the others; `None` for a set
-    /// of networks, for which none does.
-    #[must_use]
-    pub fn refuge(&self) -> Option<Self> {
-        let (tag, family, place) = Self::parse(self.as_str())?;
-        (place != Place::Net).then(|| Self::new(&tag, family, Place::Shard(0)))
-    }
-
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

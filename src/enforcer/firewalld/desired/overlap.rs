@@ -32,14 +32,6 @@ impl Desired {
         needs.filter(move |need| !covered(need)).map(Need::element)
     }
 
-    /// All that is needed in the set, what wider ones cover included.
-    pub fn nets_of(&self, set: &SetName) -> impl Iterator<Item = IpNet> {
-        self.range(set, everything()).filter_map(|need| match need {
-            Need::Entry(_, net) => Some(*net),
-            Need::Rule(_) => None,
-        })
-    }
-
     /// What is needed in the set and overlaps `net`, which itself is not among it.
     #[must_use]
     pub fn overlapping(&self, set: &SetName, net: IpNet) -> Vec<Need> {

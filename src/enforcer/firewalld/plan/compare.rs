@@ -6,7 +6,7 @@ use super::{Found, LIMIT, PERIOD, Plan};
 use crate::config::checked::Mode;
 use crate::enforcer::firewalld::reconcile::{Drift, Step};
 use crate::enforcer::order::{Coverage, Report};
-use crate::enforcer::shard::{MOST_ENTRIES, SetName};
+use crate::enforcer::shard::MOST_ENTRIES;
 use crate::jail::ban::{BanKey, JailName};
 use crate::moment::{Boot, Moment};
 
@@ -14,7 +14,6 @@ impl Plan {
     /// Says what is in force and what is not, and queues what it takes.
     pub(super) fn compare(&mut self, now: Moment) {
         self.reports.extend(self.leftovers.looked());
-        self.forget_guests();
         let announced: Vec<BanKey> = self.announced.iter().cloned().collect();
         for key in &announced {
             self.denounce(key);
@@ -91,8 +90,7 @@ impl Plan {
     }
 
     fn report_capacity(&mut self) {
-        let room = |set: &SetName| MOST_ENTRIES + self.means.lodging().guests(set);
-        let (used, limit) = self.placed.fullest(LIMIT, room);
+        let (used, limit) = self.placed.fullest(LIMIT, MOST_ENTRIES);
         if self.capacity.replace((used, limit)) != Some((used, limit)) {
             self.reports.push(Report::Capacity { used: used as u64, limit: limit as u64 });
         }

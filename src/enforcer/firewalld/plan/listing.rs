@@ -6,7 +6,6 @@ use super::Plan;
 use super::look::Stage;
 use crate::enforcer::firewalld::element::{Element, Holder};
 use crate::enforcer::firewalld::provided::Provided;
-use crate::enforcer::firewalld::reconcile::Drift;
 use crate::enforcer::order::Condition;
 use crate::enforcer::shard::SetName;
 use crate::moment::Moment;
@@ -36,24 +35,19 @@ impl Plan {
         }
         let mut unlisted: Vec<Holder> =
             exist.into_iter().filter(|holder| self.is_to_be_listed(holder)).collect();
-        self.most_needed_first(&mut unlisted);
+        unlisted.sort_by_key(|holder| !self.is_needed_to_hold(holder));
         self.advance(Stage::List, |look| look.unlisted = unlisted.into());
         // It works. What it holds is in doubt, holder by holder, until that is listed.
         self.set_condition(Condition::Ready);
         self.report_coverage();
     }
 
-    /// Puts those first that bans need, zones before sets. Of the sets, one comes first by which to see
-    /// whether a reload has emptied all; one that may stand in for others sorts before them.
-    pub(super) fn most_needed_first(&self, unlisted: &mut [Holder]) {
-        let refuges: BTreeSet<SetName> = self.desired.sets().filter_map(SetName::refuge).collect();
-        let witness = self.witness(unlisted).cloned();
-        unlisted.sort_by_key(|holder| match holder {
-            Holder::Zone(zone) if self.zones.contains(zone) => 0,
-            Holder::Set(_) if witness.as_ref() == Some(holder) => 1,
-            Holder::Set(set) if refuges.contains(set) || self.desired.entries(set) > 0 => 2,
-            _ => 3,
-        });
+    /// Whether bans need it: those are listed first, and the zones before the sets.
+    fn is_needed_to_hold(&self, holder: &Holder) -> bool {
+        match holder {
+            Holder::Zone(zone) => self.zones.contains(zone),
+            Holder::Set(set) => self.desired.entries(set) > 0,
+        }
     }
 
     /// All at first, since an earlier run may have left something anywhere, and after a reload.
@@ -90,7 +84,6 @@ impl Plan {
     }
 
     pub(super) fn listed(&mut self, holder: &Holder, texts: &[String], now: Moment) {
-        self.recognise_guests(holder, texts);
         let expected = |element: &Element| {
             let need = element.need(holder).filter(|_| !self.adopted);
             let mut bans = need.iter().flat_map(|need| self.desired.bans_needing(need));
@@ -102,8 +95,10 @@ impl Plan {
             Vec::new()
         };
         let drift = self.placed.see(holder, texts, &self.desired, &self.zones, expected);
-        self.take_in(holder, &drift, now);
-        self.note_drift(&drift);
+        if let Some(found) = &mut self.found {
+            found.drift.missing += drift.missing;
+            found.drift.unexpected += drift.unexpected;
+        }
         if self.leftovers.is_fresh() {
             let before: HashMap<_, _> = before.into_iter().collect();
             for (element, _) in self.placed.elements(holder) {
@@ -116,7 +111,7 @@ impl Plan {
 
     /// Says what is in force of that which was just listed, and queues what is to be put right. The
     /// zones in use are one, since a ban needs its rules in all of them.
-    pub(super) fn mend(&mut self, holder: &Holder, now: Moment) {
+    fn mend(&mut self, holder: &Holder, now: Moment) {
         let mut steps = match holder {
             Holder::Set(set) => self.placed.steps_of_set(set, &self.desired),
             Holder::Zone(_) if self.is_last_zone_in_use() => {
@@ -130,14 +125,6 @@ impl Plan {
         for key in needs.flat_map(|need| self.desired.bans_of(&need)).collect::<Vec<_>>() {
             self.denounce(&key);
             self.announce(&key, now);
-        }
-    }
-
-    /// Counts what the look has found amiss.
-    pub(super) fn note_drift(&mut self, drift: &Drift) {
-        if let Some(found) = &mut self.found {
-            found.drift.missing += drift.missing;
-            found.drift.unexpected += drift.unexpected;
         }
     }
 

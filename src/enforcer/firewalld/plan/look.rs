@@ -37,8 +37,6 @@ pub(super) struct Look {
     pub(super) policies: Vec<Policy>,
     /// The zones and sets that are still to be listed.
     pub(super) unlisted: VecDeque<Holder>,
-    /// Whether a set was seen to have lost what it held.
-    pub(super) emptied: bool,
 }
 
 /// What to ask next.
@@ -69,7 +67,6 @@ impl Look {
             unread: VecDeque::new(),
             policies: Vec::new(),
             unlisted: VecDeque::new(),
-            emptied: false,
         }
     }
 

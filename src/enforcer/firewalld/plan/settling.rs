@@ -38,11 +38,6 @@ impl Settling {
         self.late = numbers.is_none_or(|numbers| numbers.as_slice() >= SINCE.as_slice());
     }
 
-    /// Whether a set that is filled has to be waited for.
-    pub(super) fn is_late(&self) -> bool {
-        self.late
-    }
-
     /// From how many entries on an empty set is filled by one call, and a needless one is emptied by
     /// one.
     pub(super) fn worth_a_call(&self) -> usize {

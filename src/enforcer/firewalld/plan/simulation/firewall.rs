@@ -216,11 +216,6 @@ impl Firewall {
         self.filling.as_ref().and_then(|filling| filling.get(set)).copied().unwrap_or_default()
     }
 
-    /// Whether the set holds the network, or a wider one.
-    pub(super) fn holds(&self, set: &str, net: &IpNet) -> bool {
-        self.sets[set].iter().any(|entry| parse(entry).contains(net))
-    }
-
     /// Whether a set stops everything from the address.
     pub(super) fn blocks(&self, address: &IpNet) -> bool {
         let filled = |set: &&String| self.filled_at(set) <= self.now;
@@ -249,6 +244,6 @@ fn text(element: &Element) -> String {
     }
 }
 
-pub(super) fn parse(entry: &str) -> IpNet {
+fn parse(entry: &str) -> IpNet {
     entry.parse().unwrap_or_else(|_| entry.parse::<std::net::IpAddr>().unwrap().into())
 }

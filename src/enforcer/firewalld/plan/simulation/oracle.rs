@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ipnet::IpNet;
 
-use super::firewall::{group, overlap, parse};
+use super::firewall::group;
 use super::world::World;
 use crate::config::checked::{Action, Mode};
 use crate::enforcer::firewalld::rule::Rule;
 use crate::enforcer::order::{Block, Condition};
-use crate::enforcer::shard::SetName;
 use crate::jail::ban::{BanKey, show};
 
 impl World {
     /// The set that must hold the block, if there is one.
-    fn set_for(&self, block: &Block) -> Option<SetName> {
+    fn set_for(&self, block: &Block) -> Option<String> {
         let shards = self.shards.filter(|_| self.mode != Mode::RichRule)?;
         let served = block.scope.ports.is_empty();
-        served.then(|| group(shards).set_for(&block.address, 64))
+        served.then(|| group(shards).set_for(&block.address, 64).to_string())
     }
 
     /// The rules that must be in each zone.
@@ -27,27 +26,21 @@ impl World {
         rules.map(|rule| rule.to_string()).collect()
     }
 
-    /// Every ban's network is in its own set, or in the one that stands in for it, or a wider one is
-    /// there; and nothing else is anywhere.
-    #[track_caller]
-    fn check_sets(&self) {
-        let wanted: BTreeMap<IpNet, SetName> =
-            self.bans.values().filter_map(|b| Some((b.address, self.set_for(b)?))).collect();
-        let mut nets = BTreeSet::new();
-        for (set, entries) in &self.firewall.sets {
-            let held: Vec<IpNet> = entries.iter().map(|entry| parse(entry)).collect();
-            for (entry, net) in entries.iter().zip(&held) {
-                assert_eq!(*entry, show(net), "{set}: not our spelling");
-                assert!(!held.iter().any(|o| o != net && overlap(o, net)), "{set}: {held:?}");
-                assert!(nets.insert(*net), "{net} is in two sets");
-                let places = wanted.get(net).map(places).unwrap_or_default();
-                assert!(places.contains(set), "{net} is in {set}, not in {places:?}");
+    /// The entries that must be in each set: of those that overlap, the widest.
+    fn entries(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut wanted: BTreeMap<String, BTreeSet<IpNet>> = BTreeMap::new();
+        for block in self.bans.values() {
+            if let Some(set) = self.set_for(block) {
+                wanted.entry(set).or_default().insert(block.address);
             }
         }
-        for (net, home) in &wanted {
-            let held = places(home).iter().any(|set| self.firewall.holds(set, net));
-            assert!(held, "{net} is not in {home}: {:?}", self.firewall.sets);
+        let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for set in self.firewall.sets.keys() {
+            let nets = wanted.remove(set).unwrap_or_default();
+            let widest = |net: &&IpNet| !nets.iter().any(|o| o != *net && o.contains(*net));
+            all.insert(set.clone(), nets.iter().filter(widest).map(show).collect());
         }
+        all
     }
 
     /// All rules and entries that bans need, wherever.
@@ -82,7 +75,7 @@ impl World {
             let bound = *zone == "public" || self.firewall.active.contains(zone);
             assert_eq!(ours, if bound { expected.clone() } else { BTreeSet::new() }, "{zone}");
         }
-        self.check_sets();
+        assert_eq!(self.firewall.sets, self.entries());
         let in_force: HashSet<_> =
             self.told.iter().filter(|(_, on)| **on).map(|(k, _)| k).collect();
         assert_eq!(in_force, self.bans.keys().collect(), "each ban, and no other, is told of");
@@ -90,9 +83,4 @@ impl World {
         assert!(self.plan.releases.is_empty(), "{:?}", self.plan.releases);
         assert!(self.reconciled);
     }
-}
-
-/// Where what belongs in a set may be.
-fn places(home: &SetName) -> Vec<String> {
-    [Some(home.clone()), home.refuge()].iter().flatten().map(ToString::to_string).collect()
 }
