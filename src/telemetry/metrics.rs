@@ -4,7 +4,7 @@
 //! an atomic addition and no look-up by hash. Every series that can come is there at 0 from that
 //! moment, since `increase()` cannot see a first increment that creates its series.
 //!
-//! Source: DESIGN §6 for the catalog, the Prometheus naming practices for the names.
+//! What they mean: docs/metrics.md. Source of the names: the Prometheus naming practices.
 
 mod dropped;
 pub mod enforcement;

@@ -4,7 +4,7 @@
 //! lifted before. Nothing is held open for it: its spans begin and end in the past. Until then what is
 //! known stands in a bounded [`book`]. How a trace leaves the host is [`super::otlp`]'s business.
 //!
-//! Names of spans and attributes are DESIGN's (§7); `client.address`, `network.type`, `user.name`,
+//! Names of spans and attributes: docs/otlp.md; `client.address`, `network.type`, `user.name`,
 //! `error.type` and `rpc.*` are OpenTelemetry's semantic conventions.
 
 pub mod ban;

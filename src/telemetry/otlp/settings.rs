@@ -136,7 +136,7 @@ fn target(signal: Signal, file: Option<&Otlp>, variables: &mut Variables<'_>) ->
         Signal::Logs => file.logs,
         Signal::Metrics => file.metrics,
     });
-    // Without a file, an endpoint in the environment asks for what DESIGN has by default.
+    // Without a file, an endpoint in the environment asks for traces and logs: what a file has by default, too.
     let by_default = file.is_none() && signal != Signal::Metrics;
     if !variables.exporter(signal).unwrap_or(asked_for || by_default) {
         return None;
