@@ -7,6 +7,7 @@
 //! is asked.
 
 mod head;
+mod host;
 mod tail;
 
 use regex_automata::dfa::onepass;
@@ -39,9 +40,7 @@ pub(super) enum Room {
 impl Split {
     /// Splits a linear regex over bytes; `None`: it cannot be.
     pub(super) fn of(regex: &str) -> Option<Self> {
-        let mut parser = ParserBuilder::new();
-        let parser = parser.unicode(false).utf8(false).dot_matches_new_line(true);
-        let tree = parser.build().parse(regex).ok()?;
+        let tree = parse(regex)?;
         let HirKind::Concat(parts) = tree.kind() else { return None };
         if !matches!(parts.first()?.kind(), HirKind::Look(Look::Start)) {
             return None;
@@ -131,6 +130,13 @@ impl Slots {
         let at = |slot: usize| self.slots.get(slot).copied().flatten().map(NonMaxUsize::get);
         at(group * 2).zip(at(group * 2 + 1))
     }
+}
+
+/// A regex over bytes, as all patterns are.
+fn parse(regex: &str) -> Option<Hir> {
+    let mut parser = ParserBuilder::new();
+    let parser = parser.unicode(false).utf8(false).dot_matches_new_line(true);
+    parser.build().parse(regex).ok()
 }
 
 /// Whether there is a group in it that somebody may ask for: one with a name.
@@ -223,8 +229,11 @@ mod tests {
                 "<HOST>", "<F-USER>[ab]*</F-USER>", "(?:<IP4>|<F-USER>a+</F-USER>b?)", "x?<ADDR>y{0,2}", "(a|b)<F-ID>[^ ]</F-ID>",
             ]),
             between in prop::sample::select(vec![" ", " -", " a", ": ", "a "]),
-            rest in prop::sample::select(vec!["", ".*", ".*b$", "(a|b).*c?", r"\b.*\ba", "$", "^", "(?:a|ab)c", "[^a]*a{2}"]),
-            text in r"(x?\[?(198\.51\.100\.7|::1|2001:db8::1|::ffff:192\.0\.2\.1|[ab]{0,3})\]?y{0,2})( -|: | |a)[abc -]{0,8}",
+            rest in prop::sample::select(vec![
+                "", ".*", ".*b$", "(a|b).*c?", r"\b.*\ba", "$", "^", "(?:a|ab)c", "[^a]*a{2}", ".*(a|bb)",
+                ".*?(?:a(b))+c.*$", "(.*)c", ".*.*a", ".*$", ".+b", r".*\bc", ".*^b", "(?:.*b|a)", ".*c.*?", "(?-s).*b",
+            ]),
+            text in r"(x?\[?(198\.51\.100\.7|::1|2001:db8::1|::[fF]{4}:192\.0\.2\.1|::ffff:c0:1|[0-9.:f]{1,20}|[ab]{0,3})\]?y{0,2})( -|: | |a)[abc\n -]{0,8}",
             any: Vec<u8>,
         ) {
             let pattern = format!("^{head}{between}{rest}");
