@@ -161,7 +161,9 @@ impl Gathered {
             let Outcome::Failure(found) = outcome else { return };
             told.extend(readers.iter().map(|place| (*place, found.address, found.time)));
         });
-        told.sort_by_key(|(place, ..)| *place);
+        if told.len() > 1 {
+            told.sort_by_key(|(place, ..)| *place);
+        }
         for (place, address, time) in told.iter() {
             let Some(time) = time.or(record.time).or(*last) else {
                 self.undated += 1;

@@ -6,19 +6,43 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 
 use super::cursor::Cursor;
+use super::last::Last;
 use super::stamp::{Civil, Stamp};
 use super::{Form, Located};
 
 /// Finds the earliest date in a line.
 #[must_use]
 pub fn locate(line: &[u8]) -> Option<Located> {
+    search(line, |at| read(line, at))
+}
+
+/// As [`locate`]; most lines have the date that the last one had.
+pub(super) fn locate_after(line: &[u8], last: &mut Last) -> Option<Located> {
+    let mut again = false;
+    let found = search(line, |at| match last.read(line, at) {
+        Some(found) => {
+            again = true;
+            Some(found)
+        }
+        None => read(line, at),
+    });
+    if let Some(found) = &found
+        && !again
+    {
+        last.note(line, found);
+    }
+    found
+}
+
+/// The first date that `read` finds, at each place where one may begin.
+fn search(line: &[u8], mut read: impl FnMut(usize) -> Option<Located>) -> Option<Located> {
     let mut before = b' ';
     for (at, &byte) in line.iter().enumerate() {
         // Not within a word or a number.
         let begins =
             byte.is_ascii_alphanumeric() && !(before.is_ascii_alphanumeric() || before == b'.');
         before = byte;
-        if begins && let Some(found) = read(line, at) {
+        if begins && let Some(found) = read(at) {
             return Some(found);
         }
     }
@@ -300,6 +324,20 @@ mod tests {
         ) {
             prop_assert_eq!(locate(line.as_bytes()), locate_slowly(line.as_bytes()));
             prop_assert_eq!(locate(&any), locate_slowly(&any));
+        }
+
+        /// Who remembers the last date finds what one without a memory does.
+        #[test]
+        fn a_date_is_known_again(
+            lines in prop::collection::vec(
+                r"(1\.|\[|Sun |2026-11-)?(22/Nov/2026:10:00:0[0-2]( \+0[01]00)?|Nov 22 10:00:00(\.5)?|17953416001?|2026-11-22T10:00:00)([\] .:+]|\]0|Z|[0-9]| 2026| \+01:?)?",
+                0..8,
+            ),
+        ) {
+            let mut last = Last::default();
+            for line in lines {
+                prop_assert_eq!(locate_after(line.as_bytes(), &mut last), locate(line.as_bytes()));
+            }
         }
 
         #[test]

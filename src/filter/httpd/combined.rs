@@ -10,6 +10,19 @@ use super::{Request, closing_quote, status};
 /// Reads one line; `None` if it is none of an access log.
 #[must_use]
 pub fn parse(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
+    let (mut request, rest) = split(line, vhost_first)?;
+    (request.referer, request.agent) = headers(rest);
+    Some(request)
+}
+
+/// As [`parse`], without what the client says of itself: referer and user agent are left empty.
+#[must_use]
+pub fn parse_request(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
+    split(line, vhost_first).map(|(request, _)| request)
+}
+
+/// A line up to the status, and what follows it.
+fn split(line: &[u8], vhost_first: bool) -> Option<(Request<'_>, &[u8])> {
     let mut request = Request::default();
     let mut rest = line;
     if vhost_first {
@@ -29,8 +42,7 @@ pub fn parse(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
     request.set_request_line(&rest[..end]);
     let rest = rest[end + 1..].strip_prefix(b" ")?;
     request.status = status(rest.get(..3)?)?;
-    (request.referer, request.agent) = headers(&rest[3..]);
-    Some(request)
+    Some((request, &rest[3..]))
 }
 
 /// The text up to the first blank, and what follows it.
@@ -155,6 +167,17 @@ mod tests {
         fn any_bytes_are_read_without_harm(line: Vec<u8>) {
             let _ = parse(&line, false);
             let _ = parse(&line, true);
+        }
+
+        /// What is not read changes nothing of what is.
+        #[test]
+        fn the_request_is_the_same_without_what_follows(
+            line in r#"([a-z] )?198\.51\.100\.7 - (-|"|a b) \[22/Nov\] "[A-Z]{0,4} ?/?( HTTP/1)?"? (200|4) ?1?( "[a-z\\"]{0,4}"){0,3}"#,
+            vhost_first: bool,
+        ) {
+            let whole = parse(line.as_bytes(), vhost_first);
+            let expected = whole.map(|whole| Request { referer: b"", agent: b"", ..whole });
+            prop_assert_eq!(parse_request(line.as_bytes(), vhost_first), expected);
         }
 
         /// What the peer writes, escaped as servers do, moves no field but its own.
