@@ -130,23 +130,18 @@ impl<'a> Court<'a> {
         }
         let address = self.history.offenders()[number].address;
         let verdict = self.jails[index].on_failure(Failure { address, time: found.time }, now);
-        let banned = matches!(verdict, Verdict::Banned(_) | Verdict::AlreadyBanned { .. });
+        let ban = match &verdict {
+            Verdict::Banned(ban) => Some(ban),
+            Verdict::AlreadyBanned { .. } => self.jails[index].ledger().covering(address),
+            _ => None,
+        };
+        // Where bans are widened, one may take another's place.
+        if let Some(ban) = ban.filter(|_| self.settings[index].widen.is_none()) {
+            let end = self.jails[index].ledger().end(&ban.key.address);
+            let end = end.map(|end| i64::try_from(end.0.as_micros()).unwrap_or(i64::MAX));
+            self.banned[number] = end.unwrap_or(i64::MAX);
+        }
         self.take(index, verdict, now);
-        if banned {
-            self.banned[number] = self.banned_until(index, address);
-        }
-    }
-
-    /// Up to which microsecond a jail bans an address, as far as that is settled. Where bans are widened,
-    /// nothing is: one may take another's place.
-    fn banned_until(&self, index: usize, address: IpAddr) -> i64 {
-        let ledger = self.jails[index].ledger();
-        let Some(ban) = ledger.covering(address) else { return i64::MIN };
-        if self.settings[index].widen.is_some() {
-            return i64::MIN;
-        }
-        let end = ledger.end(&ban.key.address);
-        end.map_or(i64::MAX, |end| i64::try_from(end.0.as_micros()).unwrap_or(i64::MAX))
     }
 
     fn take(&mut self, index: usize, verdict: Verdict, now: Moment) {

@@ -128,9 +128,9 @@ impl Matcher {
         let dates = &filter.dates;
         let outcome = match state {
             State::Httpd(rule) if !ignored(ignoreregex, record.text, exceeded) => {
-                let request = rule.read(record.text);
-                let (outcome, found) =
-                    judge_request(rule, dates, request.as_ref(), record, times, now);
+                let mut request = Request::default();
+                let request = rule.read(record.text, &mut request).then_some(&request);
+                let (outcome, found) = judge_request(rule, dates, request, record, times, now);
                 (*form, *pattern) = (found, pattern_of(&outcome));
                 if matches!(outcome, Outcome::Exceeded(_)) {
                     exceeded.get_or_insert(Part::Httpd);

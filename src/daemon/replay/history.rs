@@ -10,9 +10,12 @@ use jiff::Timestamp;
 use crate::failure::Failure;
 use crate::jail::key::Key;
 
-/// So many failures are numbered together: while one address is waited for in memory, the next are
+/// So many failures are numbered together: while one offender is waited for in memory, the next are
 /// looked up.
 const TOGETHER: usize = 256;
+
+/// A guess that nobody has made.
+const NOBODY: u32 = u32::MAX;
 
 /// The failures of all jails.
 #[derive(Debug, Default)]
@@ -50,7 +53,9 @@ struct Offenders {
     all: Vec<Offender>,
     numbers: HashTable<u32>,
     random: RandomState,
-    hashes: Vec<u64>,
+    /// Who it may be, by a quick mix of the address's bits: about as many as there are offenders. It is no
+    /// hash that anybody relies on: who makes guesses fail gains that the table is asked.
+    guesses: Vec<u32>,
 }
 
 impl History {
@@ -103,24 +108,30 @@ impl History {
     /// Gives those that wait their numbers.
     fn settle(&mut self) {
         let Self { failures, offenders, waiting, .. } = self;
-        let mut hashes = std::mem::take(&mut offenders.hashes);
-        hashes.clear();
-        hashes.extend(waiting.iter().map(|(offender, _)| offenders.hash(offender)));
-        for ((offender, time), &hash) in waiting.drain(..).zip(&hashes) {
+        offenders.make_room();
+        for (offender, time) in waiting.drain(..) {
             let jail = offender.jail;
-            failures.push(Found { time, jail, offender: offenders.number(offender, hash) });
+            failures.push(Found { time, jail, offender: offenders.number(offender) });
         }
-        offenders.hashes = hashes;
     }
 }
 
 impl Offenders {
-    fn hash(&self, offender: &Offender) -> u64 {
-        hash(&self.random, offender)
+    /// The number of an offender, who has one from now on.
+    fn number(&mut self, offender: Offender) -> u32 {
+        let place = guess(&offender) & (self.guesses.len() - 1);
+        let number = self.guesses[place];
+        if self.all.get(number as usize) == Some(&offender) {
+            return number;
+        }
+        let number = self.look_up(offender);
+        self.guesses[place] = number;
+        number
     }
 
-    fn number(&mut self, offender: Offender, hash: u64) -> u32 {
+    fn look_up(&mut self, offender: Offender) -> u32 {
         let Self { all, numbers, random, .. } = self;
+        let hash = hash(random, &offender);
         if let Some(&number) = numbers.find(hash, |&number| all[number as usize] == offender) {
             return number;
         }
@@ -129,6 +140,27 @@ impl Offenders {
         numbers.insert_unique(hash, number, |&other| self::hash(random, &all[other as usize]));
         number
     }
+
+    /// Makes room for guesses, a power of two of them.
+    fn make_room(&mut self) {
+        let wanted = self.all.len().max(TOGETHER).next_power_of_two();
+        if self.guesses.len() < wanted {
+            self.guesses = vec![NOBODY; 2 * wanted];
+        }
+    }
+}
+
+/// Some bits of an offender's, quickly mixed.
+fn guess(offender: &Offender) -> usize {
+    let bits = match offender.address {
+        IpAddr::V4(address) => u64::from(u32::from(address)),
+        IpAddr::V6(address) => {
+            address.segments().iter().fold(0, |bits: u64, it| bits.rotate_left(17) ^ u64::from(*it))
+        }
+    };
+    // By the golden ratio, whose upper bits depend on all bits below.
+    let mixed = (bits ^ u64::from(offender.jail) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 32).unwrap_or_default()
 }
 
 /// The address's, keyed; turned by the jail, so that an address is not in one place for all jails.

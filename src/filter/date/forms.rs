@@ -49,16 +49,18 @@ fn search(line: &[u8], mut read: impl FnMut(usize) -> Option<Located>) -> Option
     None
 }
 
-/// The date that begins exactly here, where a word does. How many digits there are, or what follows
-/// three letters, tells which forms it can have.
+/// The date that begins exactly here, where a word does. How many digits there are and what follows
+/// them, or three letters, tells which forms it can have.
 fn read(line: &[u8], at: usize) -> Option<Located> {
     let cursor = Cursor { line, at };
     let readers: &[fn(Cursor<'_>) -> Reading] = if line[at].is_ascii_digit() {
-        match cursor.digits_ahead() {
-            1 | 2 => &[access, numeric],
-            4 => &[iso],
-            8 => &[compact],
-            10.. => &[epoch],
+        let digits = cursor.digits_ahead();
+        match (digits, line.get(at + digits)) {
+            (1 | 2, Some(b'/' | b'-' | b' ')) => &[access, numeric],
+            (2, Some(b'.')) => &[numeric],
+            (4, Some(b'-' | b'/' | b'.')) => &[iso],
+            (8, Some(b'T' | b' ')) => &[compact],
+            (10.., _) => &[epoch],
             _ => &[],
         }
     } else {
@@ -251,6 +253,7 @@ mod tests {
         check("2026-11-22T10:00:00-02", "", "2026-11-22T12:00:00Z");
         check("20261122T100000 x", " x", "2026-11-22T08:00:00Z");
         check("20261122 10:00:00 x", " x", "2026-11-22T08:00:00Z");
+        check("2026.11.22 10:00:00 x", " x", "2026-11-22T08:00:00Z");
     }
 
     #[test]
@@ -260,6 +263,8 @@ mod tests {
         check("Sun, 22 Nov 2026 10:00:00 +0000 x", " x", "2026-11-22T10:00:00Z");
         check("22-Nov-2026 10:00:00.123 client", " client", "2026-11-22T08:00:00.123Z");
         check("22/11/2026 10:00:00 x", " x", "2026-11-22T08:00:00Z");
+        check("22-11-2026 10:00:00 x", " x", "2026-11-22T08:00:00Z");
+        check("2 Nov 2026 10:00:00 x", " x", "2026-11-02T08:00:00Z");
         check("11/22/2026:10:00:00 x", " x", "2026-11-22T08:00:00Z");
         check("22.11.2026 10:00:00", "", "2026-11-22T08:00:00Z");
     }
@@ -297,6 +302,14 @@ mod tests {
             "22/Foo/2026:10:00:00",
         ] {
             assert_eq!(locate(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn seconds_count_again_only_where_a_line_begins() {
+        let mut last = Last::default();
+        for line in ["1795341600]", "x 1795341600]"] {
+            assert_eq!(locate_after(line.as_bytes(), &mut last), locate(line.as_bytes()), "{line}");
         }
     }
 

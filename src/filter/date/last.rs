@@ -19,7 +19,9 @@ pub(super) struct Last {
 impl Last {
     /// The date that begins exactly here, if it is this one.
     pub(super) fn read(&self, line: &[u8], at: usize) -> Option<Located> {
-        let (stamp, form) = self.read.filter(|_| line[at..].starts_with(&self.bytes))?;
+        // Most words begin otherwise.
+        let same = self.bytes.first() == line.get(at) && line[at..].starts_with(&self.bytes);
+        let (stamp, form) = self.read.filter(|_| same)?;
         Some(Located { span: at..at + self.bytes.len() - 1, stamp, form })
     }
 

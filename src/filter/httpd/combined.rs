@@ -10,20 +10,19 @@ use super::{Request, closing_quote, status};
 /// Reads one line; `None` if it is none of an access log.
 #[must_use]
 pub fn parse(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
-    let (mut request, rest) = split(line, vhost_first)?;
+    let mut request = Request::default();
+    let rest = parse_request(line, vhost_first, &mut request)?;
     (request.referer, request.agent) = headers(rest);
     Some(request)
 }
 
-/// As [`parse`], without what the client says of itself: referer and user agent are left empty.
-#[must_use]
-pub fn parse_request(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
-    split(line, vhost_first).map(|(request, _)| request)
-}
-
-/// A line up to the status, and what follows it.
-fn split(line: &[u8], vhost_first: bool) -> Option<(Request<'_>, &[u8])> {
-    let mut request = Request::default();
+/// Reads a line up to the status into an empty request, and says what follows: what the client says of
+/// itself.
+pub(super) fn parse_request<'a>(
+    line: &'a [u8],
+    vhost_first: bool,
+    request: &mut Request<'a>,
+) -> Option<&'a [u8]> {
     let mut rest = line;
     if vhost_first {
         (request.vhost, rest) = word(rest)?;
@@ -42,7 +41,7 @@ fn split(line: &[u8], vhost_first: bool) -> Option<(Request<'_>, &[u8])> {
     request.set_request_line(&rest[..end]);
     let rest = rest[end + 1..].strip_prefix(b" ")?;
     request.status = status(rest.get(..3)?)?;
-    Some((request, &rest[3..]))
+    Some(&rest[3..])
 }
 
 /// The text up to the first blank, and what follows it.
@@ -177,7 +176,9 @@ mod tests {
         ) {
             let whole = parse(line.as_bytes(), vhost_first);
             let expected = whole.map(|whole| Request { referer: b"", agent: b"", ..whole });
-            prop_assert_eq!(parse_request(line.as_bytes(), vhost_first), expected);
+            let mut request = Request::default();
+            let read = parse_request(line.as_bytes(), vhost_first, &mut request);
+            prop_assert_eq!(read.map(|_| request), expected);
         }
 
         /// What the peer writes, escaped as servers do, moves no field but its own.

@@ -102,14 +102,15 @@ impl Rule {
 
     /// Reads of a line what the rule judges by, at least. Referer and user agent stay empty where it judges by
     /// neither: most lines are long because of them.
-    pub(in crate::filter) fn read<'a>(&self, line: &'a [u8]) -> Option<Request<'a>> {
+    /// Reads it into `request`, which is empty, and says whether it is one.
+    pub(in crate::filter) fn read<'a>(&self, line: &'a [u8], request: &mut Request<'a>) -> bool {
         match &self.format {
             Format::Combined { vhost_first }
                 if self.referer.is_none() && self.user_agent.is_none() =>
             {
-                combined::parse_request(line, *vhost_first)
+                combined::parse_request(line, *vhost_first, request).is_some()
             }
-            _ => self.parse(line),
+            _ => self.parse(line).map(|read| *request = read).is_some(),
         }
     }
 

@@ -14,6 +14,7 @@ use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Capture, Class, ClassUnicodeRange, Hir, HirKind, Look, Repetition};
 
 use super::host::{self, Host};
+use super::words::Words;
 use super::{OnePass, SIZE_LIMIT, Slots, captures};
 
 /// A pattern in two.
@@ -33,10 +34,11 @@ enum First {
 
 /// What must match behind it.
 #[derive(Clone, Debug)]
-struct Rest {
-    regex: meta::Regex,
-    /// Whether it must right behind it, or anywhere.
-    anchored: Anchored,
+enum Rest {
+    /// Anywhere.
+    Words(Words),
+    /// Right behind it, or anywhere.
+    Regex(meta::Regex, Anchored),
 }
 
 /// Room for what a head captures.
@@ -69,13 +71,18 @@ impl Head {
             First::Host(_) => FirstRoom::Host(None),
             First::OnePass(head) => FirstRoom::OnePass(head.slots()),
         };
-        Room { head, rest: self.rest.as_ref().map(|rest| rest.regex.create_cache()) }
+        let rest = match &self.rest {
+            Some(Rest::Regex(regex, _)) => Some(regex.create_cache()),
+            _ => None,
+        };
+        Room { head, rest }
     }
 
     pub(super) fn read(&self, room: &mut Room, text: &[u8]) -> bool {
         let Some(end) = self.head.read(&mut room.head, text) else { return false };
         match (&self.rest, &mut room.rest) {
-            (Some(Rest { regex, anchored }), Some(cache)) => {
+            (Some(Rest::Words(words)), _) => words.are_in(&text[end..]),
+            (Some(Rest::Regex(regex, anchored)), Some(cache)) => {
                 let input = Input::new(text).range(end..).anchored(*anchored).earliest(true);
                 regex.search_half_with(cache, &input).is_some()
             }
@@ -160,8 +167,11 @@ fn remaining(rest: &[Hir]) -> Option<Option<Rest>> {
     }
     let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(4 * SIZE_LIMIT));
     let rest = Hir::concat(parts.to_vec());
+    if let Some(words) = Words::of(&rest).filter(|_| anchored == Anchored::No) {
+        return Some(Some(Rest::Words(words)));
+    }
     let regex = meta::Builder::new().configure(config).build_from_hir(&rest).ok()?;
-    Some(Some(Rest { regex, anchored }))
+    Some(Some(Rest::Regex(regex, anchored)))
 }
 
 /// The same, and it captures nothing.
