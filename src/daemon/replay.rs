@@ -55,12 +55,11 @@ pub fn replay(settings: &[JailSettings], guards: &Guards, history: &mut History)
     history.sort();
     let mut court = Court::new(settings, guards, history);
     for (number, found) in history.iter().enumerate() {
-        let now = at(found.time);
-        court.release(now);
+        court.release(found.time);
         if number % SWEEP == 0 {
-            court.sweep(now);
+            court.sweep(at(found.time));
         }
-        court.judge(found, now);
+        court.judge(found);
     }
     court.records()
 }
@@ -70,14 +69,19 @@ fn at(time: Timestamp) -> Moment {
     Moment { wall: time, boot: Boot(SignedDuration::from_micros(time.as_microsecond())) }
 }
 
+/// In which microsecond of the log a ban ends; `None`: never.
+fn end(end: Option<Boot>) -> i64 {
+    end.map_or(i64::MAX, |end| i64::try_from(end.0.as_micros()).unwrap_or(i64::MAX))
+}
+
 /// The jails, and what they have done so far.
 struct Court<'a> {
     settings: &'a [JailSettings],
     history: &'a History,
     jails: Vec<Jail>,
     records: Vec<Record>,
-    /// When the next ban of all ends, at the earliest.
-    next_end: Option<Boot>,
+    /// In which microsecond of the log the next ban of all ends, at the earliest.
+    next_end: i64,
     /// By offenders' numbers in the history: up to which microsecond of the log an offender is known to be
     /// banned. Until then his failures change nothing, and the jail need not be asked what they mean.
     banned: Vec<i64>,
@@ -98,21 +102,23 @@ impl<'a> Court<'a> {
             history,
             jails: settings.iter().map(jail).collect(),
             records: settings.iter().map(none).collect(),
-            next_end: None,
+            next_end: i64::MAX,
             banned: vec![i64::MIN; history.offenders().len()],
             counted: vec![HashSet::new(); settings.len()],
         }
     }
 
     /// Ends the bans that are over by now.
-    fn release(&mut self, now: Moment) {
-        if self.next_end.is_none_or(|end| now.boot < end) {
+    fn release(&mut self, time: Timestamp) {
+        if time.as_microsecond() < self.next_end {
             return;
         }
+        let now = at(time);
         for jail in &mut self.jails {
             let _ = jail.release_expired(now);
         }
-        self.next_end = self.jails.iter().filter_map(|jail| jail.ledger().next_end()).min();
+        let ends = self.jails.iter().map(|jail| end(jail.ledger().next_end()));
+        self.next_end = ends.min().unwrap_or(i64::MAX);
     }
 
     fn sweep(&mut self, now: Moment) {
@@ -121,14 +127,14 @@ impl<'a> Court<'a> {
         }
     }
 
-    fn judge(&mut self, found: Found, now: Moment) {
+    fn judge(&mut self, found: Found) {
         let (index, number) = (found.jail as usize, found.offender as usize);
         let Some(record) = self.records.get_mut(index) else { return };
         record.failures += 1;
         if found.time.as_microsecond() < self.banned[number] {
             return;
         }
-        let address = self.history.offenders()[number].address;
+        let (now, address) = (at(found.time), self.history.offenders()[number].address);
         let verdict = self.jails[index].on_failure(Failure { address, time: found.time }, now);
         let ban = match &verdict {
             Verdict::Banned(ban) => Some(ban),
@@ -137,9 +143,7 @@ impl<'a> Court<'a> {
         };
         // Where bans are widened, one may take another's place.
         if let Some(ban) = ban.filter(|_| self.settings[index].widen.is_none()) {
-            let end = self.jails[index].ledger().end(&ban.key.address);
-            let end = end.map(|end| i64::try_from(end.0.as_micros()).unwrap_or(i64::MAX));
-            self.banned[number] = end.unwrap_or(i64::MAX);
+            self.banned[number] = end(self.jails[index].ledger().end(&ban.key.address));
         }
         self.take(index, verdict, now);
     }
@@ -156,8 +160,7 @@ impl<'a> Court<'a> {
     /// A ban, and what follows: longer ones, wider ones, and those of jails that count bans.
     fn ban(&mut self, index: usize, ban: &Ban, now: Moment) {
         self.records[index].bans.push(ban.clone());
-        let ends = [self.next_end, self.jails[index].ledger().next_end()];
-        self.next_end = ends.into_iter().flatten().min();
+        self.next_end = self.next_end.min(end(self.jails[index].ledger().next_end()));
         if self.settings[index].dry_run {
             return;
         }

@@ -1,4 +1,4 @@
-//! All failures that were found, held until they can be put in order: 24 bytes each, and some 40 for each
+//! All failures that were found, held until they can be put in order: 24 bytes each, and some 50 for each
 //! address of a jail.
 
 use std::hash::{BuildHasher, RandomState};
@@ -53,8 +53,9 @@ struct Offenders {
     all: Vec<Offender>,
     numbers: HashTable<u32>,
     random: RandomState,
-    /// Who it may be, by a quick mix of the address's bits: about as many as there are offenders. It is no
-    /// hash that anybody relies on: who makes guesses fail gains that the table is asked.
+    /// Who it may be, by a quick mix of the address's bits: two to four places an offender. Nobody relies on
+    /// that mix: who chooses addresses that make guesses fail gains that the table is asked, whose hash has
+    /// a key.
     guesses: Vec<u32>,
 }
 
