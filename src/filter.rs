@@ -9,6 +9,7 @@
 //! are tried in order, behind one quick look whether any can match. Access logs are not matched but
 //! parsed ([`httpd`]). Regexes run in linear time, all but those that cannot ([`engine`]).
 
+mod address;
 mod any;
 pub mod date;
 pub mod definition;

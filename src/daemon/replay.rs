@@ -55,12 +55,11 @@ pub fn replay(settings: &[JailSettings], guards: &Guards, history: &mut History)
     history.sort();
     let mut court = Court::new(settings, guards, history);
     for (number, found) in history.iter().enumerate() {
-        let now = at(found.time);
-        court.release(now);
+        court.release(found.time);
         if number % SWEEP == 0 {
-            court.sweep(now);
+            court.sweep(at(found.time));
         }
-        court.judge(found, now);
+        court.judge(found);
     }
     court.records()
 }
@@ -70,23 +69,24 @@ fn at(time: Timestamp) -> Moment {
     Moment { wall: time, boot: Boot(SignedDuration::from_micros(time.as_microsecond())) }
 }
 
+/// In which microsecond of the log a ban ends; `None`: never.
+fn end(end: Option<Boot>) -> i64 {
+    end.map_or(i64::MAX, |end| i64::try_from(end.0.as_micros()).unwrap_or(i64::MAX))
+}
+
 /// The jails, and what they have done so far.
 struct Court<'a> {
     settings: &'a [JailSettings],
     history: &'a History,
     jails: Vec<Jail>,
     records: Vec<Record>,
-    /// When the next ban of all ends, at the earliest.
-    next_end: Option<Boot>,
-    seen: Vec<Seen>,
-}
-
-/// Which addresses a jail has seen.
-struct Seen {
-    /// By their numbers in the history.
-    failing: Vec<bool>,
-    /// Those that other jails banned, where it counts bans.
-    banned: HashSet<IpAddr>,
+    /// In which microsecond of the log the next ban of all ends, at the earliest.
+    next_end: i64,
+    /// By offenders' numbers in the history: up to which microsecond of the log an offender is known to be
+    /// banned. Until then his failures change nothing, and the jail need not be asked what they mean.
+    banned: Vec<i64>,
+    /// Whom other jails banned, for each jail that counts bans.
+    counted: Vec<HashSet<IpAddr>>,
 }
 
 impl<'a> Court<'a> {
@@ -97,29 +97,28 @@ impl<'a> Court<'a> {
             jail
         };
         let none = |_: &JailSettings| Record::default();
-        let nobody = |_: &JailSettings| Seen {
-            failing: vec![false; history.addresses()],
-            banned: HashSet::new(),
-        };
         Self {
             settings,
             history,
             jails: settings.iter().map(jail).collect(),
             records: settings.iter().map(none).collect(),
-            next_end: None,
-            seen: settings.iter().map(nobody).collect(),
+            next_end: i64::MAX,
+            banned: vec![i64::MIN; history.offenders().len()],
+            counted: vec![HashSet::new(); settings.len()],
         }
     }
 
     /// Ends the bans that are over by now.
-    fn release(&mut self, now: Moment) {
-        if self.next_end.is_none_or(|end| now.boot < end) {
+    fn release(&mut self, time: Timestamp) {
+        if time.as_microsecond() < self.next_end {
             return;
         }
+        let now = at(time);
         for jail in &mut self.jails {
             let _ = jail.release_expired(now);
         }
-        self.next_end = self.jails.iter().filter_map(|jail| jail.ledger().next_end()).min();
+        let ends = self.jails.iter().map(|jail| end(jail.ledger().next_end()));
+        self.next_end = ends.min().unwrap_or(i64::MAX);
     }
 
     fn sweep(&mut self, now: Moment) {
@@ -128,13 +127,24 @@ impl<'a> Court<'a> {
         }
     }
 
-    fn judge(&mut self, found: Found, now: Moment) {
-        let index = found.jail as usize;
-        let Some(jail) = self.jails.get_mut(index) else { return };
-        self.records[index].failures += 1;
-        self.seen[index].failing[found.address as usize] = true;
-        let failure = Failure { address: self.history.address(found.address), time: found.time };
-        let verdict = jail.on_failure(failure, now);
+    fn judge(&mut self, found: Found) {
+        let (index, number) = (found.jail as usize, found.offender as usize);
+        let Some(record) = self.records.get_mut(index) else { return };
+        record.failures += 1;
+        if found.time.as_microsecond() < self.banned[number] {
+            return;
+        }
+        let (now, address) = (at(found.time), self.history.offenders()[number].address);
+        let verdict = self.jails[index].on_failure(Failure { address, time: found.time }, now);
+        let ban = match &verdict {
+            Verdict::Banned(ban) => Some(ban),
+            Verdict::AlreadyBanned { .. } => self.jails[index].ledger().covering(address),
+            _ => None,
+        };
+        // Where bans are widened, one may take another's place.
+        if let Some(ban) = ban.filter(|_| self.settings[index].widen.is_none()) {
+            self.banned[number] = end(self.jails[index].ledger().end(&ban.key.address));
+        }
         self.take(index, verdict, now);
     }
 
@@ -150,8 +160,7 @@ impl<'a> Court<'a> {
     /// A ban, and what follows: longer ones, wider ones, and those of jails that count bans.
     fn ban(&mut self, index: usize, ban: &Ban, now: Moment) {
         self.records[index].bans.push(ban.clone());
-        let ends = [self.next_end, self.jails[index].ledger().next_end()];
-        self.next_end = ends.into_iter().flatten().min();
+        self.next_end = self.next_end.min(end(self.jails[index].ledger().next_end()));
         if self.settings[index].dry_run {
             return;
         }
@@ -177,7 +186,7 @@ impl<'a> Court<'a> {
                 matches!(&self.settings[index].origin, Origin::Bans(of) if of.counts(name));
             if index != by && counts {
                 self.records[index].failures += 1;
-                self.seen[index].banned.insert(address.addr());
+                self.counted[index].insert(address.addr());
                 let verdict = self.jails[index].on_ban_elsewhere(address, now);
                 self.take(index, verdict, now);
             }
@@ -185,9 +194,13 @@ impl<'a> Court<'a> {
     }
 
     fn records(mut self) -> Vec<Record> {
-        for (record, seen) in self.records.iter_mut().zip(&self.seen) {
-            let failing = seen.failing.iter().filter(|seen| **seen).count();
-            record.addresses = failing + seen.banned.len();
+        for offender in self.history.offenders() {
+            if let Some(record) = self.records.get_mut(offender.jail as usize) {
+                record.addresses += 1;
+            }
+        }
+        for (record, counted) in self.records.iter_mut().zip(&self.counted) {
+            record.addresses += counted.len();
         }
         self.records
     }
@@ -195,6 +208,8 @@ impl<'a> Court<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::config;
 
@@ -261,5 +276,39 @@ mod tests {
             &failures,
             &["192.0.2.1/32 1 60", "192.0.2.1/32 101 120", "192.0.2.1/32 101 -1"],
         );
+    }
+
+    proptest! {
+        /// The oracle asks the jail about every failure.
+        #[test]
+        fn a_jail_need_not_be_asked_about_whom_it_bans(
+            failures in prop::collection::vec((0..8u32, 0..400i64, 0..2i32), 0..200),
+        ) {
+            let settings = jails("jails: {sshd: {maxretry: 2, findtime: 30s, bantime: 60s}}");
+            let mut history = History::default();
+            let mut oracle: Vec<Failure> = Vec::new();
+            for (host, second, nanosecond) in failures {
+                // Two networks of IPv6 are of several hosts each.
+                let ipv6 = u128::from(host % 2) << 64 | u128::from(host) | 0x2001_0db8 << 96;
+                let ipv4 = std::net::Ipv4Addr::from(0xc633_6400 + host);
+                let address = if host < 4 { IpAddr::from(ipv4) } else { ipv6.to_be_bytes().into() };
+                let failure = Failure { address, time: Timestamp::new(second, nanosecond).unwrap() };
+                history.push(0, failure);
+                oracle.push(failure);
+            }
+            oracle.sort_by_key(|failure| failure.time);
+            let mut jail = Jail::new(settings[0].name.clone(), policy(&settings[0]));
+            let mut expected = Vec::new();
+            for failure in oracle {
+                let now = at(failure.time);
+                let _ = jail.release_expired(now);
+                if let Verdict::Banned(ban) = jail.on_failure(failure, now) {
+                    expected.push((ban.key.address, ban.since, ban.failures));
+                }
+            }
+            let records = replay(&settings, &Guards::default(), &mut history);
+            let bans = records[0].bans.iter().map(|ban| (ban.key.address, ban.since, ban.failures));
+            prop_assert_eq!(bans.collect::<Vec<_>>(), expected);
+        }
     }
 }

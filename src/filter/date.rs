@@ -8,6 +8,7 @@
 mod cursor;
 pub mod datepattern;
 pub mod forms;
+mod last;
 pub mod stamp;
 
 use std::ops::Range;
@@ -15,6 +16,7 @@ use std::ops::Range;
 pub(super) use self::cursor::month;
 
 use self::datepattern::DatePattern;
+use self::last::Last;
 use self::stamp::Stamp;
 use super::literals::Cuts;
 
@@ -101,6 +103,14 @@ impl Dates {
                 (0u16..).zip(patterns).find_map(|(number, pattern)| pattern.locate(line, number))
             }
             Self::Absent => None,
+        }
+    }
+
+    /// As [`locate`](Self::locate), for one who remembers the last date.
+    fn locate_after(&self, line: &[u8], last: &mut Last) -> Option<Located> {
+        match self {
+            Self::Usual => forms::locate_after(line, last),
+            Self::Patterns(_) | Self::Absent => self.locate(line),
         }
     }
 }

@@ -12,7 +12,7 @@ pub mod rule;
 
 use std::net::IpAddr;
 
-use super::pattern;
+use super::address;
 
 /// One request, as an access log has it. Fields borrow from the line, escapes and all; one that
 /// the log does not have is empty.
@@ -46,7 +46,7 @@ impl<'a> Request<'a> {
     /// Who connected; `None` if that is no address.
     #[must_use]
     pub fn peer(&self) -> Option<IpAddr> {
-        pattern::parse(if self.peer.is_empty() { self.client } else { self.peer })
+        address::parse(if self.peer.is_empty() { self.client } else { self.peer })
     }
 
     /// Its fields by name, for reports.

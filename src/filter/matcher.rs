@@ -128,7 +128,8 @@ impl Matcher {
         let dates = &filter.dates;
         let outcome = match state {
             State::Httpd(rule) if !ignored(ignoreregex, record.text, exceeded) => {
-                let request = rule.parse(record.text);
+                let mut request = Request::default();
+                let request = rule.read(record.text, &mut request).then_some(&request);
                 let (outcome, found) = judge_request(rule, dates, request, record, times, now);
                 (*form, *pattern) = (found, pattern_of(&outcome));
                 if matches!(outcome, Outcome::Exceeded(_)) {
@@ -144,7 +145,7 @@ impl Matcher {
                 judge(&verdict, at.time, *exceeded)
             }
             State::Patterns(patterns) => {
-                let (text, date) = cut(dates, record, line);
+                let (text, date) = cut(dates, record, times, line);
                 *form = date.as_ref().map(|date| date.form);
                 if ignored(ignoreregex, text, exceeded) {
                     return (Outcome::Ignored, *exceeded);
@@ -192,6 +193,7 @@ impl Matcher {
         }
         let record = Record { time: None, text: head };
         let request = rule.parse_head(head);
+        let request = request.as_ref();
         let (outcome, found) = judge_request(rule, &filter.dates, request, record, times, now);
         *form = found;
         if matches!(outcome, Outcome::Exceeded(_)) {
@@ -249,10 +251,11 @@ impl Matcher {
 fn cut<'a>(
     dates: &Dates,
     record: Record<'a>,
+    times: &mut Resolver,
     line: &'a mut Vec<u8>,
 ) -> (&'a [u8], Option<Located>) {
     let text = record.text;
-    let located = if record.time.is_some() { None } else { dates.locate(text) };
+    let located = if record.time.is_some() { None } else { times.locate(dates, text) };
     let Some(located) = located else { return (text, None) };
     let (before, after) = (&text[..located.span.start], &text[located.span.end..]);
     if before.is_empty() {
@@ -276,9 +279,9 @@ fn ignored(ignoreregex: Option<&Any>, text: &[u8], exceeded: &mut Option<Part>) 
 }
 
 fn judge_request<'a>(
-    rule: &Rule,
+    rule: &'a Rule,
     dates: &Dates,
-    request: Option<Request<'a>>,
+    request: Option<&Request<'a>>,
     record: Record<'a>,
     times: &mut Resolver,
     now: Timestamp,
@@ -289,7 +292,7 @@ fn judge_request<'a>(
         None => times.read(dates, request.time, now),
     };
     let form = date.map(|(form, _)| form);
-    let address = match rule.judge(&request) {
+    let address = match rule.judge(request) {
         Judgement::Passes => return (Outcome::Missed, form),
         Judgement::Exceeded => return (Outcome::Exceeded(Part::Httpd), form),
         Judgement::Unattributed => return (Outcome::Unattributed(None), form),
@@ -297,7 +300,7 @@ fn judge_request<'a>(
     };
     let time = record.time.or_else(|| date?.1);
     let user = request.user;
-    let groups = Groups::Request(request);
+    let groups = Groups::Request(rule, record.text);
     (Outcome::Failure(Match { pattern: 0, address, time, user, groups }), form)
 }
 

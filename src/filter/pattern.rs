@@ -1,8 +1,9 @@
 //! One compiled pattern, and how an address is read from what it matched.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::Range;
 
+use super::address::parse;
 use super::engine::{Engine, Exceeded, Locations};
 use super::error::Problem;
 use super::split::Split;
@@ -127,42 +128,6 @@ pub(super) fn captured<'t>(
     Some(&text[start..end])
 }
 
-/// Reads an address; an IPv4-mapped one becomes IPv4.
-pub(super) fn parse(text: &[u8]) -> Option<IpAddr> {
-    if let Some(address) = ipv4(text) {
-        return Some(address.into());
-    }
-    // Of an address, every byte is ASCII; this fails on all that is not.
-    let address: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(address.to_canonical())
-}
-
-/// Reads most addresses there are: four numbers, as std's parser has them, at twice its speed. `None`:
-/// ask that.
-fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut octets, mut at) = ([0; 4], 0);
-    for (number, octet) in octets.iter_mut().enumerate() {
-        let digits =
-            text.get(at..)?.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-        let value = match text.get(at..at + digits)? {
-            [one] => u16::from(one - b'0'),
-            [ten @ b'1'..=b'9', one] => u16::from(ten - b'0') * 10 + u16::from(one - b'0'),
-            [hundred @ b'1'..=b'2', ten, one] => {
-                let tens = u16::from(hundred - b'0') * 10 + u16::from(ten - b'0');
-                tens * 10 + u16::from(one - b'0')
-            }
-            _ => return None,
-        };
-        *octet = u8::try_from(value).ok()?;
-        at += digits;
-        if number < 3 {
-            text.get(at).filter(|byte| **byte == b'.')?;
-            at += 1;
-        }
-    }
-    (at == text.len()).then(|| octets.into())
-}
-
 /// Whether an address stands alone: neither the end of a longer number or name nor its beginning.
 fn whole_word(text: &[u8], address: Range<usize>) -> bool {
     let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -201,21 +166,6 @@ mod tests {
         check("from <ADDR>", "from 1:2:3", None);
         check("id <F-ID/>", "id 198.51.100.7", Some("198.51.100.7"));
         check("id <F-ID/>", "id bob", None);
-    }
-
-    proptest! {
-        /// std's parser is the oracle, of what is nearly one, too.
-        #[test]
-        fn ipv4_addresses_are_read_as_std_reads_them(
-            text in prop_oneof![
-                any::<u32>().prop_map(|bits| Ipv4Addr::from(bits).to_string()),
-                "[0-9]{1,4}(\\.[0-9]{0,4}){2,4}",
-                "(0|1|01|00|10|99|199|249|255|256|300)(\\.(0|1|01|00|10|99|199|249|255|256|300)){3}",
-                "[0-9.:f]{0,16}",
-            ],
-        ) {
-            prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok());
-        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! finds the next place in a chunk of a log at which a line may matter to anybody, and tells of one line
 //! whom. What it lets through is no match yet.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use aho_corasick::{AhoCorasick, Input, Match, MatchKind};
 
 use super::literals::Literals;
 
@@ -13,11 +13,10 @@ use super::literals::Literals;
 pub struct Sieve {
     /// Filters of which nothing is known: they see all.
     unknown: Vec<bool>,
-    /// Finds the first literal there is. `None`: there is none at all.
-    first: Option<AhoCorasick>,
-    /// Finds each of them, also within others; only where there are several filters to tell apart.
-    each: Option<AhoCorasick>,
-    /// Whose each of `each` is.
+    /// Finds the first literal there is, the longest of those that begin in one place. `None`: there is
+    /// none at all.
+    literals: Option<AhoCorasick>,
+    /// Who needs each of them, or another that it begins with.
     owners: Vec<Vec<usize>>,
 }
 
@@ -26,37 +25,29 @@ impl Sieve {
     #[must_use]
     pub fn new(filters: &[Literals]) -> Self {
         let unknown: Vec<bool> = filters.iter().map(|it| *it == Literals::Unknown).collect();
-        let (mut literals, mut owners) = (Vec::<&[u8]>::new(), Vec::<Vec<usize>>::new());
+        let mut all: Vec<(&[u8], usize)> = Vec::new();
         for (filter, known) in filters.iter().enumerate() {
             let Literals::Any(known) = known else { continue };
-            for literal in known {
-                if let Some(at) = literals.iter().position(|other| other == literal) {
-                    owners[at].push(filter);
-                } else {
-                    literals.push(literal);
-                    owners.push(vec![filter]);
-                }
-            }
+            all.extend(known.iter().map(|literal| (literal.as_slice(), filter)));
         }
-        let blind = Self {
-            unknown: vec![true; filters.len()],
-            first: None,
-            each: None,
-            owners: Vec::new(),
-        };
+        let mut literals: Vec<&[u8]> = all.iter().map(|(literal, _)| *literal).collect();
+        literals.sort_unstable();
+        literals.dedup();
         if literals.is_empty() {
-            return Self { unknown, ..blind };
+            return Self { unknown, literals: None, owners: Vec::new() };
         }
-        let first = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&literals);
-        // Kept small and quick: the lines that get here are few, and short.
-        let each = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&literals);
-        match (first, each) {
-            (Ok(first), Ok(each)) => {
-                let each = (filters.len() > 1).then_some(each);
-                Self { unknown, first: Some(first), each, owners }
-            }
+        let mut owners = Vec::with_capacity(literals.len());
+        for literal in &literals {
+            let needed = all.iter().filter(|(other, _)| literal.starts_with(other));
+            let mut needed: Vec<usize> = needed.map(|(_, filter)| *filter).collect();
+            needed.sort_unstable();
+            needed.dedup();
+            owners.push(needed);
+        }
+        match AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&literals) {
+            Ok(literals) => Self { unknown, literals: Some(literals), owners },
             // Too many literals for one automaton: all see all.
-            _ => blind,
+            Err(_) => Self { unknown: vec![true; filters.len()], literals: None, owners },
         }
     }
 
@@ -70,30 +61,33 @@ impl Sieve {
     /// place is nobody's, if the sieve is not [open](Self::is_open).
     #[must_use]
     pub fn next(&self, text: &[u8], from: usize) -> Option<usize> {
-        let found = self.first.as_ref()?.find(Input::new(text).range(from..))?;
-        Some(found.start())
+        self.find(text, from).map(|found| found.start())
     }
 
     /// Writes into `seen` which filters are to see one text. `found`: it may hold a literal, so none is
     /// looked for where that would tell nothing more.
     pub fn tell(&self, text: &[u8], found: bool, seen: &mut [bool]) {
-        if found && self.each.is_none() {
+        if found && seen.len() == 1 && self.literals.is_some() {
             return seen.fill(true);
         }
         seen.copy_from_slice(&self.unknown);
-        if self.next(text, 0).is_none() {
-            return;
-        }
-        let Some(each) = &self.each else { return seen.fill(true) };
         let mut left = seen.iter().filter(|seen| !**seen).count();
-        for literal in each.find_overlapping_iter(text) {
+        let mut from = 0;
+        while left > 0
+            && from <= text.len()
+            && let Some(literal) = self.find(text, from)
+        {
             for owner in &self.owners[literal.pattern().as_usize()] {
                 left -= usize::from(!std::mem::replace(&mut seen[*owner], true));
             }
-            if left == 0 {
-                return;
-            }
+            // Another may begin within it.
+            from = literal.start() + 1;
         }
+    }
+
+    /// The first literal that begins at `from` or behind it.
+    fn find(&self, text: &[u8], from: usize) -> Option<Match> {
+        self.literals.as_ref()?.find(Input::new(text).range(from..))
     }
 }
 
@@ -127,13 +121,14 @@ mod tests {
         check(&[any(&["y"]), Literals::Unknown], "xy", Some(1), &[true, true]);
         check(&[any(&["y"])], "x", None, &[false]);
         check(&[any(&["y"])], "xy", Some(1), &[true]);
+        check(&[any(&["ab"]), any(&["abc"]), any(&["c"])], "abc", Some(0), &[true, true, true]);
     }
 
     proptest! {
         /// The oracle asks each filter by itself.
         #[test]
         fn agrees_with_each_filter_by_itself(
-            filters in prop::collection::vec(prop::option::of(prop::collection::vec("[ab]{1,3}", 0..4)), 0..5),
+            filters in prop::collection::vec(prop::option::of(prop::collection::vec("[ab]{1,4}", 0..4)), 0..5),
             text in "[abc]{0,8}",
         ) {
             let filters: Vec<Literals> = filters.into_iter().map(|filter| match filter {

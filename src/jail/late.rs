@@ -57,7 +57,6 @@ mod tests {
     use crate::jail::Policy;
     use crate::jail::ban::JailName;
     use crate::jail::breaker::Rate;
-    use crate::jail::guards::Floors;
     use crate::jail::window::Threshold;
     use crate::moment::Boot;
 
@@ -73,20 +72,9 @@ mod tests {
     /// Two failures within 30 s make a ban; one within 10 s is enough.
     fn jail(bantime: Option<SignedDuration>) -> Jail {
         let policy = Policy {
-            threshold: Threshold::new(2, seconds(30)).unwrap(),
-            bantime,
             ignoreip: vec!["198.51.100.0/24".parse().unwrap()],
-            ignoreself: true,
-            ignoresessions: true,
-            trusted_proxies: Vec::new(),
-            floors: Floors::default(),
             max_new_bans: Rate::new(1, seconds(10)),
-            max_addresses: 100,
-            increment: None,
-            dbpurgeage: seconds(600),
-            ipv6_prefix: 64,
-            widen: None,
-            recidive: false,
+            ..Policy::plain(Threshold::new(2, seconds(30)).unwrap(), bantime)
         };
         Jail::new(JailName::new("sshd"), policy)
     }

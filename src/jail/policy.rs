@@ -41,3 +41,27 @@ pub struct Policy {
     /// Whether it counts the bans of other jails, and no failures of hosts.
     pub recidive: bool,
 }
+
+impl Policy {
+    /// Of a jail of which no more is said: as the configuration has it by default, but it spares no network,
+    /// no bans grow or become wider, and there is no breaker.
+    #[must_use]
+    pub fn plain(threshold: Threshold, bantime: Option<SignedDuration>) -> Self {
+        Self {
+            threshold,
+            bantime,
+            ignoreip: Vec::new(),
+            ignoreself: true,
+            ignoresessions: true,
+            trusted_proxies: Vec::new(),
+            floors: Floors::default(),
+            max_new_bans: None,
+            max_addresses: 1_000_000,
+            increment: None,
+            dbpurgeage: SignedDuration::from_hours(24),
+            ipv6_prefix: 64,
+            widen: None,
+            recidive: false,
+        }
+    }
+}

@@ -21,20 +21,13 @@ fn jail() -> Jail {
     let mut jail = Jail::new(
         JailName::new("sshd"),
         Policy {
-            threshold: Threshold::new(2, SignedDuration::from_secs(30)).unwrap(),
-            bantime: Some(SignedDuration::from_secs(60)),
             ignoreip: vec!["198.51.100.0/24".parse().unwrap()],
-            ignoreself: true,
-            ignoresessions: true,
-            trusted_proxies: Vec::new(),
-            floors: Floors::default(),
             max_new_bans: Rate::new(3, SignedDuration::from_secs(60)),
             max_addresses: 100,
-            increment: None,
-            dbpurgeage: SignedDuration::from_hours(24),
-            ipv6_prefix: 64,
-            widen: None,
-            recidive: false,
+            ..Policy::plain(
+                Threshold::new(2, SignedDuration::from_secs(30)).unwrap(),
+                Some(SignedDuration::from_secs(60)),
+            )
         },
     );
     jail.set_guards(&Guards {

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use gaoler::failure::Failure;
 use gaoler::jail::ban::JailName;
-use gaoler::jail::guards::Floors;
 use gaoler::jail::window::Threshold;
 use gaoler::jail::{Jail, Policy, Verdict};
 use gaoler::moment::{Boot, Moment};
@@ -121,21 +120,11 @@ fn resident() -> usize {
 
 fn jail(max_addresses: usize, maxretry: usize) -> Jail {
     let threshold = Threshold::new(maxretry, SignedDuration::from_secs(600));
+    let bantime = Some(SignedDuration::from_secs(3600));
     let policy = Policy {
-        threshold: threshold.expect("both are positive"),
-        bantime: Some(SignedDuration::from_secs(3600)),
         ignoreip: vec!["198.51.100.0/24".parse().expect("a network")],
-        ignoreself: true,
-        ignoresessions: true,
-        trusted_proxies: Vec::new(),
-        floors: Floors::default(),
-        max_new_bans: None,
         max_addresses,
-        increment: None,
-        dbpurgeage: SignedDuration::from_hours(24),
-        ipv6_prefix: 64,
-        widen: None,
-        recidive: false,
+        ..Policy::plain(threshold.expect("both are positive"), bantime)
     };
     Jail::new(JailName::new("sshd"), policy)
 }

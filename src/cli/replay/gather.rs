@@ -25,8 +25,8 @@ use crate::source::whole_journal;
 /// So many failures are held at most: 24 bytes each.
 const MOST: usize = 20_000_000;
 
-/// How much is read at once: more than a line may have.
-const CHUNK: usize = 256 * 1024;
+/// How much is read at once: more than a line may have, and little enough to stay in the cache.
+const CHUNK: usize = 128 * 1024;
 
 /// What `journalctl -o export` begins with.
 const EXPORT: &[u8] = b"__CURSOR=";
@@ -161,7 +161,9 @@ impl Gathered {
             let Outcome::Failure(found) = outcome else { return };
             told.extend(readers.iter().map(|place| (*place, found.address, found.time)));
         });
-        told.sort_by_key(|(place, ..)| *place);
+        if told.len() > 1 {
+            told.sort_by_key(|(place, ..)| *place);
+        }
         for (place, address, time) in told.iter() {
             let Some(time) = time.or(record.time).or(*last) else {
                 self.undated += 1;

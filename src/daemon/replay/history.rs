@@ -1,19 +1,31 @@
-//! All failures that were found, held until they can be put in order: 24 bytes each, and some 60 for each
-//! address.
+//! All failures that were found, held until they can be put in order: 24 bytes each, and some 50 for each
+//! address of a jail.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
+use hashbrown::HashTable;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
 use crate::jail::key::Key;
 
+/// So many failures are numbered together: while one offender is waited for in memory, the next are
+/// looked up.
+const TOGETHER: usize = 256;
+
+/// A guess that nobody has made.
+const NOBODY: u32 = u32::MAX;
+
 /// The failures of all jails.
 #[derive(Debug, Default)]
 pub struct History {
     failures: Vec<Found>,
-    addresses: Addresses,
+    offenders: Offenders,
+    /// The latest, which have no number yet.
+    waiting: Vec<(Offender, Timestamp)>,
+    /// When the first was, and the last.
+    span: Option<(Timestamp, Timestamp)>,
 }
 
 /// A failure that a jail's filter found.
@@ -23,72 +35,138 @@ pub(super) struct Found {
     pub(super) time: Timestamp,
     /// Which jail, by its number.
     pub(super) jail: u32,
-    /// Whose, by the address's number in this history.
-    pub(super) address: u32,
+    /// Whose in that jail, by the offender's number in this history.
+    pub(super) offender: u32,
 }
 
-/// Addresses, numbered in the order in which they came.
+/// An address that fails in a jail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Offender {
+    pub(super) address: IpAddr,
+    /// The jail's number.
+    pub(super) jail: u32,
+}
+
+/// Offenders, numbered in the order in which they came.
 #[derive(Debug, Default)]
-struct Addresses {
-    all: Vec<IpAddr>,
-    numbers: HashMap<Key, u32>,
+struct Offenders {
+    all: Vec<Offender>,
+    numbers: HashTable<u32>,
+    random: RandomState,
+    /// Who it may be, by a quick mix of the address's bits: two to four places an offender. Nobody relies on
+    /// that mix: who chooses addresses that make guesses fail gains that the table is asked, whose hash has
+    /// a key.
+    guesses: Vec<u32>,
 }
 
 impl History {
     /// Adds a failure of the jail of that number.
     pub fn push(&mut self, jail: u32, failure: Failure) {
         let Failure { address, time } = failure;
-        let address = self.addresses.number(address);
-        self.failures.push(Found { time, jail, address });
+        let (first, last) = self.span.unwrap_or((time, time));
+        self.span = Some((first.min(time), last.max(time)));
+        self.waiting.push((Offender { address, jail }, time));
+        if self.waiting.len() >= TOGETHER {
+            self.settle();
+        }
     }
 
     /// How many failures there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.failures.len()
+        self.failures.len() + self.waiting.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.failures.is_empty()
+        self.span.is_none()
     }
 
     /// When the first failure was, and the last; `None`: there is none.
     #[must_use]
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
-        let times = || self.failures.iter().map(|found| found.time);
-        times().min().zip(times().max())
+        self.span
     }
 
-    /// How many addresses there are.
-    pub(super) fn addresses(&self) -> usize {
-        self.addresses.all.len()
+    /// Whose failures there are, by their numbers; nothing that was added since the last
+    /// [`sort`](Self::sort).
+    pub(super) fn offenders(&self) -> &[Offender] {
+        &self.offenders.all
     }
 
     /// Puts the failures into the order of time; those of one instant stay as they were read.
     pub(super) fn sort(&mut self) {
+        self.settle();
         self.failures.sort_by_key(|found| found.time);
     }
 
-    /// The failures.
+    /// The failures, as they were last sorted.
     pub(super) fn iter(&self) -> impl Iterator<Item = Found> {
         self.failures.iter().copied()
     }
 
-    /// The address of that number.
-    pub(super) fn address(&self, number: u32) -> IpAddr {
-        self.addresses.all[number as usize]
+    /// Gives those that wait their numbers.
+    fn settle(&mut self) {
+        let Self { failures, offenders, waiting, .. } = self;
+        offenders.make_room();
+        for (offender, time) in waiting.drain(..) {
+            let jail = offender.jail;
+            failures.push(Found { time, jail, offender: offenders.number(offender) });
+        }
     }
 }
 
-impl Addresses {
-    fn number(&mut self, address: IpAddr) -> u32 {
-        *self.numbers.entry(Key::from(address)).or_insert_with(|| {
-            self.all.push(address);
-            u32::try_from(self.all.len() - 1).expect("far fewer failures can be held")
-        })
+impl Offenders {
+    /// The number of an offender, who has one from now on.
+    fn number(&mut self, offender: Offender) -> u32 {
+        let place = guess(&offender) & (self.guesses.len() - 1);
+        let number = self.guesses[place];
+        if self.all.get(number as usize) == Some(&offender) {
+            return number;
+        }
+        let number = self.look_up(offender);
+        self.guesses[place] = number;
+        number
     }
+
+    fn look_up(&mut self, offender: Offender) -> u32 {
+        let Self { all, numbers, random, .. } = self;
+        let hash = hash(random, &offender);
+        if let Some(&number) = numbers.find(hash, |&number| all[number as usize] == offender) {
+            return number;
+        }
+        let number = u32::try_from(all.len()).expect("far fewer failures can be held");
+        all.push(offender);
+        numbers.insert_unique(hash, number, |&other| self::hash(random, &all[other as usize]));
+        number
+    }
+
+    /// Makes room for guesses, a power of two of them.
+    fn make_room(&mut self) {
+        let wanted = self.all.len().max(TOGETHER).next_power_of_two();
+        if self.guesses.len() < wanted {
+            self.guesses = vec![NOBODY; 2 * wanted];
+        }
+    }
+}
+
+/// Some bits of an offender's, quickly mixed.
+fn guess(offender: &Offender) -> usize {
+    let bits = match offender.address {
+        IpAddr::V4(address) => u64::from(u32::from(address)),
+        IpAddr::V6(address) => {
+            address.segments().iter().fold(0, |bits: u64, it| bits.rotate_left(17) ^ u64::from(*it))
+        }
+    };
+    // By the golden ratio, whose upper bits depend on all bits below.
+    let mixed = (bits ^ u64::from(offender.jail) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 32).unwrap_or_default()
+}
+
+/// The address's, keyed; turned by the jail, so that an address is not in one place for all jails.
+fn hash(random: &RandomState, offender: &Offender) -> u64 {
+    random.hash_one(Key::from(offender.address)).rotate_left(offender.jail % 64)
 }
 
 #[cfg(test)]
@@ -101,7 +179,7 @@ mod tests {
         /// The oracle is the list of what was found, sorted.
         #[test]
         fn tells_what_it_was_told_in_order(
-            failures in prop::collection::vec((0..3u32, 0..20u32, any::<bool>(), 0..50i64), 0..100),
+            failures in prop::collection::vec((0..3u32, 0..20u32, any::<bool>(), 0..50i64), 0..3 * TOGETHER),
         ) {
             let mut history = History::default();
             let mut oracle: Vec<(u32, Failure)> = Vec::new();
@@ -116,14 +194,17 @@ mod tests {
             oracle.sort_by_key(|(_, failure)| failure.time);
             let ends = oracle.first().zip(oracle.last());
             prop_assert_eq!(history.span(), ends.map(|(a, b)| (a.1.time, b.1.time)));
-            let mut addresses: Vec<IpAddr> = oracle.iter().map(|(_, it)| it.address).collect();
-            let told = history.iter().map(|Found { time, jail, address }| {
-                (jail, Failure { address: history.address(address), time })
+            let mut offenders: Vec<(u32, IpAddr)> =
+                oracle.iter().map(|(jail, it)| (*jail, it.address)).collect();
+            let told = history.iter().map(|Found { time, jail, offender }| {
+                let offender = history.offenders()[offender as usize];
+                assert_eq!(offender.jail, jail);
+                (jail, Failure { address: offender.address, time })
             });
             prop_assert_eq!(told.collect::<Vec<_>>(), oracle);
-            addresses.sort();
-            addresses.dedup();
-            prop_assert_eq!(history.addresses(), addresses.len());
+            offenders.sort();
+            offenders.dedup();
+            prop_assert_eq!(history.offenders().len(), offenders.len());
         }
     }
 }

@@ -6,35 +6,61 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 
 use super::cursor::Cursor;
+use super::last::Last;
 use super::stamp::{Civil, Stamp};
 use super::{Form, Located};
 
 /// Finds the earliest date in a line.
 #[must_use]
 pub fn locate(line: &[u8]) -> Option<Located> {
+    search(line, |at| read(line, at))
+}
+
+/// As [`locate`]; most lines have the date that the last one had.
+pub(super) fn locate_after(line: &[u8], last: &mut Last) -> Option<Located> {
+    let mut again = false;
+    let found = search(line, |at| match last.read(line, at) {
+        Some(found) => {
+            again = true;
+            Some(found)
+        }
+        None => read(line, at),
+    });
+    if let Some(found) = &found
+        && !again
+    {
+        last.note(line, found);
+    }
+    found
+}
+
+/// The first date that `read` finds, at each place where one may begin.
+fn search(line: &[u8], mut read: impl FnMut(usize) -> Option<Located>) -> Option<Located> {
     let mut before = b' ';
     for (at, &byte) in line.iter().enumerate() {
         // Not within a word or a number.
         let begins =
             byte.is_ascii_alphanumeric() && !(before.is_ascii_alphanumeric() || before == b'.');
         before = byte;
-        if begins && let Some(found) = read(line, at) {
+        if begins && let Some(found) = read(at) {
             return Some(found);
         }
     }
     None
 }
 
-/// The date that begins exactly here, where a word does. How many digits there are, or what follows
-/// three letters, tells which forms it can have.
+/// The date that begins exactly here, where a word does. How many digits there are and what follows
+/// them, or three letters, tells which forms it can have.
 fn read(line: &[u8], at: usize) -> Option<Located> {
     let cursor = Cursor { line, at };
     let readers: &[fn(Cursor<'_>) -> Reading] = if line[at].is_ascii_digit() {
-        match cursor.digits_ahead() {
-            1 | 2 => &[access, numeric],
-            4 => &[iso],
-            8 => &[compact],
-            10.. => &[epoch],
+        let digits = cursor.digits_ahead();
+        match (digits, line.get(at + digits)) {
+            (1 | 2, Some(b'/' | b'-' | b' ')) => &[access, numeric],
+            (2, Some(b'.')) => &[numeric],
+            (4, Some(b'-' | b'/' | b'.')) => &[iso],
+            (8, Some(b'T' | b' ')) => &[compact],
+            (10.., _) => &[epoch],
             _ => &[],
         }
     } else {
@@ -227,6 +253,7 @@ mod tests {
         check("2026-11-22T10:00:00-02", "", "2026-11-22T12:00:00Z");
         check("20261122T100000 x", " x", "2026-11-22T08:00:00Z");
         check("20261122 10:00:00 x", " x", "2026-11-22T08:00:00Z");
+        check("2026.11.22 10:00:00 x", " x", "2026-11-22T08:00:00Z");
     }
 
     #[test]
@@ -236,6 +263,8 @@ mod tests {
         check("Sun, 22 Nov 2026 10:00:00 +0000 x", " x", "2026-11-22T10:00:00Z");
         check("22-Nov-2026 10:00:00.123 client", " client", "2026-11-22T08:00:00.123Z");
         check("22/11/2026 10:00:00 x", " x", "2026-11-22T08:00:00Z");
+        check("22-11-2026 10:00:00 x", " x", "2026-11-22T08:00:00Z");
+        check("2 Nov 2026 10:00:00 x", " x", "2026-11-02T08:00:00Z");
         check("11/22/2026:10:00:00 x", " x", "2026-11-22T08:00:00Z");
         check("22.11.2026 10:00:00", "", "2026-11-22T08:00:00Z");
     }
@@ -276,6 +305,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn seconds_count_again_only_where_a_line_begins() {
+        let mut last = Last::default();
+        for line in ["1795341600]", "x 1795341600]"] {
+            assert_eq!(locate_after(line.as_bytes(), &mut last), locate(line.as_bytes()), "{line}");
+        }
+    }
+
     /// Every form is tried at every byte.
     fn locate_slowly(line: &[u8]) -> Option<Located> {
         let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.';
@@ -300,6 +337,20 @@ mod tests {
         ) {
             prop_assert_eq!(locate(line.as_bytes()), locate_slowly(line.as_bytes()));
             prop_assert_eq!(locate(&any), locate_slowly(&any));
+        }
+
+        /// Who remembers the last date finds what one without a memory does.
+        #[test]
+        fn a_date_is_known_again(
+            lines in prop::collection::vec(
+                r"(1\.|\[|Sun |2026-11-)?(22/Nov/2026:10:00:0[0-2]( \+0[01]00)?|Nov 22 10:00:00(\.5)?|17953416001?|2026-11-22T10:00:00)([\] .:+]|\]0|Z|[0-9]| 2026| \+01:?)?",
+                0..8,
+            ),
+        ) {
+            let mut last = Last::default();
+            for line in lines {
+                prop_assert_eq!(locate_after(line.as_bytes(), &mut last), locate(line.as_bytes()));
+            }
         }
 
         #[test]

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
-use super::{Dates, Form};
+use super::last::Last;
+use super::{Dates, Form, Located};
 
 /// A field is remembered if it is no longer: a date's is shorter.
 const LONGEST: usize = 64;
@@ -40,6 +41,8 @@ pub struct Resolver {
     zone: TimeZone,
     /// The last one, as of when it was read, and what it was.
     last: Option<(Stamp, Timestamp, Option<Timestamp>)>,
+    /// The last one that a line had.
+    located: Last,
     /// The last field, as of when it was read, and what it held.
     field: Vec<u8>,
     held: Option<(Timestamp, Held)>,
@@ -52,13 +55,18 @@ impl Resolver {
     /// `zone` holds where a date names none.
     #[must_use]
     pub fn new(zone: TimeZone) -> Self {
-        Self { zone, last: None, field: Vec::new(), held: None }
+        Self { zone, last: None, located: Last::default(), field: Vec::new(), held: None }
     }
 
     /// The zone of dates that name none.
     #[must_use]
     pub fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    /// Finds a line's date; always by the same `dates`.
+    pub(in crate::filter) fn locate(&mut self, dates: &Dates, line: &[u8]) -> Option<Located> {
+        dates.locate_after(line, &mut self.located)
     }
 
     /// As [`Stamp::resolve`].

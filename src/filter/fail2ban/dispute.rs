@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use crate::filter::pattern::parse;
+use crate::filter::address::parse;
 
 /// Whether the address that a pattern found may be another's than the peer's: the line has another
 /// one behind the same word, where the pattern's match leaves that open.

@@ -11,9 +11,9 @@ use super::pattern::Pattern;
 use super::sessions::{Attempt, Kept, Sessions};
 use super::values::{CIDR, CONTENT, DNS, FID, IP4, IP6, MLFID, NOFAIL, Values};
 use super::{Fail2ban, Names};
+use crate::filter::address::parse;
 use crate::filter::engine::{Exceeded, Locations};
 use crate::filter::matcher::Part;
-use crate::filter::pattern::parse;
 use crate::record::Record;
 
 /// How long a time that one line told holds for lines that tell none.

@@ -11,6 +11,18 @@ use super::{Request, closing_quote, status};
 #[must_use]
 pub fn parse(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
     let mut request = Request::default();
+    let rest = parse_request(line, vhost_first, &mut request)?;
+    (request.referer, request.agent) = headers(rest);
+    Some(request)
+}
+
+/// Reads a line up to the status into an empty request, and says what follows: what the client says of
+/// itself.
+pub(super) fn parse_request<'a>(
+    line: &'a [u8],
+    vhost_first: bool,
+    request: &mut Request<'a>,
+) -> Option<&'a [u8]> {
     let mut rest = line;
     if vhost_first {
         (request.vhost, rest) = word(rest)?;
@@ -29,8 +41,7 @@ pub fn parse(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
     request.set_request_line(&rest[..end]);
     let rest = rest[end + 1..].strip_prefix(b" ")?;
     request.status = status(rest.get(..3)?)?;
-    (request.referer, request.agent) = headers(&rest[3..]);
-    Some(request)
+    Some(&rest[3..])
 }
 
 /// The text up to the first blank, and what follows it.
@@ -155,6 +166,19 @@ mod tests {
         fn any_bytes_are_read_without_harm(line: Vec<u8>) {
             let _ = parse(&line, false);
             let _ = parse(&line, true);
+        }
+
+        /// What is not read changes nothing of what is.
+        #[test]
+        fn the_request_is_the_same_without_what_follows(
+            line in r#"([a-z] )?198\.51\.100\.7 - (-|"|a b) \[22/Nov\] "[A-Z]{0,4} ?/?( HTTP/1)?"? (200|4) ?1?( "[a-z\\"]{0,4}"){0,3}"#,
+            vhost_first: bool,
+        ) {
+            let whole = parse(line.as_bytes(), vhost_first);
+            let expected = whole.map(|whole| Request { referer: b"", agent: b"", ..whole });
+            let mut request = Request::default();
+            let read = parse_request(line.as_bytes(), vhost_first, &mut request);
+            prop_assert_eq!(read.map(|_| request), expected);
         }
 
         /// What the peer writes, escaped as servers do, moves no field but its own.

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Request;
-use crate::filter::pattern;
+use crate::filter::address as bare;
 
 /// Whose request it is; `None`: that cannot be told, and so it is nobody's. A trusted proxy is
 /// answered for what it asks itself.
@@ -21,7 +21,7 @@ pub(super) fn offender(request: &Request<'_>, proxies: &[IpNet]) -> Option<IpAdd
     if !trusted(peer) {
         return Some(peer);
     }
-    let client = if request.client.is_empty() { peer } else { pattern::parse(request.client)? };
+    let client = if request.client.is_empty() { peer } else { bare::parse(request.client)? };
     if !trusted(client) {
         return Some(client);
     }
@@ -50,13 +50,13 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
     if let Some(rest) = entry.strip_prefix(b"[") {
         let close = memchr::memchr(b']', rest)?;
         let port = &rest[close + 1..];
-        let in_brackets = pattern::parse(&rest[..close])?;
+        let in_brackets = bare::parse(&rest[..close])?;
         let six = memchr::memchr(b':', &rest[..close]).is_some();
         return (six && (port.is_empty() || is_port(port))).then_some(in_brackets);
     }
-    pattern::parse(entry).or_else(|| {
+    bare::parse(entry).or_else(|| {
         let colon = memchr::memchr(b':', entry)?;
-        is_port(&entry[colon..]).then(|| pattern::parse(&entry[..colon]))?
+        is_port(&entry[colon..]).then(|| bare::parse(&entry[..colon]))?
     })
 }
 

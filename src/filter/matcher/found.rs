@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Captured;
 use crate::filter::fail2ban::{Attempt, Names};
-use crate::filter::httpd::Request;
+use crate::filter::httpd::rule::Rule;
 
 /// Somebody whom no address tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,13 @@ pub struct Match<'a, Who = IpAddr> {
 /// Where the named groups are, until somebody asks.
 #[derive(Debug)]
 pub(super) enum Groups<'a> {
-    Captured { prefix: Option<Captured<'a>>, pattern: Captured<'a> },
-    Request(Request<'a>),
+    Captured {
+        prefix: Option<Captured<'a>>,
+        pattern: Captured<'a>,
+    },
+    /// A line of an access log, or its head; its fields are read again if they are asked for, since whoever
+    /// carried them along with each failure would mostly carry them for nothing.
+    Request(&'a Rule, &'a [u8]),
     Merged(&'a Attempt, &'a Names),
 }
 
@@ -46,7 +51,7 @@ impl<'a, Who> Match<'a, Who> {
     pub fn id(&self) -> Option<&'a str> {
         match &self.groups {
             Groups::Merged(attempt, _) => attempt.id(),
-            Groups::Captured { .. } | Groups::Request(_) => None,
+            Groups::Captured { .. } | Groups::Request(..) => None,
         }
     }
 
@@ -55,7 +60,7 @@ impl<'a, Who> Match<'a, Who> {
     pub fn lists(&self) -> impl Iterator<Item = (&'a str, &'a [String])> {
         let merged = match &self.groups {
             Groups::Merged(attempt, names) => Some((*attempt, *names)),
-            Groups::Captured { .. } | Groups::Request(_) => None,
+            Groups::Captured { .. } | Groups::Request(..) => None,
         };
         merged.into_iter().flat_map(|(attempt, names)| {
             let users = Some(("users", attempt.users())).filter(|(_, users)| !users.is_empty());
@@ -68,7 +73,7 @@ impl<'a, Who> Match<'a, Who> {
     pub fn attempts(&self) -> u32 {
         match &self.groups {
             Groups::Merged(attempt, _) => attempt.attempts().max(1),
-            Groups::Captured { .. } | Groups::Request(_) => 1,
+            Groups::Captured { .. } | Groups::Request(..) => 1,
         }
     }
 
@@ -77,13 +82,13 @@ impl<'a, Who> Match<'a, Who> {
     pub fn groups(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let (captured, request, merged) = match &self.groups {
             Groups::Captured { prefix, pattern } => ([Some(*pattern), *prefix], None, None),
-            Groups::Request(request) => ([None, None], Some(request), None),
+            Groups::Request(rule, line) => ([None, None], rule.read_again(line), None),
             Groups::Merged(attempt, names) => ([None, None], None, Some((*attempt, *names))),
         };
         let merged = merged.into_iter().flat_map(|(attempt, names)| attempt.values().texts(names));
         let merged = merged.map(|(name, text)| (name, text.as_bytes()));
         let captured = captured.into_iter().flatten().flat_map(Captured::groups);
         let captured = captured.filter(|(name, _)| *name != "content");
-        captured.chain(request.into_iter().flat_map(Request::fields)).chain(merged)
+        captured.chain(request.into_iter().flat_map(|request| request.fields())).chain(merged)
     }
 }

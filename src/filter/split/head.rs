@@ -5,26 +5,53 @@
 //! begins with that byte: at the first such byte the part ends, whatever follows. A head with
 //! alternatives, IPv4 or IPv6, is one head for each, tried in their order: all end in the same place,
 //! so what follows matches behind each or behind none.
+//!
+//! A rest that begins with `.*` is looked for, rather than matched: so literals lead to it. Whatever it
+//! ends with that matches anything is left out.
 
 use regex_automata::meta;
 use regex_automata::{Anchored, Input};
-use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
+use regex_syntax::hir::{Capture, Class, ClassUnicodeRange, Hir, HirKind, Look, Repetition};
 
+use super::host::{self, Host};
+use super::words::Words;
 use super::{OnePass, SIZE_LIMIT, Slots, captures};
 
 /// A pattern in two.
 #[derive(Clone, Debug)]
 pub(in crate::filter) struct Head {
-    head: OnePass,
+    head: First,
     /// `None`: nothing needs to follow.
-    rest: Option<meta::Regex>,
+    rest: Option<Rest>,
+}
+
+/// What says who.
+#[derive(Clone, Debug)]
+enum First {
+    Host(Host),
+    OnePass(OnePass),
+}
+
+/// What must match behind it.
+#[derive(Clone, Debug)]
+enum Rest {
+    /// Anywhere.
+    Words(Words),
+    /// Right behind it, or anywhere.
+    Regex(meta::Regex, Anchored),
 }
 
 /// Room for what a head captures.
 #[derive(Clone, Debug)]
 pub(in crate::filter) struct Room {
-    head: Slots,
+    head: FirstRoom,
     rest: Option<meta::Cache>,
+}
+
+#[derive(Clone, Debug)]
+enum FirstRoom {
+    Host(Option<host::Captured>),
+    OnePass(Slots),
 }
 
 impl Head {
@@ -32,29 +59,62 @@ impl Head {
         let captured = parts.iter().rposition(captures)?;
         let end = (captured + 1..parts.len()).find(|&at| ends_where(&parts[..at], &parts[at]))?;
         let (head, rest) = parts.split_at(end + 1);
-        Some(Self { head: OnePass::of(head)?, rest: remaining(rest)? })
+        let head = match Host::of(head) {
+            Some(host) => First::Host(host),
+            None => First::OnePass(OnePass::of(head)?),
+        };
+        Some(Self { head, rest: remaining(rest)? })
     }
 
     pub(super) fn room(&self) -> Room {
-        let rest = self.rest.as_ref().map(meta::Regex::create_cache);
-        Room { head: self.head.slots(), rest }
+        let head = match &self.head {
+            First::Host(_) => FirstRoom::Host(None),
+            First::OnePass(head) => FirstRoom::OnePass(head.slots()),
+        };
+        let rest = match &self.rest {
+            Some(Rest::Regex(regex, _)) => Some(regex.create_cache()),
+            _ => None,
+        };
+        Room { head, rest }
     }
 
     pub(super) fn read(&self, room: &mut Room, text: &[u8]) -> bool {
-        let Some(end) = self.head.read(&mut room.head, text, 0) else { return false };
+        let Some(end) = self.head.read(&mut room.head, text) else { return false };
         match (&self.rest, &mut room.rest) {
-            (Some(rest), Some(cache)) => {
-                let input = Input::new(text).range(end..).anchored(Anchored::Yes).earliest(true);
-                rest.search_half_with(cache, &input).is_some()
+            (Some(Rest::Words(words)), _) => words.are_in(&text[end..]),
+            (Some(Rest::Regex(regex, anchored)), Some(cache)) => {
+                let input = Input::new(text).range(end..).anchored(*anchored).earliest(true);
+                regex.search_half_with(cache, &input).is_some()
             }
             _ => true,
         }
     }
 }
 
+impl First {
+    /// Reads what a text begins with; says where that ends.
+    fn read(&self, room: &mut FirstRoom, text: &[u8]) -> Option<usize> {
+        match (self, room) {
+            (Self::Host(host), FirstRoom::Host(room)) => {
+                let (captured, end) = host.read(text)?;
+                *room = Some(captured);
+                Some(end)
+            }
+            (Self::OnePass(head), FirstRoom::OnePass(slots)) => head.read(slots, text, 0),
+            // Another pattern's room.
+            _ => None,
+        }
+    }
+}
+
 impl Room {
     pub(super) fn get(&self, group: usize) -> Option<(usize, usize)> {
-        self.head.get(group)
+        match &self.head {
+            FirstRoom::Host(captured) => {
+                captured.filter(|(number, _)| *number == group).map(|(_, place)| place)
+            }
+            FirstRoom::OnePass(slots) => slots.get(group),
+        }
     }
 }
 
@@ -89,11 +149,70 @@ fn may_hold(tree: &Hir, byte: u8) -> bool {
 
 /// What must match behind the head; `None`: it cannot be compiled.
 #[expect(clippy::option_option, reason = "that there is none is no failure")]
-fn remaining(rest: &[Hir]) -> Option<Option<meta::Regex>> {
-    if rest.is_empty() {
+fn remaining(rest: &[Hir]) -> Option<Option<Rest>> {
+    let rest = Hir::concat(rest.iter().map(without_groups).collect());
+    let mut parts = match rest.kind() {
+        HirKind::Concat(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(&rest),
+    };
+    let mut anchored = Anchored::Yes;
+    if let [first, then @ ..] = parts
+        && is_anything(first)
+    {
+        (anchored, parts) = (Anchored::No, then);
+    }
+    parts = without_end(parts);
+    if parts.is_empty() || rest.kind() == &HirKind::Empty {
         return Some(None);
     }
     let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(4 * SIZE_LIMIT));
-    let rest = Hir::concat(rest.to_vec());
-    meta::Builder::new().configure(config).build_from_hir(&rest).ok().map(Some)
+    let rest = Hir::concat(parts.to_vec());
+    if let Some(words) = Words::of(&rest).filter(|_| anchored == Anchored::No) {
+        return Some(Some(Rest::Words(words)));
+    }
+    let regex = meta::Builder::new().configure(config).build_from_hir(&rest).ok()?;
+    Some(Some(Rest::Regex(regex, anchored)))
+}
+
+/// The same, and it captures nothing.
+fn without_groups(tree: &Hir) -> Hir {
+    let all = |parts: &[Hir]| parts.iter().map(without_groups).collect();
+    match tree.kind() {
+        HirKind::Capture(Capture { sub, .. }) => without_groups(sub),
+        HirKind::Repetition(repetition) => {
+            let sub = Box::new(without_groups(&repetition.sub));
+            Hir::repetition(Repetition { sub, ..repetition.clone() })
+        }
+        HirKind::Concat(parts) => Hir::concat(all(parts)),
+        HirKind::Alternation(parts) => Hir::alternation(all(parts)),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => tree.clone(),
+    }
+}
+
+/// Whether it matches whatever there is, of any length.
+fn is_anything(tree: &Hir) -> bool {
+    let HirKind::Repetition(Repetition { min: 0, max: None, sub, .. }) = tree.kind() else {
+        return false;
+    };
+    match sub.kind() {
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().any(|range| (range.start(), range.end()) == (0, u8::MAX))
+        }
+        _ => false,
+    }
+}
+
+/// Without what matches whatever is left.
+fn without_end(mut parts: &[Hir]) -> &[Hir] {
+    loop {
+        match parts {
+            [before @ .., last] if is_anything(last) => parts = before,
+            [before @ .., any, last]
+                if is_anything(any) && *last.kind() == HirKind::Look(Look::End) =>
+            {
+                parts = before;
+            }
+            _ => return parts,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::jail::Policy;
 use crate::jail::ban::JailName;
 use crate::jail::bantime::formula::Formula;
 use crate::jail::bantime::{Growth, Increment};
-use crate::jail::guards::{Floors, Guards};
+use crate::jail::guards::Guards;
 use crate::jail::widen::Widening;
 use crate::jail::window::Threshold;
 use crate::moment::Boot;
@@ -29,20 +29,10 @@ fn net(text: &str) -> IpNet {
 
 fn policy() -> Policy {
     Policy {
-        threshold: Threshold::new(2, seconds(30)).unwrap(),
-        bantime: Some(seconds(60)),
         ignoreip: vec![net("2001:db8:0:1::1/128")],
-        ignoreself: true,
-        ignoresessions: true,
-        trusted_proxies: Vec::new(),
-        floors: Floors::default(),
-        max_new_bans: None,
         max_addresses: 100,
-        increment: None,
         dbpurgeage: seconds(600),
-        ipv6_prefix: 64,
-        widen: None,
-        recidive: false,
+        ..Policy::plain(Threshold::new(2, seconds(30)).unwrap(), Some(seconds(60)))
     }
 }
 
