@@ -103,7 +103,7 @@ impl Reader<'_> {
         // Before it is opened: what comes after is told.
         self.watch.hear();
         self.listen();
-        let mut opened = match Opened::open(self.origin) {
+        let mut opened = match Opened::open(self.origin, true) {
             Ok(opened) => opened,
             Err(trouble) => {
                 outlet.fares(Err(trouble))?;

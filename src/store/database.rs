@@ -226,10 +226,13 @@ fn prepare(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
     Ok(version)
 }
 
+/// A flood's transaction changes more pages than SQLite keeps by itself (2 MiB of them), and each would be
+/// written out and read back in its midst.
 const PRAGMAS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
     PRAGMA journal_size_limit = 16777216;
+    PRAGMA cache_size = -8192;
     PRAGMA foreign_keys = ON;
     PRAGMA trusted_schema = OFF;
 ";

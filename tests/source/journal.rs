@@ -259,11 +259,15 @@ fn hears_root_alone() {
     writer.sshd(0);
     write_imposters(&mut writer);
     writer.sshd(2);
-    let mut watched = follow(directory.path());
-    watched.until("the last entry is read", |w| w.has_failed(2));
-    watched.assert_once([0, 2]);
-    assert_eq!(watched.tally.records, 2);
-    assert_eq!(watched.tally.suppressed, 0);
+    for line in ["_SYSTEMD_UNIT=sshd.service + _COMM=sshd", "_SYSTEMD_UNIT=sshd.service _UID=0"] {
+        let matches = JournalMatch::parse([line]).unwrap();
+        let origin = JournalOrigin { matches, ..origin(directory.path()) };
+        let mut watched = Watched::new(Origin::Journal(origin));
+        watched.until("the last entry is read", |w| w.has_failed(2));
+        watched.assert_once([0, 2]);
+        assert_eq!(watched.tally.records, 2, "{line}");
+        assert_eq!(watched.tally.suppressed, 0, "{line}");
+    }
 }
 
 #[test]

@@ -42,18 +42,19 @@ pub(super) struct Passed {
 }
 
 impl Opened {
-    /// Opens the journal of `origin` and asks for its entries.
+    /// Opens the journal of `origin` and asks for its entries; and, for `drops`, for what journald says
+    /// that it dropped of them.
     ///
     /// # Errors
     ///
     /// Says why no journal file can be read, and what to do about it.
-    pub(super) fn open(origin: &JournalOrigin) -> Result<Self, Trouble> {
+    pub(super) fn open(origin: &JournalOrigin, drops: bool) -> Result<Self, Trouble> {
         let roots = roots(&origin.location)?;
         let seen = roots.iter().map(|root| (root.clone(), identity(root))).collect();
         let gone = sigbus::gone();
         let opened = open(origin, &roots).and_then(|mut journal| {
             journal.set_data_threshold(THRESHOLD)?;
-            guard::apply(&mut journal, &origin.matches, origin.trust_unprivileged)?;
+            guard::apply(&mut journal, &origin.matches, origin.trust_unprivileged, drops)?;
             // From now on libsystemd watches the directories by inotify(7); `process` reads that.
             journal.fd()?;
             let files = journal.usage()?;

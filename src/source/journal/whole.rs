@@ -8,13 +8,13 @@ use super::open::{Broken, Opened};
 use crate::record::origin::JournalOrigin;
 
 /// Shows every entry of a journal that its match lets through. Entries that cannot be read are left
-/// out.
+/// out, and so is what journald says that it dropped: nothing of it is there to be read.
 ///
 /// # Errors
 ///
 /// Says why no journal file can be read, and what to do about it.
 pub fn whole(origin: &JournalOrigin, mut each: impl FnMut(Reading<'_>)) -> Result<(), Trouble> {
-    let mut opened = Opened::open(origin)?;
+    let mut opened = Opened::open(origin, false)?;
     let mut entry = Entry::new(origin.trust_unprivileged);
     let broken = |Broken(trouble)| trouble;
     opened.seek(None, Timestamp::UNIX_EPOCH).map_err(broken)?;
