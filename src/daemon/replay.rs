@@ -55,11 +55,12 @@ pub fn replay(settings: &[JailSettings], guards: &Guards, history: &mut History)
     history.sort();
     let mut court = Court::new(settings, guards, history);
     for (number, found) in history.iter().enumerate() {
-        court.release(found.time);
+        let at_microsecond = found.time.as_microsecond();
+        court.release(found.time, at_microsecond);
         if number % SWEEP == 0 {
             court.sweep(at(found.time));
         }
-        court.judge(found);
+        court.judge(found, at_microsecond);
     }
     court.records()
 }
@@ -109,8 +110,8 @@ impl<'a> Court<'a> {
     }
 
     /// Ends the bans that are over by now.
-    fn release(&mut self, time: Timestamp) {
-        if time.as_microsecond() < self.next_end {
+    fn release(&mut self, time: Timestamp, at_microsecond: i64) {
+        if at_microsecond < self.next_end {
             return;
         }
         let now = at(time);
@@ -127,11 +128,11 @@ impl<'a> Court<'a> {
         }
     }
 
-    fn judge(&mut self, found: Found) {
+    fn judge(&mut self, found: Found, at_microsecond: i64) {
         let (index, number) = (found.jail as usize, found.offender as usize);
         let Some(record) = self.records.get_mut(index) else { return };
         record.failures += 1;
-        if found.time.as_microsecond() < self.banned[number] {
+        if at_microsecond < self.banned[number] {
             return;
         }
         let (now, address) = (at(found.time), self.history.offenders()[number].address);

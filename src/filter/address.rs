@@ -18,27 +18,24 @@ pub(super) fn parse(text: &[u8]) -> Option<IpAddr> {
 /// Reads most addresses there are: four numbers, as std's parser has them, at twice its speed. `None`:
 /// ask that.
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut octets, mut at) = ([0; 4], 0);
-    for (number, octet) in octets.iter_mut().enumerate() {
-        let digits =
-            text.get(at..)?.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-        let value = match text.get(at..at + digits)? {
-            [one] => u16::from(one - b'0'),
-            [ten @ b'1'..=b'9', one] => u16::from(ten - b'0') * 10 + u16::from(one - b'0'),
-            [hundred @ b'1'..=b'2', ten, one] => {
-                let tens = u16::from(hundred - b'0') * 10 + u16::from(ten - b'0');
-                tens * 10 + u16::from(one - b'0')
-            }
-            _ => return None,
-        };
-        *octet = u8::try_from(value).ok()?;
-        at += digits;
-        if number < 3 {
-            text.get(at).filter(|byte| **byte == b'.')?;
-            at += 1;
+    let (mut octets, mut dots) = ([0; 4], 0);
+    let (mut value, mut digits) = (0_u16, 0);
+    for &byte in text {
+        if byte == b'.' {
+            *octets.get_mut(dots)? = u8::try_from(value).ok().filter(|_| digits > 0)?;
+            (dots, value, digits) = (dots + 1, 0, 0);
+            continue;
         }
+        // A zero in front would mean octal to some.
+        let leads_with_zero = digits > 0 && value == 0;
+        if !byte.is_ascii_digit() || digits == 3 || leads_with_zero {
+            return None;
+        }
+        value = value * 10 + u16::from(byte - b'0');
+        digits += 1;
     }
-    (at == text.len()).then(|| octets.into())
+    octets[3] = u8::try_from(value).ok().filter(|_| digits > 0 && dots == 3)?;
+    Some(octets.into())
 }
 
 /// Reads the others, as std's parser has them, but for those that end as IPv4's. `None`: ask that.
