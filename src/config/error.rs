@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(super) use crate::fail2ban::shown;
+
 /// Where something is written. Lines and columns count from 1, columns in characters; line 0 means
 /// the file as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,35 +134,6 @@ impl IntoIterator for ConfigErrors {
     }
 }
 
-/// Text from a file as it may stand in a message: one line, nothing a terminal would obey, short.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let mut out = String::new();
-    for c in text.chars() {
-        if out.len() >= LONGEST {
-            out.push('…');
-            break;
-        }
-        if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
 fn key_prefix(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!("key `{}`: ", shown(key)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_from_a_file_cannot_talk_to_the_terminal() {
-        assert_eq!(shown("a\u{1b}[2Jb\nc\u{202e}"), "a\\u{1b}[2Jb\\nc\\u{202e}");
-        assert_eq!(shown(&"x".repeat(500)).chars().count(), 201);
-    }
 }
