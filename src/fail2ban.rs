@@ -23,6 +23,7 @@ mod tags;
 
 use std::path::Path;
 
+pub(crate) use self::error::shown;
 pub use self::error::{Place, Problem, ReadError};
 pub use self::filter::{Logtype, Reading};
 pub use self::layers::Directory;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(super) use crate::fail2ban::shown;
+
 /// Where something is written. Lines and columns count from 1, columns in characters; line 0 means
 /// the file as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,31 +40,31 @@ pub enum Problem {
     )]
     NoFile,
     /// It is there and cannot be read.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {}", harmless(.0))]
     Unreadable(String),
     /// It is not YAML.
-    #[error("not valid YAML: {0}")]
+    #[error("not valid YAML: {}", harmless(.0))]
     Syntax(String),
     /// No key has this name.
-    #[error("unknown key{0}")]
+    #[error("unknown key{}", harmless(.0))]
     UnknownKey(String),
     /// The same key stands twice in one map.
     #[error("given twice, first at {0}; keep one of them")]
     Duplicate(Place),
     /// The value is not of the kind that the key takes, or not one that it takes.
-    #[error("{0}")]
+    #[error("{}", harmless(.0))]
     Value(String),
     /// Something that must be given is not, or two things contradict each other.
-    #[error("{0}")]
+    #[error("{}", harmless(.0))]
     Meaning(String),
     /// A `${NAME}` that cannot be filled in.
-    #[error("{0}")]
+    #[error("{}", harmless(.0))]
     Environment(String),
     /// The filter does not work.
-    #[error("{0}")]
+    #[error("{}", harmless(.0))]
     Filter(String),
     /// A key or value of a later version, or one that only fail2ban has.
-    #[error("{0}")]
+    #[error("{}", harmless(.0))]
     Unsupported(String),
 }
 
@@ -132,16 +134,15 @@ impl IntoIterator for ConfigErrors {
     }
 }
 
-/// Text from a file as it may stand in a message: one line, nothing a terminal would obey, short.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let mut out = String::new();
-    for c in text.chars() {
-        if out.len() >= LONGEST {
-            out.push('…');
-            break;
-        }
-        if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) {
+fn key_prefix(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("key `{}`: ", shown(key)) }
+}
+
+/// A message, without what a terminal would obey in what it quotes of a file.
+fn harmless(message: &str) -> String {
+    let mut out = String::with_capacity(message.len());
+    for c in message.chars() {
+        if c != '\n' && c.is_control() {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -150,17 +151,13 @@ pub(super) fn shown(text: &str) -> String {
     out
 }
 
-fn key_prefix(key: &str) -> String {
-    if key.is_empty() { String::new() } else { format!("key `{}`: ", shown(key)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn text_from_a_file_cannot_talk_to_the_terminal() {
-        assert_eq!(shown("a\u{1b}[2Jb\nc\u{202e}"), "a\\u{1b}[2Jb\\nc\\u{202e}");
-        assert_eq!(shown(&"x".repeat(500)).chars().count(), 201);
+    fn what_a_message_quotes_cannot_talk_to_the_terminal() {
+        let told = Problem::Meaning("`a\u{1b}[2J`:\nis none\0".to_owned()).to_string();
+        assert_eq!(told, "`a\\u{1b}[2J`:\nis none\\u{0}");
     }
 }

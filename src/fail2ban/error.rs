@@ -34,7 +34,8 @@ pub enum Problem {
     NoDirectory,
     /// None of the files that could say it is there.
     #[error(
-        "there is no {0}.conf and no {0}.local in {1}; correct the name, or put the file there"
+        "there is no {}.conf and no {}.local in {}; correct the name, or put the file there",
+        shown(.0), shown(.0), shown(.1)
     )]
     NoFile(String, String),
     /// It is there and cannot be read.
@@ -44,24 +45,29 @@ pub enum Problem {
     #[error("is not UTF-8; save the file as UTF-8")]
     NotUtf8,
     /// An option before any section.
-    #[error("`{0}` stands before any [section]")]
+    #[error("`{}` stands before any [section]", shown(.0))]
     NoSection(String),
     /// A line that is no option, and no continuation of one.
     #[error(
-        "`{0}` is neither `name = value` nor a [section]; indent the line if it continues the one before"
+        "`{}` is neither `name = value` nor a [section]; indent the line if it continues the one before",
+        shown(.0)
     )]
     NoOption(String),
     /// The same section twice in one file.
-    #[error("the section [{0}] is there twice in this file; make them one")]
+    #[error("the section [{}] is there twice in this file; make them one", shown(.0))]
     DuplicateSection(String),
     /// The same option twice in one section of one file.
-    #[error("`{1}` stands twice in [{0}] of this file; keep one of them")]
+    #[error("`{}` stands twice in [{}] of this file; keep one of them", shown(.1), shown(.0))]
     DuplicateOption(String, String),
     /// A file includes too many others.
     #[error("includes more than {0} files, or files that include it again and again")]
     TooManyFiles(usize),
     /// `%(name)s`, and nothing has that name.
-    #[error("`{option}` refers to `%({name})s`, which is not given anywhere it could be; give it")]
+    #[error(
+        "`{}` refers to `%({})s`, which is not given anywhere it could be; give it",
+        shown(option),
+        shown(name)
+    )]
     Missing {
         /// Whose value it is.
         option: String,
@@ -69,19 +75,22 @@ pub enum Problem {
         name: String,
     },
     /// A `%` that begins nothing.
-    #[error("`{0}` has a `%` that is followed by neither `%` nor `(name)s`; write `%%` for a `%`")]
+    #[error(
+        "`{}` has a `%` that is followed by neither `%` nor `(name)s`; write `%%` for a `%`",
+        shown(.0)
+    )]
     Percent(String),
     /// Values that refer to each other, or grow without end.
-    #[error("`{0}` refers to itself, or to too much else, by way of `%(…)s`")]
+    #[error("`{}` refers to itself, or to too much else, by way of `%(…)s`", shown(.0))]
     Depth(String),
     /// Tags that refer to each other, or grow without end.
-    #[error("`{0}` refers to itself by way of `<{1}>`")]
+    #[error("`{}` refers to itself by way of `<{}>`", shown(.0), shown(.1))]
     TagDepth(String, String),
     /// `name[option=value]` of a form that is none.
     #[error("{0}")]
     Spec(#[from] SpecError),
     /// A number that is none.
-    #[error("`{0}` is `{1}`, which is not a whole number")]
+    #[error("`{}` is `{}`, which is not a whole number", shown(.0), shown(.1))]
     NotANumber(String, String),
 }
 
@@ -104,8 +113,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.file.as_os_str().is_empty(), self.line) {
             (true, _) => Ok(()),
-            (false, 0) => write!(f, "{}: ", self.file.display()),
-            (false, line) => write!(f, "{}:{line}: ", self.file.display()),
+            (false, 0) => write!(f, "{}: ", shown(&self.file.to_string_lossy())),
+            (false, line) => write!(f, "{}:{line}: ", shown(&self.file.to_string_lossy())),
         }
     }
 }
@@ -113,5 +122,44 @@ impl fmt::Display for Place {
 impl ReadError {
     pub(super) fn new(place: Place, problem: Problem) -> Self {
         Self { place, problem }
+    }
+}
+
+/// Text from a file as it may stand in a message: one line, nothing a terminal would obey, short.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut out = String::new();
+    for c in text.chars() {
+        if out.len() >= LONGEST {
+            out.push('…');
+            break;
+        }
+        if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_a_file_cannot_talk_to_the_terminal() {
+        assert_eq!(shown("a\u{1b}[2Jb\nc\u{202e}"), "a\\u{1b}[2Jb\\nc\\u{202e}");
+        assert_eq!(shown(&"x".repeat(500)).chars().count(), 201);
+        let told = [
+            Problem::NoOption("\0".into()),
+            Problem::DuplicateOption("\0".into(), "\0".into()),
+            Problem::Missing { option: "\0".into(), name: "\0".into() },
+        ];
+        assert_eq!(Place::file(Path::new("\x1b.conf")).to_string(), "\\u{1b}.conf: ");
+        for problem in told {
+            assert!(problem.to_string().contains("\\u{0}"), "{problem}");
+            assert!(!problem.to_string().contains('\0'), "{problem:?}");
+        }
     }
 }
