@@ -1,9 +1,9 @@
 //! When the reader of a journal looks, and how long it may wait.
 //!
-//! journald announces an entry up to 250 ms late (`POST_CHANGE_TIMER_INTERVAL_USEC` in its source), and
-//! a ban is to be in force within 15 ms. So while the journal speaks the reader looks for itself: that
+//! journald announces an entry 250 to 500 ms late (`POST_CHANGE_TIMER_INTERVAL_USEC` in its source, and
+//! sd-event's accuracy), and a ban is to be in force within 15 ms. So while the journal speaks the reader looks for itself: that
 //! is one comparison in mapped memory for each file. While it is silent, it waits to be told: whoever
-//! breaks the silence does not get far in 250 ms, and the line that makes a ban comes after others.
+//! breaks the silence does not get far in half a second, and the line that makes a ban comes after others.
 
 use std::time::{Duration, Instant};
 

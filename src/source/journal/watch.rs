@@ -1,7 +1,7 @@
 //! Hears when a journal changes (`inotify(7)`): its files, and which there are.
 //!
 //! journald writes through mapped memory, of which nobody is told; it cuts its file to the length that
-//! it has to announce what it wrote, up to 250 ms later. libsystemd listens to that as well, but not to
+//! it has to announce what it wrote, up to half a second later. libsystemd listens to that as well, but not to
 //! what becomes of the directories, nor does it say whether it was let.
 
 use std::collections::HashSet;
