@@ -70,6 +70,9 @@ keep() {
 [[ ! -w /dev/shm ]] || export TMPDIR=/dev/shm
 
 case ${1:-60} in
+-h | --help)
+    sed -n '2,/^set /s/^# \?//p' "$0"
+    ;;
 keep)
     build
     for target in "${@:2}"; do
@@ -81,8 +84,9 @@ try)
     exec target/debug/"$2" "${@:3}"
     ;;
 *)
-    build
     seconds=${1:-60}
+    [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "fuzz.sh: \`$seconds\` is no number of seconds; see --help" >&2; exit 2; }
+    build
     (($# <= 1)) || targets=("${@:2}")
     [[ -n ${targets[*]-} ]] || mapfile -t targets < <(all)
     run_all "$seconds" "${targets[@]}"
