@@ -198,7 +198,14 @@ impl Backtracking {
                 .build()
                 .map_err(|error| Problem::Syntax(error.to_string()))
         };
-        let regexes = BUDGETS.into_iter().map(build).collect::<Result<_, _>>()?;
+        let regexes: Vec<_> = BUDGETS.into_iter().map(build).collect::<Result<_, _>>()?;
+        // fancy-regex sees to it that a back-reference has a group, but not that a condition has.
+        let groups = regexes.first().map_or(0, fancy_regex::Regex::captures_len);
+        if let Some(group) = shadow::highest_condition(tree).filter(|group| *group >= groups) {
+            return Err(Problem::Syntax(format!(
+                "`(?({group})` asks for a group that is not there"
+            )));
+        }
         let shadow = shadow(tree).and_then(|shadow| linear(&shadow, over).ok());
         Ok(Self { regexes, shadow, why })
     }

@@ -34,6 +34,15 @@ pub(super) fn why(tree: &Expr) -> Option<&'static str> {
     own.or_else(|| tree.children_iter().find_map(why))
 }
 
+/// The highest group that a condition of a pattern asks for, `(?(2)…)`.
+pub(super) fn highest_condition(tree: &Expr) -> Option<usize> {
+    let own = match tree {
+        Expr::BackrefExistsCondition { group, .. } => Some(*group),
+        _ => None,
+    };
+    own.max(tree.children_iter().filter_map(highest_condition).max())
+}
+
 /// The shadow of a pattern; `None`: it has parts of which we can prove nothing.
 pub(super) fn shadow(tree: &Expr) -> Option<String> {
     let mut regex = String::new();

@@ -70,6 +70,17 @@ fn what_neither_takes_is_refused() {
 /// every way of cutting the words.
 const COSTLY: &str = r"^(?:\w+(?! nobody)\s?)+(?<!failed)$";
 
+/// fancy-regex takes such conditions, and then panics on a text.
+#[test]
+fn a_condition_has_a_group() {
+    check("^(a)?(?(1)b|c)$", Some("a condition"), "c", true);
+    check("^(?(2)a|b)(c)?(d)$", Some("a condition"), "bd", true);
+    for pattern in ["(?(1)a|b)", "(?(2)a|b)(c)", "^(a)(?:b|(?(9)c))d", "(?!x(?(1)y))z"] {
+        let refused = Engine::compile(pattern).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains(")` asks for a group that is not there"), "{pattern}: {refused}");
+    }
+}
+
 #[test]
 fn a_budget_ends_what_would_take_for_ever() {
     let engine = Engine::compile(COSTLY).unwrap();
