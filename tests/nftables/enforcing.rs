@@ -156,6 +156,13 @@ impl Enforcing {
         }
     }
 
+    /// As [`until`](Self::until), unless it was heard since the last [`take_heard`](Self::take_heard).
+    pub(crate) async fn until_heard(&mut self, what: &str, wanted: impl Fn(&Report) -> bool) {
+        if !self.heard.iter().any(&wanted) {
+            self.until(what, wanted).await;
+        }
+    }
+
     /// What was heard since the last time.
     pub(crate) fn take_heard(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.heard)

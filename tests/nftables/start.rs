@@ -84,8 +84,12 @@ fn where_bans_may_be_unknown_what_is_found_is_told_and_spared_until_it_is_cleare
         }
         found.sort();
         assert_eq!(found, ["sshd 10.0.0.0/9", "sshd 2001:db8:7::/64"]);
-        second.ban_now(&unknown).await;
-        second.until_reconciled("start").await;
+        second.ban(&unknown);
+        // Either may be told of first.
+        let ends = |r: &Report| matches!(r, Report::Reconciled { trigger: "start", .. });
+        second.until_heard("start", ends).await;
+        let stands = |r: &Report| matches!(r, Report::Enforced { key, .. } if *key == unknown.key);
+        second.until_heard("enforced", stands).await;
         let table = within.table();
         for part in ["192.0.2.1", "192.0.2.2", "2001:db8:7::", "10.0.0.0/9"] {
             assert!(table.contains(part), "{part} in {table}");
