@@ -211,5 +211,6 @@ async fn a_thousand_at_once_are_few_calls() {
         matches!(report, Report::Operation { operation: "add_entry" | "set_entries", .. })
     });
     let changes = changes.count();
-    assert!(changes < 100, "{changes} calls for 8 shards");
+    // The first do not wait for others, so their shards are no longer empty: an eighth each, one by one.
+    assert!(changes < 400, "{changes} calls for 8 shards");
 }
