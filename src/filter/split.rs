@@ -16,7 +16,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Anchored, Input};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, HirKind, Look};
+use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
 use self::head::Head;
 use self::tail::Tail;
@@ -147,6 +147,19 @@ fn captures(tree: &Hir) -> bool {
         HirKind::Repetition(repetition) => captures(&repetition.sub),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(captures),
         HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => false,
+    }
+}
+
+/// Whether it matches whatever there is, of any length.
+fn is_anything(tree: &Hir) -> bool {
+    let HirKind::Repetition(Repetition { min: 0, max: None, sub, .. }) = tree.kind() else {
+        return false;
+    };
+    match sub.kind() {
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().any(|range| (range.start(), range.end()) == (0, u8::MAX))
+        }
+        _ => false,
     }
 }
 

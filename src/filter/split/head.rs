@@ -15,7 +15,7 @@ use regex_syntax::hir::{Capture, Class, ClassUnicodeRange, Hir, HirKind, Look, R
 
 use super::host::{self, Host};
 use super::words::Words;
-use super::{OnePass, SIZE_LIMIT, Slots, captures};
+use super::{OnePass, SIZE_LIMIT, Slots, captures, is_anything};
 
 /// A pattern in two.
 #[derive(Clone, Debug)]
@@ -186,19 +186,6 @@ fn without_groups(tree: &Hir) -> Hir {
         HirKind::Concat(parts) => Hir::concat(all(parts)),
         HirKind::Alternation(parts) => Hir::alternation(all(parts)),
         HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => tree.clone(),
-    }
-}
-
-/// Whether it matches whatever there is, of any length.
-fn is_anything(tree: &Hir) -> bool {
-    let HirKind::Repetition(Repetition { min: 0, max: None, sub, .. }) = tree.kind() else {
-        return false;
-    };
-    match sub.kind() {
-        HirKind::Class(Class::Bytes(class)) => {
-            class.iter().any(|range| (range.start(), range.end()) == (0, u8::MAX))
-        }
-        _ => false,
     }
 }
 

@@ -7,9 +7,9 @@
 //! tail no room, only the whole pattern knows whether another way to match the head does.
 
 use memchr::memmem::FinderRev;
-use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
-use super::{OnePass, Slots};
+use super::{OnePass, Slots, is_anything};
 
 /// In so many places the tail is tried; a peer may have written more, and each costs its length.
 const TRIES: usize = 8;
@@ -79,17 +79,12 @@ impl Room {
 fn anything(part: &Hir) -> Option<Option<usize>> {
     match part.kind() {
         HirKind::Capture(group) => {
-            is_anything(&group.sub).then(|| usize::try_from(group.index).ok())
+            is_greedily_anything(&group.sub).then(|| usize::try_from(group.index).ok())
         }
-        _ => is_anything(part).then_some(None),
+        _ => is_greedily_anything(part).then_some(None),
     }
 }
 
-fn is_anything(part: &Hir) -> bool {
-    let HirKind::Repetition(Repetition { min: 0, max: None, greedy: true, sub }) = part.kind()
-    else {
-        return false;
-    };
-    let HirKind::Class(Class::Bytes(class)) = sub.kind() else { return false };
-    class.ranges().first().is_some_and(|range| range.start() == 0 && range.end() == u8::MAX)
+fn is_greedily_anything(part: &Hir) -> bool {
+    matches!(part.kind(), HirKind::Repetition(repetition) if repetition.greedy) && is_anything(part)
 }
