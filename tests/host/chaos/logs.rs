@@ -65,9 +65,11 @@ pub(crate) fn disagrees(failures: &Failures, made: &[Made]) -> Vec<String> {
 }
 
 /// What httpd wrote of requests, each known by its number; the attackers know when they made them.
-/// Also those that are in no log, though they were served.
+/// Also those that are in no log, though they were served. A line that a full disk has torn goes on as the
+/// next, and is nobody's.
 pub(crate) fn httpd(host: &Host, made: &[Made]) -> Result<(Failures, Vec<Made>)> {
-    let request = Regex::new(r#"^(\S+) - - \[([^\]]+)\] "GET /\?(\d+) HTTP/1\.1" 200 "#)?;
+    let request =
+        Regex::new(r#"^(\S+) - - \[([^\] ]+ [+-]\d{4})\] "GET /\?(\d+) HTTP/1\.1" 200 "#)?;
     let mut attempts: HashMap<u32, &Made> =
         made.iter().filter(|made| made.door == Door::Web).map(|made| (made.id, made)).collect();
     let mut failures = Failures::new();
