@@ -64,7 +64,7 @@ sbom() {
     $tool cyclonedx --format json --spec-version 1.5 --target "$machine-unknown-linux-gnu" \
         --override-filename "gaoler-$version.cdx" --quiet
     # Not where this was built.
-    sed "s|path+file://$PWD#|path+file:///gaoler#|g" "gaoler-$version.cdx.json" >"$dist/gaoler-$version.cdx.json"
+    sed "s|path+file://$PWD|path+file:///gaoler|g" "gaoler-$version.cdx.json" >"$dist/gaoler-$version.cdx.json"
     # One is made for each package of the workspace; what is linked of the core is in the program's.
     rm -f "gaoler-$version.cdx.json" "core/gaoler-$version.cdx.json"
     local missing
