@@ -71,6 +71,7 @@ impl Matchers {
     /// The first byte from `from` on of which the line may matter to somebody. `None`: of all lines that
     /// follow none does.
     #[must_use]
+    #[inline]
     pub fn next(&self, chunk: &[u8], from: usize) -> Option<usize> {
         if self.rest > 0 || self.sieve.is_open() {
             return (from < chunk.len()).then_some(from);

@@ -209,6 +209,7 @@ impl Reader for LogReader<'_> {
         self.listeners.matchers.next(chunk, from)
     }
 
+    #[inline]
     fn line(&mut self, line: Line<'_>) {
         self.gathered.lines += 1;
         self.shown += 1;

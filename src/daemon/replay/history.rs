@@ -165,6 +165,7 @@ fn guess(offender: &Offender) -> usize {
 }
 
 /// The address's, keyed; turned by the jail, so that an address is not in one place for all jails.
+#[inline]
 fn hash(random: &RandomState, offender: &Offender) -> u64 {
     random.hash_one(Key::from(offender.address)).rotate_left(offender.jail % 64)
 }
