@@ -1,9 +1,11 @@
 //! A few instants in ascending order, of which most addresses have one or two: these need no memory
-//! of their own.
+//! of their own, and eight bytes each.
+
+mod packed;
 
 use std::collections::VecDeque;
 
-use jiff::Timestamp;
+pub(super) use self::packed::{Packed, nanoseconds};
 
 /// How many instants are kept in place: as many as a window has with `maxretry`'s default.
 const FEW: usize = 5;
@@ -12,14 +14,14 @@ const FEW: usize = 5;
 #[derive(Clone, Debug)]
 pub(super) enum Times {
     /// Those in front of `len` count.
-    Few { len: u8, times: [Timestamp; FEW] },
+    Few { len: u8, times: [Packed; FEW] },
     /// There were more once.
-    Many(VecDeque<Timestamp>),
+    Many(VecDeque<Packed>),
 }
 
 impl Default for Times {
     fn default() -> Self {
-        Self::Few { len: 0, times: [Timestamp::UNIX_EPOCH; FEW] }
+        Self::Few { len: 0, times: [Packed::default(); FEW] }
     }
 }
 
@@ -33,7 +35,7 @@ impl Times {
     }
 
     /// The first.
-    pub(super) fn front(&self) -> Option<Timestamp> {
+    pub(super) fn front(&self) -> Option<Packed> {
         match self {
             Self::Few { len, times } => (*len > 0).then_some(times[0]),
             Self::Many(times) => times.front().copied(),
@@ -41,7 +43,7 @@ impl Times {
     }
 
     /// The last.
-    pub(super) fn back(&self) -> Option<Timestamp> {
+    pub(super) fn back(&self) -> Option<Packed> {
         match self {
             Self::Few { len, times } => Some(times[usize::from(len.checked_sub(1)?)]),
             Self::Many(times) => times.back().copied(),
@@ -49,7 +51,7 @@ impl Times {
     }
 
     /// All of them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Timestamp> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Packed> {
         let (few, many) = match self {
             Self::Few { len, times } => (&times[..usize::from(*len)], None),
             Self::Many(times) => (&[][..], Some(times)),
@@ -58,7 +60,7 @@ impl Times {
     }
 
     /// How many come before the first of which `before` does not hold.
-    pub(super) fn partition_point(&self, before: impl Fn(Timestamp) -> bool) -> usize {
+    pub(super) fn partition_point(&self, before: impl Fn(Packed) -> bool) -> usize {
         match self {
             Self::Few { len, times } => {
                 times[..usize::from(*len)].partition_point(|&time| before(time))
@@ -68,7 +70,7 @@ impl Times {
     }
 
     /// Adds one, behind all that are not later.
-    pub(super) fn insert(&mut self, at: Timestamp) {
+    pub(super) fn insert(&mut self, at: Packed) {
         let last = self.back().is_none_or(|last| last <= at);
         let idx = if last { self.len() } else { self.partition_point(|time| time <= at) };
         match self {
@@ -109,6 +111,7 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -130,11 +133,11 @@ mod tests {
         #[test]
         fn keeps_what_a_sorted_list_keeps(steps in prop::collection::vec(step(), 0..40)) {
             let mut times = Times::default();
-            let mut oracle: Vec<Timestamp> = Vec::new();
+            let mut oracle: Vec<Packed> = Vec::new();
             for step in steps {
                 match step {
                     Step::Insert(second) => {
-                        let at = Timestamp::new(second, 7).unwrap();
+                        let at = Timestamp::new(second, 7).unwrap().into();
                         times.insert(at);
                         oracle.push(at);
                         oracle.sort();
@@ -152,7 +155,7 @@ mod tests {
                 prop_assert_eq!(times.len(), oracle.len());
                 let ends = (oracle.first().copied(), oracle.last().copied());
                 prop_assert_eq!((times.front(), times.back()), ends);
-                let tenth = Timestamp::from_second(10).unwrap();
+                let tenth = Timestamp::from_second(10).unwrap().into();
                 let before = oracle.iter().filter(|&&time| time < tenth).count();
                 prop_assert_eq!(times.partition_point(|time| time < tenth), before);
             }

@@ -28,6 +28,9 @@ pub(super) struct Slot {
     pub(super) window: FailureWindow,
 }
 
+// Millions of them are what a flood takes of memory.
+const _: () = assert!(size_of::<Slot>() <= 96);
+
 /// What is in a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
