@@ -31,7 +31,7 @@ pub struct Told<'r, 'a> {
     /// Their places, in order.
     pub readers: &'r [usize],
     /// What it is.
-    pub outcome: Outcome<'a>,
+    pub outcome: &'r Outcome<'a>,
     /// Which regex used up its budget, whatever it is.
     pub exceeded: Option<Part>,
 }
@@ -102,7 +102,7 @@ impl Matchers {
         for (Shared { matcher, readers }, seen) in self.shared.iter_mut().zip(&self.seen) {
             if *seen {
                 let (outcome, exceeded) = matcher.read_telling(record, now);
-                tell(Told { readers, outcome, exceeded });
+                tell(Told { readers, outcome: &outcome, exceeded });
             }
         }
     }
@@ -111,7 +111,7 @@ impl Matchers {
     pub fn read_head(&mut self, head: &[u8], now: Timestamp, mut tell: impl FnMut(Told<'_, '_>)) {
         for Shared { matcher, readers } in &mut self.shared {
             let (outcome, exceeded) = matcher.read_head_telling(head, now);
-            tell(Told { readers, outcome, exceeded });
+            tell(Told { readers, outcome: &outcome, exceeded });
         }
     }
 

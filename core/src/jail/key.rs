@@ -62,7 +62,6 @@ impl Key {
 
 impl Hash for Key {
     /// Without the length: no more than 129 networks have the same octets.
-    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let some = if self.length < IPV4 { 16 } else { 8 };
         state.write(&self.octets[..some]);
