@@ -113,7 +113,7 @@ deb: portable ## Its Debian packages, into target/packages
 
 .PHONY: fmt
 fmt: ## Format all Rust
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 
 .PHONY: book
 book: deps ## The documentation as a site, target/book/index.html; every link in it is looked up
@@ -148,7 +148,7 @@ test: deps lint unit doc book chart dist-test image-test deny fuzz-smoke ansible
 
 .PHONY: lint
 lint: ## Formatting, clippy (pedantic, no warning allowed), shellcheck
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --test host --test packages --test chaos -- -D warnings

@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+version=$(sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
 machine=$(uname -m)
 dist=target/dist
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
@@ -64,8 +64,9 @@ sbom() {
     $tool cyclonedx --format json --spec-version 1.5 --target "$machine-unknown-linux-gnu" \
         --override-filename "gaoler-$version.cdx" --quiet
     # Not where this was built.
-    sed "s|path+file://$PWD#|path+file:///gaoler#|g" "gaoler-$version.cdx.json" >"$dist/gaoler-$version.cdx.json"
-    rm "gaoler-$version.cdx.json"
+    sed "s|path+file://$PWD|path+file:///gaoler|g" "gaoler-$version.cdx.json" >"$dist/gaoler-$version.cdx.json"
+    # One is made for each package of the workspace; what is linked of the core is in the program's.
+    rm -f "gaoler-$version.cdx.json" "core/gaoler-$version.cdx.json"
     local missing
     missing=$(cargo tree --locked --edges normal --target "$machine-unknown-linux-gnu" --prefix none --format '{p}' |
         sed -e 's/ (.*//' -e 's/ v/ /' | sort -u | grep -v '^gaoler ' |

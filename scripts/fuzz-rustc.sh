@@ -7,7 +7,7 @@
 set -euo pipefail
 
 case ${CARGO_PKG_NAME:-} in
-gaoler | gaoler-fuzz | fancy-regex | serde-saphyr | serde_json) ;;
+gaoler | gaoler-core | gaoler-fuzz | fancy-regex | serde-saphyr | serde_json) ;;
 *) exec "$@" ;;
 esac
 [[ ${CARGO_CRATE_NAME:-} != build_script_build ]] || exec "$@"

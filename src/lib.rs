@@ -5,7 +5,8 @@
 //!
 //! # The map, in reading order
 //!
-//! The pure core decides. It meets no socket, file, clock or runtime; time is an argument.
+//! The pure core decides. It meets no socket, file, clock or runtime; time is an argument. It is a crate of its own,
+//! `gaoler-core` in `core/`, that depends on nothing which could.
 //!
 //! - [`moment`]: what time it is, on both clocks that matter.
 //! - [`record`]: one line or journal entry, and where such come from.
@@ -26,16 +27,12 @@
 //! - [`daemon`]: the one loop that owns the jails; the only reader of the clock.
 //! - [`cli`]: the commands.
 //!
-//! `main → cli → daemon → shell → core`; nothing points back (`tests/tidy.rs` holds it).
+//! `main → cli → daemon → shell → core`; nothing points back (the compiler holds it of the core, `tests/tidy.rs` of the
+//! rest).
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-pub mod failure;
-pub mod filter;
-pub mod jail;
-pub mod moment;
-pub mod record;
-pub mod trace;
+pub use gaoler_core::{failure, filter, jail, moment, record, trace};
 
 pub mod config;
 pub mod control;

@@ -70,7 +70,7 @@ impl Reader for Together {
         self.shown += 1;
         let tell = |told: Told<'_, '_>| {
             for who in told.readers {
-                note(heard, number, *who, &told.outcome);
+                note(heard, number, *who, told.outcome);
             }
         };
         match line {

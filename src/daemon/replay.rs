@@ -3,21 +3,18 @@
 //! The same jails decide as in the daemon. Time is what the failures say; nothing is enforced, and
 //! nothing kept.
 
-mod history;
-
 use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
-use self::history::Found;
-pub use self::history::History;
 use super::running::policy;
 use crate::config::checked::JailSettings;
 use crate::failure::Failure;
 use crate::jail::ban::Ban;
 use crate::jail::guards::Guards;
+use crate::jail::history::{Found, History};
 use crate::jail::{Jail, Verdict};
 use crate::moment::{Boot, Moment};
 use crate::record::origin::Origin;

@@ -147,6 +147,7 @@ impl Lines {
 }
 
 /// Where the line ends that has the byte at `at`, its line feed included; there is one.
+#[inline]
 fn line_end(lines: &[u8], at: usize) -> usize {
     memchr(b'\n', &lines[at..]).map_or(lines.len(), |length| at + length + 1)
 }

@@ -177,7 +177,7 @@ impl One<'_, '_> {
     fn take(&mut self, told: &Told<'_, '_>) {
         for &listener in told.readers {
             let tally = &mut self.found.tally;
-            match &told.outcome {
+            match told.outcome {
                 Outcome::Missed | Outcome::NoFail(..) | Outcome::Exceeded(_) => {}
                 Outcome::Ignored => tally.ignored[listener] += 1,
                 Outcome::Unattributed(_) => tally.unattributed[listener] += 1,

@@ -143,7 +143,8 @@ impl Page {
 
     /// One line.
     fn sample(&mut self, line: &Line, value: impl Into<Value>) -> fmt::Result {
-        write!(self.text, "{}{}", line.name, line.suffix)?;
+        self.text.push_str(line.name);
+        self.text.push_str(line.suffix);
         let open = self.labels("{", line.labels)?;
         if let Some(bound) = line.bound {
             // OpenMetrics wants `1.0` where Prometheus' own text has `1`.
@@ -167,7 +168,10 @@ impl Page {
         labels: &[model::LabelPair],
     ) -> Result<&'static str, fmt::Error> {
         for model::LabelPair { name, value } in labels {
-            write!(self.text, "{open}{name}=\"{}\"", Escaped { text: value, quote: true })?;
+            for part in [open, name, "=\""] {
+                self.text.push_str(part);
+            }
+            write!(self.text, "{}\"", Escaped { text: value, quote: true })?;
             open = ",";
         }
         Ok(open)
@@ -253,17 +257,27 @@ struct Escaped<'a> {
     quote: bool,
 }
 
+impl Escaped<'_> {
+    /// Where the first character stands that is escaped, and as what. All are ASCII.
+    fn first(&self, rest: &str) -> Option<(usize, &'static str)> {
+        rest.bytes().enumerate().find_map(|(at, byte)| match byte {
+            b'\\' => Some((at, "\\\\")),
+            b'\n' => Some((at, "\\n")),
+            b'"' if self.quote => Some((at, "\\\"")),
+            _ => None,
+        })
+    }
+}
+
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.text.chars() {
-            match c {
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                '"' if self.quote => f.write_str("\\\"")?,
-                c => f.write_char(c)?,
-            }
+        let mut rest = self.text;
+        while let Some((at, escaped)) = self.first(rest) {
+            f.write_str(&rest[..at])?;
+            f.write_str(escaped)?;
+            rest = &rest[at + 1..];
         }
-        Ok(())
+        f.write_str(rest)
     }
 }
 

@@ -190,7 +190,7 @@ class Package(unittest.TestCase):
         self.assertFalse([name for name in members if name.startswith("ci/")])
 
     def test_the_version_is_gaolers(self):
-        version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
+        version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
         self.assertEqual(yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"], version)
 
     def test_it_has_one_heap_for_all_threads_as_the_unit(self):

@@ -12,10 +12,10 @@ use jiff::Timestamp;
 
 use super::{ReplayArgs, now, reads};
 use crate::config::checked::JailSettings;
-use crate::daemon::replay::History;
 use crate::failure::Failure;
 use crate::filter::Outcome;
 use crate::filter::matchers::{Matchers, Told};
+use crate::jail::history::History;
 use crate::record::Record;
 use crate::record::origin::{JournalLocation, Origin};
 use crate::source::export::{Export, Reading};
@@ -209,6 +209,7 @@ impl Reader for LogReader<'_> {
         self.listeners.matchers.next(chunk, from)
     }
 
+    #[inline]
     fn line(&mut self, line: Line<'_>) {
         self.gathered.lines += 1;
         self.shown += 1;

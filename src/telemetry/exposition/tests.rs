@@ -103,10 +103,10 @@ fn protobuf_is_each_family_behind_its_length() {
 fn nothing_breaks_out_of_its_line() {
     let hostile = || {
         let family = Family::<[(&str, &str); 1], Gauge>::default();
-        family.get_or_create_owned(&[("l", "a\\\"\nb 1")]);
+        family.get_or_create_owned(&[("l", "ä\\\"\nb 1")]);
         family
     };
-    let text = "# HELP x A \\\\ \"b\"\\nx 2.\n# TYPE x gauge\nx{l=\"a\\\\\\\"\\nb 1\"} 0\n";
+    let text = "# HELP x A \\\\ \"b\"\\nx 2.\n# TYPE x gauge\nx{l=\"ä\\\\\\\"\\nb 1\"} 0\n";
     check("x", "A \\ \"b\"\nx 2", None, hostile(), Format::Text004, text);
     let open = text.replace("\"b\"", "\\\"b\\\"") + "# EOF\n";
     check("x", "A \\ \"b\"\nx 2", None, hostile(), OPEN, &open);

@@ -1,5 +1,5 @@
-//! All failures that were found, held until they can be put in order: 24 bytes each, and some 50 for each
-//! address of a jail.
+//! The failures of many jails, held until they can be put in order for a replay: 24 bytes each, and some 50
+//! for each address of a jail.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -30,21 +30,22 @@ pub struct History {
 
 /// A failure that a jail's filter found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
+pub struct Found {
     /// When.
-    pub(super) time: Timestamp,
+    pub time: Timestamp,
     /// Which jail, by its number.
-    pub(super) jail: u32,
+    pub jail: u32,
     /// Whose in that jail, by the offender's number in this history.
-    pub(super) offender: u32,
+    pub offender: u32,
 }
 
 /// An address that fails in a jail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Offender {
-    pub(super) address: IpAddr,
+pub struct Offender {
+    /// The host, as the failure has it.
+    pub address: IpAddr,
     /// The jail's number.
-    pub(super) jail: u32,
+    pub jail: u32,
 }
 
 /// Offenders, numbered in the order in which they came.
@@ -91,18 +92,19 @@ impl History {
 
     /// Whose failures there are, by their numbers; nothing that was added since the last
     /// [`sort`](Self::sort).
-    pub(super) fn offenders(&self) -> &[Offender] {
+    #[must_use]
+    pub fn offenders(&self) -> &[Offender] {
         &self.offenders.all
     }
 
     /// Puts the failures into the order of time; those of one instant stay as they were read.
-    pub(super) fn sort(&mut self) {
+    pub fn sort(&mut self) {
         self.settle();
         self.failures.sort_by_key(|found| found.time);
     }
 
     /// The failures, as they were last sorted.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Found> {
+    pub fn iter(&self) -> impl Iterator<Item = Found> {
         self.failures.iter().copied()
     }
 

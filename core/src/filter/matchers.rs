@@ -31,7 +31,7 @@ pub struct Told<'r, 'a> {
     /// Their places, in order.
     pub readers: &'r [usize],
     /// What it is.
-    pub outcome: Outcome<'a>,
+    pub outcome: &'r Outcome<'a>,
     /// Which regex used up its budget, whatever it is.
     pub exceeded: Option<Part>,
 }
@@ -71,6 +71,7 @@ impl Matchers {
     /// The first byte from `from` on of which the line may matter to somebody. `None`: of all lines that
     /// follow none does.
     #[must_use]
+    #[inline]
     pub fn next(&self, chunk: &[u8], from: usize) -> Option<usize> {
         if self.rest > 0 || self.sieve.is_open() {
             return (from < chunk.len()).then_some(from);
@@ -101,7 +102,7 @@ impl Matchers {
         for (Shared { matcher, readers }, seen) in self.shared.iter_mut().zip(&self.seen) {
             if *seen {
                 let (outcome, exceeded) = matcher.read_telling(record, now);
-                tell(Told { readers, outcome, exceeded });
+                tell(Told { readers, outcome: &outcome, exceeded });
             }
         }
     }
@@ -110,7 +111,7 @@ impl Matchers {
     pub fn read_head(&mut self, head: &[u8], now: Timestamp, mut tell: impl FnMut(Told<'_, '_>)) {
         for Shared { matcher, readers } in &mut self.shared {
             let (outcome, exceeded) = matcher.read_head_telling(head, now);
-            tell(Told { readers, outcome, exceeded });
+            tell(Told { readers, outcome: &outcome, exceeded });
         }
     }
 

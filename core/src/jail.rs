@@ -10,6 +10,7 @@ pub mod breaker;
 mod counting;
 mod crowded;
 pub mod guards;
+pub mod history;
 pub mod ignore;
 mod judge;
 pub mod key;
