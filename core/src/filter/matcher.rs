@@ -5,9 +5,14 @@
 
 mod captured;
 mod found;
+mod outcome;
 mod part;
+mod patterns;
+mod request;
+mod verdict;
 
 pub use self::found::{Match, Name};
+pub use self::outcome::Outcome;
 pub use self::part::Part;
 
 use std::borrow::Cow;
@@ -16,19 +21,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use self::captured::Captured;
-use self::found::Groups;
+use self::patterns::PatternState;
+use self::request::judge_request;
+use self::verdict::judge;
 use super::any::Any;
 use super::date::stamp::Resolver;
 use super::date::{Dates, Form, Located};
-use super::engine::{Exceeded, Locations};
-use super::fail2ban::{Reader, Verdict, Whose};
+use super::engine::Exceeded;
+use super::fail2ban::Reader;
 use super::httpd::Request;
-use super::httpd::rule::{Judgement, Rule};
-use super::pattern::Pattern;
-use super::prefix::{Prefix, PrefixLocations, Prefixed};
-use super::session::Sessions;
-use super::{Filter, Patterns, Recogniser};
+use super::httpd::rule::Rule;
+use super::{Filter, Recogniser};
 use crate::record::Record;
 
 /// A filter at work on one source's records. A jail's own, and a thread's own.
@@ -52,34 +55,6 @@ enum State {
     Fail2ban(Box<Reader>),
 }
 
-/// Clones of the filter's patterns, for caches of their own, and room for what they capture.
-#[derive(Debug)]
-struct PatternState {
-    patterns: Patterns,
-    prefix: Option<PrefixLocations>,
-    captures: Vec<Locations>,
-    sessions: Sessions,
-}
-
-/// What a record is to a filter.
-#[derive(Debug)]
-pub enum Outcome<'a> {
-    /// Nothing that the filter knows.
-    Missed,
-    /// An `ignoreregex` took it.
-    Ignored,
-    /// Recognised, but no failure: `<F-NOFAIL>`, or an attempt that has counted already
-    /// (`<F-SESSION>`). `None`: and nobody's.
-    NoFail(Option<Match<'a>>),
-    /// A failure, and it cannot be told whose; if the line names somebody who is no address, who that
-    /// is. Never counted.
-    Unattributed(Option<Match<'a, Name<'a>>>),
-    /// Nobody knows: this regex used up its budget, and no other recognised the record.
-    Exceeded(Part),
-    /// A failure.
-    Failure(Match<'a>),
-}
-
 impl Matcher {
     /// `zone` holds for dates that name none.
     #[must_use]
@@ -99,7 +74,7 @@ impl Matcher {
     /// Of what it reads, only what may match is shown to it: it need not look itself whether any pattern can.
     pub(super) fn sieved(&mut self) {
         if let State::Patterns(state) = &mut self.state {
-            state.patterns.gate = None;
+            state.open();
         }
     }
 
@@ -131,7 +106,7 @@ impl Matcher {
                 let mut request = Request::default();
                 let request = rule.read(record.text, &mut request).then_some(&request);
                 let (outcome, found) = judge_request(rule, dates, request, record, times, now);
-                (*form, *pattern) = (found, pattern_of(&outcome));
+                (*form, *pattern) = (found, outcome.pattern());
                 if matches!(outcome, Outcome::Exceeded(_)) {
                     exceeded.get_or_insert(Part::Httpd);
                 }
@@ -152,7 +127,7 @@ impl Matcher {
                 }
                 let time = || record.time.or_else(|| times.resolve(&date.as_ref()?.stamp, now));
                 let outcome = patterns.read(text, time, exceeded);
-                *pattern = pattern_of(&outcome);
+                *pattern = outcome.pattern();
                 outcome
             }
         };
@@ -240,7 +215,7 @@ impl Matcher {
     /// Forgets the attempts told of so far, as if all that follows were another log.
     pub fn forget(&mut self) {
         match &mut self.state {
-            State::Patterns(patterns) => patterns.sessions = Sessions::default(),
+            State::Patterns(patterns) => patterns.forget(),
             State::Fail2ban(reader) => reader.forget(),
             State::Httpd(_) => {}
         }
@@ -276,146 +251,4 @@ fn ignored(ignoreregex: Option<&Any>, text: &[u8], exceeded: &mut Option<Part>) 
         }
         told => told == Some(Ok(true)),
     }
-}
-
-fn judge_request<'a>(
-    rule: &'a Rule,
-    dates: &Dates,
-    request: Option<&Request<'a>>,
-    record: Record<'a>,
-    times: &mut Resolver,
-    now: Timestamp,
-) -> (Outcome<'a>, Option<Form>) {
-    let Some(request) = request else { return (Outcome::Missed, None) };
-    let date = match record.time {
-        Some(_) => None,
-        None => times.read(dates, request.time, now),
-    };
-    let form = date.map(|(form, _)| form);
-    let address = match rule.judge(request) {
-        Judgement::Passes => return (Outcome::Missed, form),
-        Judgement::Exceeded => return (Outcome::Exceeded(Part::Httpd), form),
-        Judgement::Unattributed => return (Outcome::Unattributed(None), form),
-        Judgement::Failure(address) => address,
-    };
-    let time = record.time.or_else(|| date?.1);
-    let user = request.user;
-    let groups = Groups::Request(rule, record.text);
-    (Outcome::Failure(Match { pattern: 0, address, time, user, groups }), form)
-}
-
-/// What a line is to a filter in fail2ban's language.
-fn judge<'a>(
-    verdict: &Verdict<'a>,
-    time: Option<Timestamp>,
-    exceeded: Option<Part>,
-) -> Outcome<'a> {
-    let (pattern, whose, attempt, names) = match *verdict {
-        Verdict::Missed => return missed(exceeded),
-        Verdict::Ignored => return Outcome::Ignored,
-        Verdict::Disputed { .. } => return Outcome::Unattributed(None),
-        Verdict::NoFail { pattern, whose, attempt, names } => {
-            let Some(Whose::Address(address)) = whose else { return Outcome::NoFail(None) };
-            let user = attempt.user().map(str::as_bytes);
-            let groups = Groups::Merged(attempt, names);
-            return Outcome::NoFail(Some(Match { pattern, address, time, user, groups }));
-        }
-        Verdict::Failure { pattern, whose, attempt, names } => (pattern, whose, attempt, names),
-    };
-    let user = attempt.user().map(str::as_bytes);
-    let groups = Groups::Merged(attempt, names);
-    let address = match whose {
-        Whose::Address(address) => {
-            return Outcome::Failure(Match { pattern, address, time, user, groups });
-        }
-        Whose::Host(name) => Name::Host(name.as_bytes()),
-        Whose::Id(id) => Name::Id(id.as_bytes()),
-    };
-    Outcome::Unattributed(Some(Match { pattern, address, time, user, groups }))
-}
-
-impl PatternState {
-    fn new(patterns: &Patterns) -> Self {
-        let patterns = patterns.clone();
-        let prefix = patterns.prefregex.as_ref().map(Prefix::locations);
-        let captures = patterns.failregex.iter().map(Pattern::locations).collect();
-        Self { patterns, prefix, captures, sessions: Sessions::default() }
-    }
-
-    fn read<'a>(
-        &'a mut self,
-        line: &'a [u8],
-        time: impl FnOnce() -> Option<Timestamp>,
-        exceeded: &mut Option<Part>,
-    ) -> Outcome<'a> {
-        let Self { patterns, prefix, captures, sessions } = self;
-        let (prefix, text) = match read_prefix(patterns, prefix.as_mut(), line) {
-            Ok(Some(found)) => found,
-            Ok(None) => return missed(*exceeded),
-            Err(Exceeded) => {
-                *exceeded = Some(Part::Prefregex);
-                return missed(*exceeded);
-            }
-        };
-        if patterns.gate.as_ref().is_some_and(|gate| !gate.is_match(text)) {
-            return missed(*exceeded);
-        }
-        for ((number, pattern), locations) in (0u16..).zip(&patterns.failregex).zip(captures) {
-            match pattern.read(locations, text) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(Exceeded) => {
-                    exceeded.get_or_insert(Part::Failregex(number));
-                    continue;
-                }
-            }
-            let own = Captured { pattern, locations, text };
-            let informs = own.group(pattern.groups.nofail).is_some();
-            let Some(address) = own.address().or_else(|| prefix?.address()) else {
-                if informs {
-                    return Outcome::NoFail(None);
-                }
-                continue;
-            };
-            let user = own.user().or_else(|| prefix?.user());
-            let groups = Groups::Captured { prefix, pattern: own };
-            let found = Match { pattern: number, address, time: time(), user, groups };
-            let session = own.session().or_else(|| prefix?.session());
-            let told = session.is_some_and(|text| sessions.told_again(address, text, number));
-            let counts = !(informs || told);
-            return if counts { Outcome::Failure(found) } else { Outcome::NoFail(Some(found)) };
-        }
-        missed(*exceeded)
-    }
-}
-
-/// Which pattern matched, where that is told.
-fn pattern_of(outcome: &Outcome<'_>) -> Option<u16> {
-    match outcome {
-        Outcome::Failure(found) | Outcome::NoFail(Some(found)) => Some(found.pattern),
-        _ => None,
-    }
-}
-
-/// What a record is that nothing recognised.
-fn missed<'a>(exceeded: Option<Part>) -> Outcome<'a> {
-    exceeded.map_or(Outcome::Missed, Outcome::Exceeded)
-}
-
-/// What the prefregex captured, if there is one, and the text that the rest sees. `None`: it does
-/// not match.
-type Prefixing<'a> = Option<(Option<Captured<'a>>, &'a [u8])>;
-
-fn read_prefix<'a>(
-    patterns: &'a Patterns,
-    locations: Option<&'a mut PrefixLocations>,
-    line: &'a [u8],
-) -> Result<Prefixing<'a>, Exceeded> {
-    let (Some(prefix), Some(locations)) = (&patterns.prefregex, locations) else {
-        return Ok(Some((None, line)));
-    };
-    let found = prefix.read(locations, line)?;
-    Ok(found.map(|Prefixed { pattern, locations, content }| {
-        (Some(Captured { pattern, locations, text: line }), content)
-    }))
 }

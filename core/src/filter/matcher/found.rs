@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::Captured;
+use super::captured::Captured;
 use crate::filter::fail2ban::{Attempt, Names};
 use crate::filter::httpd::rule::Rule;
 
