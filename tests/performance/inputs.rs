@@ -164,22 +164,6 @@ pub(crate) fn log(directory: &Path, kind: Kind, whole: u64, count: u64) -> Resul
     Ok(Input { path, lines: count, bytes, checksum })
 }
 
-/// The lines of an access log in two files, the first half and the second.
-///
-/// # Errors
-///
-/// They cannot be written.
-pub(crate) fn halves(directory: &Path, whole: u64) -> Result<[Input; 2]> {
-    let half = whole / 2;
-    let second = directory.join(format!("access-{whole}-second.log"));
-    made(&second, whole - half, |file| {
-        write(Kind::Access, whole, whole, &mut Rest { lines: half, to: file })
-    })?;
-    let first = log(directory, Kind::Access, whole, half)?;
-    let (bytes, checksum) = measure(&second)?;
-    Ok([first, Input { path: second, lines: whole - half, bytes, checksum }])
-}
-
 /// A journal of so many entries of sshd, made by `systemd-journal-remote(8)`; `None`: it is not
 /// installed.
 ///
@@ -252,26 +236,5 @@ impl Write for Checksum {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Leaves out the first lines. Each comes by a write of its own.
-struct Rest<W> {
-    lines: u64,
-    to: W,
-}
-
-impl<W: Write> Write for Rest<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.lines == 0 {
-            self.to.write_all(line)?;
-        } else {
-            self.lines -= 1;
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
     }
 }

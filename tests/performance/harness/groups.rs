@@ -54,7 +54,7 @@ pub(crate) const ALL: [Group; 10] = [
     Group { name: "jails", about: "twenty jails on one log, against one", run: scaling::jails },
     Group {
         name: "sources",
-        about: "two busy logs, read by one source and by two",
+        about: "two busy logs, each by itself and both at once",
         run: scaling::sources,
     },
     Group {

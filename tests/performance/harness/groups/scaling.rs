@@ -1,7 +1,5 @@
 //! More of it: jails on one log, logs at a time.
 
-use std::path::Path;
-
 use anyhow::Result;
 
 use super::super::gaoler::{Place, jail};
@@ -58,28 +56,34 @@ pub(super) fn jails(bench: &Bench) -> Result<Table> {
     Race { group: "jails", title, lines: log.lines, bytes: log.bytes, contenders }.run(bench)
 }
 
-/// The same lines, as one source and as two.
+/// Two busy logs of two jails, each by itself and both at once.
 pub(super) fn sources(bench: &Bench) -> Result<Table> {
-    let [first, second] = inputs::halves(&bench.directory, 2 * bench.lines)?;
-    let of = |name: &str, logs: &[&Path]| jail(name, "http-get-dos", logs);
-    let one = of("both", &[&first.path, &second.path]);
-    let two = of("first", &[&first.path]) + &of("second", &[&second.path]);
-    let (mut of_one, mut of_two) = (Vec::new(), Vec::new());
+    let log = |kind, lines| inputs::log(&bench.directory, kind, lines, lines);
+    let (auth, access) = (log(Kind::Auth, bench.lines)?, log(Kind::Access, 2 * bench.lines)?);
+    let sshd = jail("sshd", "sshd", &[&auth.path]);
+    let httpd = jail("httpd", "http-get-dos", &[&access.path]);
+    let of_both = [sshd.as_str(), &httpd].concat();
+    let runs = [
+        ("sshd's log", sshd, auth.lines),
+        ("the access log", httpd, access.lines),
+        ("both at once", of_both, auth.lines + access.lines),
+    ];
+    let mut costs = [Vec::new(), Vec::new(), Vec::new()];
     for round in 1..=bench.rounds {
         eprintln!("· sources, round {round} of {}", bench.rounds);
-        for (jails, costs) in [(&one, &mut of_one), (&two, &mut of_two)] {
-            costs.push(Place::new(jails)?.live(first.lines + second.lines)?);
+        for ((_, jails, lines), costs) in runs.iter().zip(&mut costs) {
+            costs.push(Place::new(jails)?.live(*lines)?);
         }
     }
-    let title = "an access log in two halves, read by the daemon";
+    let title = "two logs, read by the daemon, each of a jail of its own";
     let mut table = Table::new("sources", title, &["", "wall s", "CPU s", "cores in use"]);
-    for (name, costs) in [("as one source", of_one), ("as two sources", of_two)] {
+    for ((name, ..), costs) in runs.iter().zip(costs) {
         let wall: Vec<f64> = costs.iter().map(|cost| cost.wall.as_secs_f64()).collect();
         let cpu: Vec<f64> = costs.iter().map(|cost| cost.cpu.as_secs_f64()).collect();
         let cores: Vec<f64> = cpu.iter().zip(&wall).map(|(cpu, wall)| cpu / wall).collect();
         let shown = |values: &[f64]| Cell::text(format!("{:.2}", median(values)));
         let cells = vec![shown(&wall), shown(&cpu), shown(&cores)];
-        table.rows.push(Row { name: name.to_owned(), cells, values: wall });
+        table.rows.push(Row { name: (*name).to_owned(), cells, values: wall });
     }
     Ok(table)
 }
