@@ -7,6 +7,7 @@
 pub mod addresses;
 mod bans;
 mod breaking;
+mod burden;
 mod calls;
 mod channels;
 pub mod clock;
@@ -47,6 +48,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
+use self::burden::Burden;
 use self::calls::Waiting;
 use self::cutting::Cutting;
 use self::event::Event;
@@ -113,6 +115,7 @@ struct Daemon {
     ration: Ration,
     /// How many lines are logged of records that used up a regex's budget.
     overruns: Ration,
+    burden: Burden,
     keeping: Keeping,
     cutting: Cutting,
     telling: Telling,
@@ -187,6 +190,7 @@ impl Daemon {
             evidence: Evidence::default(),
             ration: Ration::default(),
             overruns: Ration::of(judge::OVERRUNS),
+            burden: Burden::default(),
             keeping: Keeping::default(),
             cutting: Cutting::new(setting.events.clone()),
             telling: Telling::new(setting.exporters, backend, setting.seed),

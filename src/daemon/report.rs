@@ -46,7 +46,7 @@ impl Daemon {
                 self.on_found(address, &jails, left, now);
             }
             Report::FoundAll => self.on_found_all(),
-            Report::Capacity { used, limit } => self.backend_metrics.capacity(used, limit),
+            Report::Capacity { used, limit } => self.on_capacity(used, limit),
             Report::MadePermanent { count, remedy } => news::made_permanent(count, &remedy),
             Report::Coverage(coverage) => self.on_coverage(coverage),
             Report::Refused { jail, ipv6, packets, bytes } => {
@@ -94,6 +94,13 @@ impl Daemon {
         news::condition(self.backend, &condition);
         self.condition = condition;
         self.publish(now);
+    }
+
+    fn on_capacity(&mut self, used: u64, limit: u64) {
+        self.backend_metrics.capacity(used, limit);
+        if self.backend == "nftables" && self.burden.tells(used) {
+            news::burden(used);
+        }
     }
 
     fn on_coverage(&mut self, coverage: Coverage) {

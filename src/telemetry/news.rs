@@ -75,6 +75,16 @@ pub fn more_bans(bans: u64) {
     }
 }
 
+/// So many bans are in nftables that whoever else changes the firewall feels them.
+pub fn burden(bans: u64) {
+    tracing::warn!(
+        bans,
+        "{bans} bans are in nftables: nft and firewalld read them all at each call. A reload of firewalld \
+         takes seconds now, and lets in no new connection meanwhile (docs/operating.md, \"The nftables \
+         backend\")"
+    );
+}
+
 /// More records used up a regex's budget than are worth a line each; none is no news.
 pub fn more_overruns(records: u64) {
     if records > 0 {
