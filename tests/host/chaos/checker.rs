@@ -158,6 +158,15 @@ fn a_false_ban() {
         .expect(&["banned without a reason", "banned, and let in"]);
 }
 
+/// nftables: its time is over, and who is let in fails again before gaoler goes on and says so.
+#[test]
+fn a_ban_that_the_kernel_ends_while_gaoler_is_stopped() {
+    let run = Run::quiet().fails(EVE, &[10, 12, 14]).says(Said::Ban, EVE, 14).refused(EVE, 15..39);
+    let run = run.trouble(30, 52).fails(EVE, &[41, 42, 43]).says(Said::Unban, EVE, 50);
+    let run = run.says(Said::Ban, EVE, 50).refused(EVE, 51..75).says(Said::Unban, EVE, 75);
+    run.expect(&[]);
+}
+
 #[test]
 fn a_refusal_without_a_ban() {
     Run::quiet().refused(EVE, 50..51).expect(&["no ban of it ever was"]);

@@ -27,7 +27,9 @@ pub(crate) fn unfounded(
         if !is_founded(evidence, slack, &counting) {
             findings.push(Finding::Unfounded { subject, at: ban.begun });
         }
-        since = ban.ended.unwrap_or(ban.begun) - slack.edge;
+        // The kernel may have ended it in time, though gaoler could not say so before it was let go on.
+        let over = ban.begun + evidence.rule.bantime;
+        since = ban.ended.map_or(ban.begun, |said| said.min(over)) - slack.edge;
     }
     findings
 }
