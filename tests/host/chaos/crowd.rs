@@ -37,13 +37,15 @@ pub(crate) struct Crowd<'a> {
     made: Mutex<Vec<Made>>,
     over: AtomicBool,
     canaries: AtomicU32,
+    /// By how much an attempt began too late, at most: no hand was free.
+    late: Mutex<Duration>,
 }
 
 impl<'a> Crowd<'a> {
     /// Nobody has done anything yet.
     pub(crate) fn at(host: &'a Host) -> Self {
         let (made, over) = (Mutex::default(), AtomicBool::new(false));
-        Self { host, made, over, canaries: AtomicU32::new(0) }
+        Self { host, made, over, canaries: AtomicU32::new(0), late: Mutex::default() }
     }
 
     /// Begins the attack; it ends by itself, or by [`Self::stop`].
@@ -53,18 +55,17 @@ impl<'a> Crowd<'a> {
         attempts: Vec<Attempt>,
     ) {
         let (hand_out, take) = mpsc::channel::<Attempt>();
+        let begun = Instant::now();
         let take = std::sync::Arc::new(Mutex::new(take));
         for _ in 0..HANDS {
             let take = std::sync::Arc::clone(&take);
             scope.spawn(move || {
-                loop {
-                    let next = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(attempt) = next else { break };
+                while let Some(attempt) = self.next(&take) {
+                    self.note_late(begun.elapsed().saturating_sub(attempt.at));
                     self.attempt(attempt.id, attempt.door, attempt.address);
                 }
             });
         }
-        let begun = Instant::now();
         scope.spawn(move || {
             for attempt in attempts {
                 while begun.elapsed() < attempt.at && !self.over.load(Ordering::Relaxed) {
@@ -95,6 +96,23 @@ impl<'a> Crowd<'a> {
     /// What was done.
     pub(crate) fn made(&self) -> Vec<Made> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// By how much the attempt that waited longest for a free hand began too late.
+    pub(crate) fn late(&self) -> Duration {
+        *self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a free hand does next: nothing more once it is over, though on a slow machine many attempts
+    /// may still wait.
+    fn next(&self, take: &Mutex<mpsc::Receiver<Attempt>>) -> Option<Attempt> {
+        let next = take.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
+        next.filter(|_| !self.over.load(Ordering::Relaxed))
+    }
+
+    fn note_late(&self, late: Duration) {
+        let mut latest = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = late.max(*latest);
     }
 
     fn attempt(&self, id: u32, door: Door, address: IpAddr) {

@@ -99,9 +99,10 @@ fn report(outcome: &Outcome, checked: &Checked) {
         );
     }
     println!(
-        "{} attempts, {} failures ({} unsure) of {} addresses; {} bans were due, {} were made, {} ended; \
-         {} addresses never banned; {} starts of gaoler, {} looks at the kernel",
+        "{} attempts, at most {:.1} s later than planned, {} failures ({} unsure) of {} addresses; \
+         {} bans were due, {} were made, {} ended; {} addresses never banned; {} starts of gaoler, {} looks at the kernel",
         outcome.attempts,
+        outcome.late.as_secs_f64(),
         checked.failures,
         checked.unsure,
         checked.subjects.0,

@@ -51,6 +51,8 @@ pub(crate) struct Outcome {
     pub(crate) evidence: Evidence,
     pub(crate) suffered: Vec<Suffered>,
     pub(crate) attempts: usize,
+    /// By how much the attackers fell behind their schedule, at most.
+    pub(crate) late: Duration,
     /// Requests that httpd served and no log has, though no fault excuses it.
     pub(crate) unlogged: Vec<Made>,
     /// What is wrong otherwise.
@@ -192,8 +194,8 @@ fn gather(
         it.unwell.as_ref().map(|why| format!("{}: {}: {why}", Seconds(it.undone), it.fault))
     });
     complaints.extend(unwell);
-    let attempts = made.len();
-    Ok(Outcome { evidence, suffered, attempts, unlogged, complaints })
+    let (attempts, late) = (made.len(), crowd.late());
+    Ok(Outcome { evidence, suffered, attempts, late, unlogged, complaints })
 }
 
 /// What no reader can be sure to have had: lines that httpd could not write while its disk was full,
