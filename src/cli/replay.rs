@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use self::difference::Difference;
 use self::gather::{Gathered, gather};
@@ -59,6 +60,17 @@ pub(super) struct ReplayArgs {
     format: FormatArgs,
 }
 
+/// What a program is told.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    here: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<&'a Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<&'a Difference>,
+}
+
 /// Replays, and tells what would have been.
 ///
 /// # Errors
@@ -74,12 +86,9 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     match args.format.format {
         Format::Human => print(&human(&here, there.as_ref(), difference.as_ref()))?,
         Format::Json => {
-            let mut document = serde_json::to_value(&here)?;
-            if let (Some(there), Some(difference)) = (&there, &difference) {
-                document["against"] = serde_json::to_value(there)?;
-                document["difference"] = serde_json::to_value(difference)?;
-            }
-            print(&format!("{document}\n"))?;
+            let (against, difference) = (there.as_ref(), difference.as_ref());
+            let document = Document { here: &here, against, difference };
+            print(&format!("{}\n", serde_json::to_string(&document)?))?;
         }
     }
     let same = difference.is_none_or(|difference| difference.is_none());

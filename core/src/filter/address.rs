@@ -15,68 +15,128 @@ pub(super) fn parse(text: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Reads most addresses there are: four numbers, as std's parser has them, at twice its speed. `None`:
+/// Reads most addresses there are: four numbers, as std's parser has them, at four times its speed. `None`:
 /// ask that.
+///
+/// It asks no byte what it is: of a number and the dot behind it, four bytes at most, it is found at once
+/// where the dot is and what the digits are worth. A processor that guesses what comes next guesses wrong
+/// where lengths vary, and those of numbers in addresses do.
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut octets, mut dots) = ([0; 4], 0);
-    let (mut value, mut digits) = (0_u16, 0);
-    for &byte in text {
-        if byte == b'.' {
-            *octets.get_mut(dots)? = u8::try_from(value).ok().filter(|_| digits > 0)?;
-            (dots, value, digits) = (dots + 1, 0, 0);
-            continue;
-        }
-        // A zero in front would mean octal to some.
-        let leads_with_zero = digits > 0 && value == 0;
-        if !byte.is_ascii_digit() || digits == 3 || leads_with_zero {
-            return None;
-        }
-        value = value * 10 + u16::from(byte - b'0');
-        digits += 1;
+    const LONGEST: usize = "255.255.255.255".len();
+    // A dot behind the last number, too.
+    let mut bytes = [b'.'; LONGEST + 1];
+    bytes.get_mut(..text.len()).filter(|_| text.len() <= LONGEST)?.copy_from_slice(text);
+    let (mut octets, mut at) = ([0; 4], 0);
+    for octet in &mut octets {
+        let word = u32::from_le_bytes(*bytes[at..].first_chunk()?);
+        let length = dot(word);
+        *octet = number(word, length)?;
+        at += length as usize + 1;
     }
-    octets[3] = u8::try_from(value).ok().filter(|_| digits > 0 && dots == 3)?;
-    Some(octets.into())
+    (at == text.len() + 1).then(|| octets.into())
+}
+
+/// Which of four bytes is the first that is a dot, the lowest being number 0; 4: none.
+fn dot(word: u32) -> u32 {
+    let zero_if_dot = word ^ u32::from_ne_bytes([b'.'; 4]);
+    // The highest bit of each byte that is zero, and no other.
+    let dots = !(((zero_if_dot & 0x7f7f_7f7f) + 0x7f7f_7f7f) | zero_if_dot | 0x7f7f_7f7f);
+    dots.trailing_zeros() / 8
+}
+
+/// The number that the first `length` of these bytes write, the first byte being the lowest.
+fn number(digits: u32, length: u32) -> Option<u8> {
+    if !(1..=3).contains(&length) {
+        return None;
+    }
+    // The last digit is the highest byte; where there are fewer than three, zeros come first.
+    let values = (digits ^ 0x3030_3030) << (32 - 8 * length);
+    let above_nine = ((values & 0x7f7f_7f7f) + 0x7676_7676) | values;
+    let [_, hundreds, tens, ones] = values.to_le_bytes().map(u32::from);
+    let value = 100 * hundreds + 10 * tens + ones;
+    // A zero in front would mean octal to some.
+    let shortest = [0, 0, 10, 100][length as usize];
+    let is_number = above_nine & 0x8080_8080 == 0 && shortest <= value;
+    u8::try_from(value).ok().filter(|_| is_number)
 }
 
 /// Reads the others, as std's parser has them, but for those that end as IPv4's. `None`: ask that.
 fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
-    let (mut groups, mut count) = ([0; 8], 0);
-    let mut rest = text.strip_prefix(b"::");
-    let mut gap = rest.map(|_| 0);
-    let rest = rest.get_or_insert(text);
-    while !rest.is_empty() {
-        let (value, digits) = group(rest)?;
-        *groups.get_mut(count)? = value;
-        (count, *rest) = (count + 1, &rest[digits..]);
-        match *rest {
-            [] => {}
-            [b':', b':', after @ ..] if gap.is_none() => (gap, *rest) = (Some(count), after),
-            [b':', after @ ..] if !after.is_empty() => *rest = after,
-            _ => return None,
+    let mut groups = Groups::default();
+    let mut rest = text;
+    if let Some(after) = text.strip_prefix(b"::") {
+        (groups.gap, rest) = (Some(0), after);
+    }
+    let (mut value, mut digits, mut after_colon) = (0, 0, false);
+    for &byte in rest {
+        let digit = HEXADECIMAL[usize::from(byte)];
+        if digit != NONE {
+            // Of more than four digits, what is lost does not matter.
+            (value, digits) = (value << 4 | digit, digits + 1);
+            continue;
         }
-    }
-    match gap {
-        // It stands for one group of zeros at least.
-        Some(gap) if count < 8 => groups[gap..].rotate_right(8 - count),
-        None if count == 8 => {}
-        _ => return None,
-    }
-    Some(groups.into())
-}
-
-/// One to four hexadecimal digits that come first, and how many; none may follow.
-fn group(text: &[u8]) -> Option<(u16, usize)> {
-    let (mut value, mut digits) = (0, 0);
-    for byte in text {
-        let Some(digit) = char::from(*byte).to_digit(16) else { break };
-        digits += 1;
-        if digits > 4 {
+        if byte != b':' {
             return None;
         }
-        value = value << 4 | digit;
+        if digits > 0 {
+            groups.add(value, digits)?;
+            (value, digits, after_colon) = (0, 0, true);
+        } else if after_colon && groups.gap.is_none() {
+            (groups.gap, after_colon) = (Some(groups.count), false);
+        } else {
+            return None;
+        }
     }
-    u16::try_from(value).ok().filter(|_| digits > 0).map(|value| (value, digits))
+    if digits > 0 {
+        groups.add(value, digits)?;
+    } else if after_colon {
+        return None;
+    }
+    groups.address()
 }
+
+/// The groups of an address in IPv6, as far as it has been read.
+#[derive(Default)]
+struct Groups {
+    all: [u16; 8],
+    count: usize,
+    /// How many come before `::`.
+    gap: Option<usize>,
+}
+
+impl Groups {
+    fn add(&mut self, value: u16, digits: usize) -> Option<()> {
+        *self.all.get_mut(self.count)? = value;
+        self.count += 1;
+        (digits <= 4).then_some(())
+    }
+
+    fn address(mut self) -> Option<Ipv6Addr> {
+        match self.gap {
+            // It stands for one group of zeros at least.
+            Some(gap) if self.count < 8 => self.all[gap..].rotate_right(8 - self.count),
+            None if self.count == 8 => {}
+            _ => return None,
+        }
+        Some(self.all.into())
+    }
+}
+
+/// No hexadecimal digit's value.
+const NONE: u16 = u16::MAX;
+
+/// What each byte is worth as a hexadecimal digit.
+const HEXADECIMAL: [u16; 256] = {
+    let mut values = [NONE; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value as usize];
+        values[digit as usize] = value as u16;
+        values[digit.to_ascii_uppercase() as usize] = value as u16;
+        value += 1;
+    }
+    values
+};
 
 #[cfg(test)]
 mod tests {
@@ -84,12 +144,26 @@ mod tests {
 
     use super::*;
 
+    /// What is an address but for one character, put in or in the place of another.
+    fn nearly(address: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+        (address, any::<prop::sample::Index>(), "[/0-9:;.@A-Fa-g`Gé]?", any::<bool>()).prop_map(
+            |(mut text, at, by, replaces)| {
+                let at = at.index(text.len());
+                text.replace_range(at..at + usize::from(replaces), &by);
+                text
+            },
+        )
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
         /// std's parser is the oracle, of what is nearly one, too.
         #[test]
         fn ipv4_addresses_are_read_as_std_reads_them(
             text in prop_oneof![
                 any::<u32>().prop_map(|bits| Ipv4Addr::from(bits).to_string()),
+                nearly(any::<u32>().prop_map(|bits| Ipv4Addr::from(bits).to_string())),
                 "[0-9]{1,4}(\\.[0-9]{0,4}){2,4}",
                 "(0|1|01|00|10|99|199|249|255|256|300)(\\.(0|1|01|00|10|99|199|249|255|256|300)){3}",
                 "[0-9.:f]{0,16}",
@@ -103,6 +177,7 @@ mod tests {
         fn ipv6_addresses_are_read_as_std_reads_them(
             text in prop_oneof![
                 any::<u128>().prop_map(|bits| Ipv6Addr::from(bits).to_string()),
+                nearly(any::<u128>().prop_map(|bits| Ipv6Addr::from(bits).to_string())),
                 prop::collection::vec(prop::sample::select(vec![0u16, 0, 1, 0xfff, 0xffff]), 8).prop_map(|groups| {
                     let groups: [u16; 8] = groups.try_into().expect("there are eight");
                     Ipv6Addr::from(groups).to_string()

@@ -70,9 +70,15 @@ impl<'a> Request<'a> {
         };
         self.method = &line[..space];
         let rest = &line[space + 1..];
-        self.target = match memchr::memrchr(b' ', rest) {
-            Some(space) if rest[space + 1..].starts_with(b"HTTP/") => &rest[..space],
-            _ => rest,
+        self.target = match rest {
+            // Nearly all: not even looked for.
+            [target @ .., b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+                target
+            }
+            _ => match memchr::memrchr(b' ', rest) {
+                Some(space) if rest[space + 1..].starts_with(b"HTTP/") => &rest[..space],
+                _ => rest,
+            },
         };
     }
 }
@@ -96,5 +102,29 @@ fn closing_quote(text: &[u8]) -> Option<usize> {
             return Some(at);
         }
         from = at + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The oracle looks for the last blank.
+        #[test]
+        fn the_target_ends_where_the_protocol_begins(
+            line in r"[A-Z]{0,2} ?(/| |é){0,4}( ?HTTP/[0-9. ]{0,4}){0,2}",
+        ) {
+            let mut request = Request::default();
+            request.set_request_line(line.as_bytes());
+            let (method, rest) = line.split_once(' ').unwrap_or((&line, ""));
+            let target = match rest.rsplit_once(' ') {
+                Some((target, protocol)) if protocol.starts_with("HTTP/") => target,
+                _ => rest,
+            };
+            prop_assert_eq!((request.method, request.target), (method.as_bytes(), target.as_bytes()));
+        }
     }
 }

@@ -30,6 +30,7 @@ use super::date::{Dates, Form, Located};
 use super::engine::Exceeded;
 use super::fail2ban::Reader;
 use super::httpd::Request;
+use super::httpd::combined::Middle;
 use super::httpd::rule::Rule;
 use super::{Filter, Recogniser};
 use crate::record::Record;
@@ -51,7 +52,7 @@ pub struct Matcher {
 #[derive(Debug)]
 enum State {
     Patterns(Box<PatternState>),
-    Httpd(Box<Rule>),
+    Httpd(Box<Rule>, Middle),
     Fail2ban(Box<Reader>),
 }
 
@@ -63,7 +64,7 @@ impl Matcher {
             Recogniser::Patterns(patterns) => {
                 State::Patterns(Box::new(PatternState::new(patterns)))
             }
-            Recogniser::Httpd(rule) => State::Httpd(rule.clone()),
+            Recogniser::Httpd(rule) => State::Httpd(rule.clone(), Middle::default()),
             Recogniser::Fail2ban(filter) => State::Fail2ban(Box::new(Reader::new(filter))),
         };
         let ignoreregex = filter.ignoreregex.clone();
@@ -102,9 +103,9 @@ impl Matcher {
         let ignoreregex = ignoreregex.as_ref();
         let dates = &filter.dates;
         let outcome = match state {
-            State::Httpd(rule) if !ignored(ignoreregex, record.text, exceeded) => {
+            State::Httpd(rule, middle) if !ignored(ignoreregex, record.text, exceeded) => {
                 let mut request = Request::default();
-                let request = rule.read(record.text, &mut request).then_some(&request);
+                let request = rule.read(record.text, middle, &mut request).then_some(&request);
                 let (outcome, found) = judge_request(rule, dates, request, record, times, now);
                 (*form, *pattern) = (found, outcome.pattern());
                 if matches!(outcome, Outcome::Exceeded(_)) {
@@ -112,7 +113,7 @@ impl Matcher {
                 }
                 outcome
             }
-            State::Httpd(_) => Outcome::Ignored,
+            State::Httpd(..) => Outcome::Ignored,
             State::Fail2ban(reader) => {
                 let (verdict, at) = reader.read(record, times.zone(), now, exceeded);
                 *form = at.form.map(Form::Pattern);
@@ -140,7 +141,7 @@ impl Matcher {
     #[must_use]
     pub fn time(&self, text: &[u8], now: Timestamp) -> Option<Timestamp> {
         let dated = match &self.state {
-            State::Httpd(rule) => rule.parse(text)?.time,
+            State::Httpd(rule, _) => rule.parse(text)?.time,
             State::Patterns(_) => text,
             State::Fail2ban(reader) => return reader.time(text, self.times.zone(), now),
         };
@@ -162,7 +163,7 @@ impl Matcher {
     ) -> (Outcome<'a>, Option<Part>) {
         let Self { filter, times, state, ignoreregex, form, exceeded, .. } = self;
         *exceeded = None;
-        let State::Httpd(rule) = state else { return (Outcome::Missed, None) };
+        let State::Httpd(rule, _) = state else { return (Outcome::Missed, None) };
         if ignored(ignoreregex.as_ref(), head, exceeded) {
             return (Outcome::Ignored, *exceeded);
         }
@@ -217,7 +218,7 @@ impl Matcher {
         match &mut self.state {
             State::Patterns(patterns) => patterns.forget(),
             State::Fail2ban(reader) => reader.forget(),
-            State::Httpd(_) => {}
+            State::Httpd(..) => {}
         }
     }
 }

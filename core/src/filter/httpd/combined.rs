@@ -5,22 +5,56 @@
 //! is what the first bare quote opens, the time stands right before it, and the user is what is
 //! left between the time and the second blank.
 
+use std::ops::Range;
+
 use super::{Request, closing_quote, status};
+
+/// A middle is remembered if it is no longer.
+const LONGEST: usize = 256;
+
+/// What stands on a line between the client and the request's text: identity, user, time and a quote. Many
+/// lines that follow one another have the same, and there it is known where what is.
+#[derive(Clone, Debug, Default)]
+pub struct Middle {
+    /// That of the line before; empty: it is not known.
+    bytes: Vec<u8>,
+    places: Places,
+}
+
+/// Where what is behind the client.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    user: Option<Range<usize>>,
+    time: Range<usize>,
+    /// Behind the quote that opens the request.
+    request: usize,
+}
 
 /// Reads one line; `None` if it is none of an access log.
 #[must_use]
 pub fn parse(line: &[u8], vhost_first: bool) -> Option<Request<'_>> {
     let mut request = Request::default();
-    let rest = parse_request(line, vhost_first, &mut request)?;
+    let rest = read(line, vhost_first, Places::of, &mut request)?;
     (request.referer, request.agent) = headers(rest);
     Some(request)
 }
 
-/// Reads a line up to the status into an empty request, and says what follows: what the client says of
-/// itself.
+/// Reads a line up to the status into an empty request, and says whether it is one: what follows is what the
+/// client says of itself.
 pub(super) fn parse_request<'a>(
     line: &'a [u8],
     vhost_first: bool,
+    middle: &mut Middle,
+    request: &mut Request<'a>,
+) -> bool {
+    read(line, vhost_first, |text| middle.places(text), request).is_some()
+}
+
+/// As [`parse_request`]; returns what follows. `places` says where what is behind the client.
+fn read<'a>(
+    line: &'a [u8],
+    vhost_first: bool,
+    places: impl FnOnce(&[u8]) -> Option<Places>,
     request: &mut Request<'a>,
 ) -> Option<&'a [u8]> {
     let mut rest = line;
@@ -28,20 +62,50 @@ pub(super) fn parse_request<'a>(
         (request.vhost, rest) = word(rest)?;
     }
     (request.client, rest) = word(rest)?;
-    let (_identity, rest) = word(rest)?;
-    let quote = opening_quote(rest)?;
-    // ` [22/Nov/2026:10:00:00 +0000] `: whatever the zone, the bracket nearest to the quote opens.
-    let head = rest[..quote].strip_suffix(b"] ")?;
-    let bracket = memchr::memrchr(b'[', head)?;
-    request.time = &head[bracket + 1..];
-    let user = head[..bracket].strip_suffix(b" ")?;
-    request.user = (user != b"-").then_some(user);
-    let rest = &rest[quote + 1..];
+    let places = places(rest)?;
+    request.time = &rest[places.time];
+    request.user = places.user.map(|user| &rest[user]);
+    let rest = &rest[places.request..];
     let end = closing_quote(rest)?;
     request.set_request_line(&rest[..end]);
     let rest = rest[end + 1..].strip_prefix(b" ")?;
     request.status = status(rest.get(..3)?)?;
     Some(&rest[3..])
+}
+
+impl Middle {
+    /// Where what is in this text, as [`Places::of`] says.
+    fn places(&mut self, text: &[u8]) -> Option<Places> {
+        // All that decides it stands before the quote, and the quote too.
+        if !self.bytes.is_empty() && text.starts_with(&self.bytes) {
+            return Some(self.places.clone());
+        }
+        self.bytes.clear();
+        let places = Places::of(text)?;
+        if places.request <= LONGEST {
+            self.bytes.extend_from_slice(&text[..places.request]);
+            self.places = places.clone();
+        }
+        Some(places)
+    }
+}
+
+impl Places {
+    /// Looks for everything; `None` if this is not what follows a client.
+    fn of(text: &[u8]) -> Option<Self> {
+        let (_identity, rest) = word(text)?;
+        let begin = text.len() - rest.len();
+        let quote = opening_quote(rest)?;
+        // ` [22/Nov/2026:10:00:00 +0000] `: whatever the zone, the bracket nearest to the quote opens.
+        let head = rest[..quote].strip_suffix(b"] ")?;
+        let bracket = memchr::memrchr(b'[', head)?;
+        let user = head[..bracket].strip_suffix(b" ")?;
+        Some(Self {
+            user: (user != b"-").then_some(begin..begin + user.len()),
+            time: begin + bracket + 1..begin + head.len(),
+            request: begin + quote + 1,
+        })
+    }
 }
 
 /// The text up to the first blank, and what follows it.
@@ -176,9 +240,31 @@ mod tests {
         ) {
             let whole = parse(line.as_bytes(), vhost_first);
             let expected = whole.map(|whole| Request { referer: b"", agent: b"", ..whole });
-            let mut request = Request::default();
-            let read = parse_request(line.as_bytes(), vhost_first, &mut request);
-            prop_assert_eq!(read.map(|_| request), expected);
+            let (mut request, mut middle) = (Request::default(), Middle::default());
+            let read = parse_request(line.as_bytes(), vhost_first, &mut middle, &mut request);
+            prop_assert_eq!(read.then_some(request), expected);
+        }
+
+        /// The oracle reads each line as if it were the first.
+        #[test]
+        fn a_line_is_read_as_if_none_had_been_before(
+            lines in prop::collection::vec(
+                r#"(::1|[a-z] ?) (-|"|a b|\[x\] ")? ?-? (-|a b|\[x\]) ?\[(22/Nov|x\[)\]? "(GET|"|-)? ?/?" 200 1"#,
+                0..12,
+            ),
+            long in prop::option::of(0..12usize),
+            vhost_first: bool,
+        ) {
+            let mut middle = Middle::default();
+            for (number, line) in lines.iter().enumerate() {
+                let long = if long == Some(number) { "u".repeat(LONGEST) } else { String::new() };
+                for line in [line.replacen("a b", &format!("{long}a b"), 1), line.clone()] {
+                    let mut request = Request::default();
+                    let read = parse_request(line.as_bytes(), vhost_first, &mut middle, &mut request);
+                    let expected = parse(line.as_bytes(), vhost_first);
+                    prop_assert_eq!(read.then_some(request), expected, "{}", line);
+                }
+            }
         }
 
         /// What the peer writes, escaped as servers do, moves no field but its own.
