@@ -36,18 +36,37 @@ pub(super) fn locate_after(line: &[u8], last: &mut Last) -> Option<Located> {
 
 /// The first date that `read` finds, at each place where one may begin.
 fn search(line: &[u8], mut read: impl FnMut(usize) -> Option<Located>) -> Option<Located> {
-    let mut before = b' ';
+    let mut before = 0;
     for (at, &byte) in line.iter().enumerate() {
-        // Not within a word or a number.
-        let begins =
-            byte.is_ascii_alphanumeric() && !(before.is_ascii_alphanumeric() || before == b'.');
-        before = byte;
+        let role = ROLES[usize::from(byte)];
+        let begins = role & !(before << 1) & BEGINS != 0;
+        before = role;
         if begins && let Some(found) = read(at) {
             return Some(found);
         }
     }
     None
 }
+
+/// What a byte does for dates: a letter or a digit [`BEGINS`] one, unless the byte before it [`KEEPS`] one
+/// from beginning, that is, within a word or a number. A table, for the answer of a processor that need
+/// not guess: of each byte of a line one would ask twice what it is.
+const ROLES: [u8; 256] = {
+    let mut roles = [0; 256];
+    roles[b'.' as usize] = KEEPS;
+    let mut byte: u8 = 0;
+    while byte < 0x80 {
+        if byte.is_ascii_alphanumeric() {
+            roles[byte as usize] = BEGINS | KEEPS;
+        }
+        byte += 1;
+    }
+    roles
+};
+
+/// One bit above [`KEEPS`], so that each meets the other's by a shift.
+const BEGINS: u8 = 2;
+const KEEPS: u8 = 1;
 
 /// The date that begins exactly here, where a word does. How many digits there are and what follows
 /// them, or three letters, tells which forms it can have.
