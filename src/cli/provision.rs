@@ -3,6 +3,7 @@
 mod report;
 
 use std::io::{IsTerminal, Write};
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,19 +19,25 @@ use crate::config::{self, Surroundings};
 use crate::enforcer::firewalld::permanent::{Permanent, PermanentError, Taken};
 use crate::enforcer::firewalld::provision::plan::{self, Existing, Plan};
 use crate::enforcer::firewalld::provision::{Wanted, xml};
+use crate::enforcer::shard::{MOST_SHARDS, SHARDS};
 
 const AFTER: &str = "\
 firewalld can make neither a set nor a policy while it runs, so both are made once, in its
 permanent configuration: for every port, and for each other list of ports that a jail has,
-66 sets (32 and one for networks, IPv4 and IPv6), and two policies that refuse what is in them.
-From then on a ban is one entry, in force in every zone, and some 32,000 of them cost little.
+18 sets (8 and one for networks, IPv4 and IPv6), and two policies that refuse what is in them.
+From then on a ban is one entry, in force in every zone; a family's sets take 32,000 of them.
 Jails whose ports are not provisioned go on with a rich rule a ban.
+
+With more sets (--shards) a ban costs firewalld less while thousands are in force, and everything
+else it is asked to do more: docs/operating.md has figures. A list of ports that has more keeps them.
 
 Examples:
   gaoler provision                    what would be done
   gaoler provision --apply            do it (as root); then, once: firewall-cmd --reload
   gaoler provision --prune --apply    also remove sets of ports that no jail has any more
   gaoler provision --remove --apply   remove all of it; then: firewall-cmd --reload
+  gaoler provision --shards 32 --apply
+                                      32 sets a family instead of 8, for hosts with many bans
   gaoler provision --xml /etc/firewalld
                                       the same as files, for hosts that are set up by files
 
@@ -51,6 +58,9 @@ pub(super) struct ProvisionArgs {
     /// Also remove the sets of ports that no jail of this configuration has.
     #[arg(long)]
     prune: bool,
+    /// How many sets share the addresses of a list of ports, IPv4's and IPv6's each; 1 to 100.
+    #[arg(long, value_name = "N", default_value_t = SHARDS, value_parser = shards, conflicts_with = "remove")]
+    shards: NonZeroU8,
     /// Remove all of gaoler's sets and policies instead.
     #[arg(long, conflicts_with = "prune")]
     remove: bool,
@@ -75,6 +85,7 @@ pub(super) fn run(args: &ProvisionArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let wanted = Wanted::new(config.jails.iter().map(|jail| &jail.scope), firewalld.action);
+    let wanted = wanted.with_shards(args.shards);
     if let Some(directory) = &args.xml {
         return write_files(&wanted, directory);
     }
@@ -83,6 +94,12 @@ pub(super) fn run(args: &ProvisionArgs) -> anyhow::Result<ExitCode> {
     let (text, code) = (report.text(args.format.format), report.code());
     print(&text)?;
     Ok(code)
+}
+
+/// How many shards the command line asks for: their names have two digits.
+fn shards(text: &str) -> Result<NonZeroU8, String> {
+    let shards = text.parse().ok().filter(|shards| *shards <= MOST_SHARDS);
+    shards.ok_or_else(|| format!("a number from 1 to {MOST_SHARDS}"))
 }
 
 async fn provision(
@@ -200,4 +217,25 @@ fn write_files(wanted: &Wanted, directory: &Path) -> anyhow::Result<ExitCode> {
          once they are there: firewall-cmd --reload\n"
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enforcer::shard::MOST_ENTRIES;
+
+    #[test]
+    fn the_help_knows_how_many_sets_there_are() {
+        let shards = usize::from(SHARDS.get());
+        assert!(AFTER.contains(&format!("{} sets ({shards} and one for networks", 2 * shards + 2)));
+        assert!(AFTER.contains(&format!("take {},000 of them", shards * MOST_ENTRIES / 1000)));
+    }
+
+    #[test]
+    fn shards_are_as_many_as_names_can_be_told_apart() {
+        assert_eq!(shards("32").map(NonZeroU8::get), Ok(32));
+        for text in ["0", "101", "256", "-1", "8x", ""] {
+            assert_eq!(shards(text), Err("a number from 1 to 100".to_owned()), "{text}");
+        }
+    }
 }

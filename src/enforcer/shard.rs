@@ -24,14 +24,14 @@ use ipnet::IpNet;
 pub use self::name::{Family, Place, SetName, Tag};
 use crate::jail::scope::{PortRange, Protocol, Scope};
 
-/// How many shards a family has where this version provisions.
+/// How many shards a family has unless an operator wants another number.
 pub const SHARDS: NonZeroU8 = NonZeroU8::new(8).expect("8 is not 0");
 
 /// How many entries a shard should hold at most, so that what it holds adds at most some 25 ms to one more.
 pub const MOST_ENTRIES: usize = 4000;
 
 /// The names have two digits.
-const MOST_SHARDS: NonZeroU8 = NonZeroU8::new(100).expect("100 is not 0");
+pub const MOST_SHARDS: NonZeroU8 = NonZeroU8::new(100).expect("100 is not 0");
 
 /// The sets that share the bans of one scope. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,20 +1,17 @@
 //! `gaoler provision` against the real firewalld: what it writes, firewalld loads; what it loads,
 //! the kernel has.
 
+mod bans;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use gaoler::config::checked::{Firewalld, Mode};
-use gaoler::enforcer::order::Block;
-use gaoler::enforcer::shard::Group;
-use gaoler::jail::ban::BanKey;
 use serde_json::Value;
 
-use super::enforcing::{Enforcing, settings, ssh, ssh_rule};
-use super::rig::{Rig, wait_until};
+use super::rig::Rig;
 
 const SSH: &str = "  sshd: {filter: sshd, port: [ssh]}\n";
 const WEB: &str =
@@ -311,61 +308,4 @@ fn what_provisioning_costs() {
         let looked = begun.elapsed();
         eprintln!("{count} sets: applied in {applied:?}, looked at in {looked:?}; {}", reload());
     }
-}
-
-/// The entries of the set that holds the ban, as firewalld and as the kernel have them.
-fn entries(rig: &Rig, (key, block): &(BanKey, Block)) -> (String, bool) {
-    let set = Group::of(&block.scope).set_for(&key.address, 64);
-    let listed = rig.cmd(&[&format!("--ipset={set}"), "--get-entries"]);
-    let kernel = rig.output(&["nft", "-n", "list", "set", "inet", "firewalld", set.as_str()]);
-    (listed, kernel.contains(&key.address.addr().to_string()))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn bans_move_into_the_sets_once_they_are_loaded_and_out_when_they_are_removed() {
-    let rig = Rig::started();
-    let auto = Firewalld { mode: Mode::Auto, ..settings(&rig) };
-    let mut enforcing = Enforcing::start(auto, Vec::new());
-    let [before, after] = [ssh("192.0.2.7"), ssh("2001:db8::7")];
-    enforcing.ban_now(&before).await;
-    assert_eq!(rig.rules("public"), [ssh_rule("192.0.2.7")]);
-
-    done(&rig, SSH, &["--apply"]);
-    enforcing.take_heard();
-    rig.cmd(&["--reload"]);
-    enforcing.until_reconciled("reloaded").await;
-    enforcing.ban_now(&after).await;
-    wait_until("the old ban is an entry", || entries(&rig, &before) == ("192.0.2.7".into(), true));
-    assert_eq!(entries(&rig, &after), ("2001:db8::7".into(), true));
-    assert_eq!(rig.rules("public"), [""; 0]);
-    enforcing.release_now(&after.0).await;
-    assert_eq!(entries(&rig, &after), (String::new(), false));
-
-    done(&rig, SSH, &["--apply", "--remove"]);
-    rig.cmd(&["--reload"]);
-    enforcing.until_reconciled("reloaded").await;
-    wait_until("the ban is a rule again", || rig.rules("public") == [ssh_rule("192.0.2.7")]);
-    assert_eq!(rig.complaints(), "");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_is_permanent_by_mistake_is_not_so_after_the_next_run() {
-    let rig = Rig::started();
-    done(&rig, SSH, &["--apply"]);
-    rig.cmd(&["--reload"]);
-    let auto = Firewalld { mode: Mode::Auto, ..settings(&rig) };
-    let mut enforcing = Enforcing::start(auto, Vec::new());
-    let ban = ssh("192.0.2.7");
-    enforcing.ban_now(&ban).await;
-    rig.cmd(&["--runtime-to-permanent"]);
-    let set = Group::of(&ban.1.scope).set_for(&ban.0.address, 64);
-    contains(
-        &done(&rig, SSH, &["--apply"]),
-        &[&format!("~ set {set}: it has 1 permanent entries"), "Done: 1 changes"],
-    );
-    assert_eq!(entries(&rig, &ban), ("192.0.2.7".into(), true));
-    enforcing.release_now(&ban.0).await;
-    rig.cmd(&["--reload"]);
-    enforcing.until_reconciled("reloaded").await;
-    assert_eq!(entries(&rig, &ban), (String::new(), false));
 }

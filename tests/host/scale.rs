@@ -2,7 +2,8 @@
 //! refused, through each backend; what one more ban takes while thousands are in force; a restart
 //! with them; memory. Beside it, in the same box, what firewalld takes for the bare calls.
 //!
-//! `make scale`, or with `BENCH=rich-rule`, `ipset` or `nftables` one of them. It judges nothing.
+//! `make scale`, or with `BENCH=rich-rule`, `ipset` or `nftables` one of them; `BENCH='ipset shards=32'` with
+//! another number of sets. It judges nothing.
 #![allow(clippy::disallowed_methods, reason = "drives the box by its commands")]
 #![allow(clippy::print_stdout, reason = "its figures are what it is for")]
 #![allow(dead_code, reason = "the suite's modules, of which it needs a part")]
@@ -40,22 +41,29 @@ fn main() -> Result<()> {
     {
         return bare::calls(what, count.parse()?);
     }
+    let shards = arguments.iter().find_map(|argument| argument.strip_prefix("shards="));
     let wanted = |backend: &Backend| {
-        arguments.is_empty() || arguments.iter().any(|name| *name == backend.to_string())
+        arguments.len() == usize::from(shards.is_some())
+            || arguments.iter().any(|name| *name == backend.to_string())
     };
     for backend in Backend::ALL.into_iter().filter(wanted) {
-        measure(backend)?;
+        measure(backend, shards)?;
     }
     Ok(())
 }
 
-fn measure(backend: Backend) -> Result<()> {
+fn measure(backend: Backend, shards: Option<&str>) -> Result<()> {
     let host = Host::up(env!("CARGO_BIN_EXE_gaoler"), 's', false, config(backend))?;
     println!("{backend}");
     if backend.needs_firewalld() {
         bare::measure(&host, backend)?;
     }
     backend.prepare(&host)?;
+    if let Some(shards) = shards.filter(|_| backend == Backend::Ipset) {
+        host.gaoler_ok(&["provision", "--shards", shards, "--apply"])?;
+        host.sh("firewall-cmd -q --reload")?;
+        println!("  {shards} sets a family");
+    }
     let crowds: &[u32] = match backend {
         Backend::RichRule => &[1_000],
         Backend::Ipset => &[1_000, 16_000],

@@ -15,6 +15,7 @@ mod rule;
 pub mod xml;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU8;
 
 pub use self::rule::{SetRule, set_of, words};
 use crate::config::checked::Action;
@@ -132,6 +133,13 @@ impl Wanted {
         }
         groups[1..].sort_by(|a, b| a.tag().cmp(b.tag()));
         Self { groups, action }
+    }
+
+    /// The same groups, each with so many shards a family.
+    #[must_use]
+    pub fn with_shards(self, shards: NonZeroU8) -> Self {
+        let groups = self.groups.into_iter().map(|group| group.with_shards(shards)).collect();
+        Self { groups, ..self }
     }
 
     /// The groups: that of every port, then by tag.
