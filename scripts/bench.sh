@@ -18,7 +18,7 @@ export FAIL2BAN_RS=$repo/$place/fail2ban-rs-$fail2ban_rs/bin/fail2ban-rs
 
 install_peers() {
     local package missing=()
-    for package in ripgrep sshguard fail2ban systemd-journal-remote; do
+    for package in ripgrep sshguard fail2ban python3-systemd systemd-journal-remote; do
         [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
     done
     if ((${#missing[@]})); then
