@@ -19,7 +19,7 @@ release=${RELEASE:-1}
 mkdir -p "$out"
 out=$(realpath "$out")
 # A version such as 1.0.0-rc.1 comes before 1.0.0.
-version=$(sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml | tr - '~')
+version=$(scripts/version.sh | tr - '~')
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
 work=$(mktemp -d)
