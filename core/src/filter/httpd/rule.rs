@@ -18,7 +18,7 @@ use crate::filter::any::Any;
 use crate::filter::engine::Exceeded;
 use crate::filter::literals::Literals;
 
-/// An [`HttpdRule`] ready to judge. Every condition must hold; a list holds if one of it does.
+/// An [`HttpdRule`](crate::filter::definition::HttpdRule) ready to judge. Every condition must hold; a list holds if one of it does.
 #[derive(Clone, Debug)]
 pub struct Rule {
     format: Format,
