@@ -72,7 +72,7 @@ impl Matching {
     /// Shows every listener one record that counts no more, so that they know of the attempts it tells
     /// of.
     pub(super) fn recall(&mut self, record: Record<'_>, now: Timestamp) {
-        self.matchers.read(record, false, now, &mut |_| {});
+        self.matchers.read(record, false, now, |_| {});
     }
 
     /// Shows every listener one record, read at `read`.
@@ -111,14 +111,14 @@ impl Matching {
         tally.bytes += record.text.len() as u64;
         tally.last_record = tally.last_record.max(record.time);
         let (matchers, mut one) = (&mut self.matchers, self.found.one(record.text, read));
-        matchers.read(record, found, read.wall, &mut |told| one.take(&told));
+        matchers.read(record, found, read.wall, |told| one.take(&told));
         one.end();
     }
 
     /// Shows every listener the head of a record that was too long, which counts as none.
     pub(super) fn read_head(&mut self, text: &[u8], read: Moment) {
         let (matchers, mut one) = (&mut self.matchers, self.found.one(text, read));
-        matchers.read_head(text, read.wall, &mut |told| one.take(&told));
+        matchers.read_head(text, read.wall, |told| one.take(&told));
         one.end();
     }
 

@@ -96,7 +96,7 @@ impl Matchers {
         record: Record<'_>,
         found: bool,
         now: Timestamp,
-        tell: &mut dyn FnMut(Told<'_, '_>),
+        mut tell: impl FnMut(Told<'_, '_>),
     ) {
         self.sieve.tell(record.text, found, &mut self.seen);
         for (Shared { matcher, readers }, seen) in self.shared.iter_mut().zip(&self.seen) {
@@ -108,7 +108,7 @@ impl Matchers {
     }
 
     /// As [`read`](Self::read), of the head of a line that is too long: see [`Matcher::read_head`].
-    pub fn read_head(&mut self, head: &[u8], now: Timestamp, tell: &mut dyn FnMut(Told<'_, '_>)) {
+    pub fn read_head(&mut self, head: &[u8], now: Timestamp, mut tell: impl FnMut(Told<'_, '_>)) {
         for Shared { matcher, readers } in &mut self.shared {
             let (outcome, exceeded) = matcher.read_head_telling(head, now);
             tell(Told { readers, outcome: &outcome, exceeded });

@@ -157,7 +157,7 @@ impl Gathered {
     fn record(&mut self, record: Record<'_>, found: bool, listeners: &mut Listeners) {
         let Listeners { jails, matchers, told, now, last } = listeners;
         told.clear();
-        matchers.read(record, found, *now, &mut |Told { readers, outcome, .. }| {
+        matchers.read(record, found, *now, |Told { readers, outcome, .. }| {
             let Outcome::Failure(found) = outcome else { return };
             told.extend(readers.iter().map(|place| (*place, found.address, found.time)));
         });
