@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use gaoler::config::checked::{Firewalld, Mode};
 use gaoler::enforcer::order::Block;
 use gaoler::enforcer::shard::Group;
 use gaoler::jail::ban::BanKey;
 
-use super::super::enforcing::{Enforcing, settings, ssh, ssh_rule};
+use super::super::enforcing::{Enforcing, ssh, ssh_rule};
 use super::super::rig::{Rig, wait_until};
 use super::super::sets::{all, auto};
 use super::{SSH, contains, done, gaoler, said};
@@ -23,8 +22,7 @@ fn entries(rig: &Rig, (key, block): &(BanKey, Block)) -> (String, bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn bans_move_into_the_sets_once_they_are_loaded_and_out_when_they_are_removed() {
     let rig = Rig::started();
-    let auto = Firewalld { mode: Mode::Auto, ..settings(&rig) };
-    let mut enforcing = Enforcing::start(auto, Vec::new());
+    let mut enforcing = Enforcing::start(auto(&rig), Vec::new());
     let [before, after] = [ssh("192.0.2.7"), ssh("2001:db8::7")];
     enforcing.ban_now(&before).await;
     assert_eq!(rig.rules("public"), [ssh_rule("192.0.2.7")]);
@@ -52,8 +50,7 @@ async fn what_is_permanent_by_mistake_is_not_so_after_the_next_run() {
     let rig = Rig::started();
     done(&rig, SSH, &["--apply"]);
     rig.cmd(&["--reload"]);
-    let auto = Firewalld { mode: Mode::Auto, ..settings(&rig) };
-    let mut enforcing = Enforcing::start(auto, Vec::new());
+    let mut enforcing = Enforcing::start(auto(&rig), Vec::new());
     let ban = ssh("192.0.2.7");
     enforcing.ban_now(&ban).await;
     rig.cmd(&["--runtime-to-permanent"]);

@@ -77,10 +77,9 @@ impl Rule {
         }
     }
 
-    /// Reads of a line what the rule judges by, at least. Referer and user agent stay empty where it judges by
-    /// neither: most lines are long because of them.
-    /// Reads it into `request`, which is empty, and says whether it is one.
-    /// `middle`: of the line before of the same log.
+    /// Reads of a line what the rule judges by, at least, into an empty request, and says whether it is one.
+    /// Referer and user agent stay empty where it judges by neither: most lines are long because of them.
+    /// `middle` is kept from line to line of one log.
     pub(in crate::filter) fn read<'a>(
         &self,
         line: &'a [u8],
