@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::backend::{Addresses, Backend, desired, lacks, network};
 use crate::format::Format;
-use crate::host::{CONFIG, Host, SOON};
+use crate::host::{CONFIG, Host, Ran, SOON, Side};
 use crate::observe::{await_metric, ban};
 
 /// Whom the tests ban.
@@ -95,18 +95,23 @@ pub(crate) fn nothing_is_left(host: &Host) -> Result<()> {
         assert!(!ruleset.contains(word), "{word} is left in the kernel:\n{ruleset}");
     }
     let says = |way: &str| {
-        host.sh(&format!(
+        let script = format!(
             "firewall-cmd {way} --list-all-zones; firewall-cmd {way} --list-all-policies
              firewall-cmd {way} --get-ipsets; firewall-cmd {way} --get-services"
-        ))
+        );
+        host.run(Side::Server, &["sh", "-ec", &script])
     };
-    let ours = |said: &str| said.contains("gaoler") || said.contains("-31007");
+    let ours = |said: &Ran| said.stdout.contains("gaoler") || said.stdout.contains("-31007");
     let running = says("")?;
-    assert!(!ours(&running), "firewalld has something left:\n{running}");
-    // It hears of files that have gone a little later.
-    host.until("firewalld's permanent configuration has nothing of it either", SOON, || {
-        Ok((!ours(&says("--permanent")?)).then_some(()))
-    })?;
+    assert!(running.code == 0 && !ours(&running), "firewalld has something left: {running:?}");
+    // It hears of files that have gone a little later, be it between its list of names and what
+    // firewall-cmd asks about each: that ends with an error, which tells nothing yet.
+    let mut said = None;
+    let heard = host.until("firewalld's permanent configuration has nothing of it", SOON, || {
+        let permanent = said.insert(says("--permanent")?);
+        Ok((permanent.code == 0 && !ours(permanent)).then_some(()))
+    });
+    heard.with_context(|| format!("{said:?}"))?;
     let units = host.sh("systemctl list-units --all --plain --no-legend 'gaoler*'
          systemctl list-unit-files --no-legend 'gaoler*' || true
          pgrep -x gaoler || true")?;
