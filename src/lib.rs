@@ -12,6 +12,7 @@
 //! - [`record`]: one line or journal entry, and where such come from.
 //! - [`failure`]: what a filter recognised: who, and when.
 //! - [`trace`]: the names of traces and their spans.
+//! - [`printable`]: what others wrote, fit to be shown.
 //! - [`filter`]: from a record to a failure: tags, dates, patterns, the filters we ship.
 //! - [`jail`]: from failures to bans: the window, the ledger, who is never banned.
 //!
@@ -32,7 +33,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-pub use gaoler_core::{failure, filter, jail, moment, record, trace};
+pub use gaoler_core::{failure, filter, jail, moment, printable, record, trace};
 
 pub mod config;
 pub mod control;

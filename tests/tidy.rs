@@ -9,19 +9,21 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use those of lower layers. The first is `gaoler-core`.
 const LAYERS: [&[&str]; 4] = [
-    &["moment", "record", "failure", "trace", "filter", "jail"],
+    &["moment", "record", "failure", "trace", "printable", "filter", "jail"],
     &["config", "fail2ban", "source", "enforcer", "store", "control", "telemetry"],
     &["daemon"],
     &["cli"],
 ];
 
 /// Uses within a layer that are meant: (who, whom).
-const BESIDE: [(&str, &str); 11] = [
+const BESIDE: [(&str, &str); 13] = [
     // A configuration may name a fail2ban installation.
     ("config", "fail2ban"),
     ("filter", "record"),
+    ("filter", "printable"),
     ("jail", "failure"),
     ("jail", "moment"),
+    ("jail", "printable"),
     ("jail", "trace"),
     // Settings, and the words in which sources and the enforcer report.
     ("enforcer", "config"),
@@ -151,6 +153,17 @@ fn what_is_unsafe_has_its_place_and_its_reason() {
     for manifest in ["Cargo.toml", "core/Cargo.toml"] {
         let text = fs::read_to_string(root().join(manifest)).unwrap();
         assert!(text.contains("\n[lints]\nworkspace = true\n"), "{manifest} has lints of its own");
+    }
+}
+
+/// Or what one of them misses reaches a terminal.
+#[test]
+fn what_may_be_shown_is_decided_in_one_place() {
+    for file in all_files().iter().filter(|file| !file.ends_with("core/src/printable.rs")) {
+        let text = code(file);
+        for word in ["is_control", "escape_default", "escape_unicode", "escape_debug"] {
+            assert!(!text.contains(word), "{}: {word} is `printable`'s", file.display());
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`record`]: one line or journal entry, and where such come from.
 //! - [`failure`]: what a filter recognised: who, and when.
 //! - [`trace`]: the names of traces and their spans.
+//! - [`printable`]: what others wrote, fit to be shown.
 //! - [`filter`]: from a record to a failure: tags, dates, patterns, the filters we ship.
 //! - [`jail`]: from failures to bans: the window, the ledger, who is never banned.
 
@@ -17,5 +18,6 @@ pub mod failure;
 pub mod filter;
 pub mod jail;
 pub mod moment;
+pub mod printable;
 pub mod record;
 pub mod trace;

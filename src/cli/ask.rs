@@ -15,6 +15,7 @@ use crate::control::api::{
 };
 use crate::control::client;
 use crate::control::explanation::Explanation;
+use crate::printable::{self, PrintableLines};
 use crate::telemetry::lines;
 
 /// `gaoler status [JAIL|ADDRESS]`.
@@ -215,7 +216,7 @@ fn show(
 ) -> anyhow::Result<()> {
     let text = match format {
         Format::Human => human(),
-        Format::Json => format!("{}\n", lines::harmless(&serde_json::to_string(value)?)),
+        Format::Json => format!("{}\n", printable::json(&serde_json::to_string(value)?)),
     };
     print(&text)
 }
@@ -231,6 +232,6 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 fn warn(lines: &[String]) {
     for line in lines {
         // Nobody is left to tell if standard error is closed.
-        let _ = writeln!(std::io::stderr(), "gaoler: {line}");
+        let _ = writeln!(std::io::stderr(), "gaoler: {}", PrintableLines(line));
     }
 }

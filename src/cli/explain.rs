@@ -14,7 +14,8 @@ use jiff::tz::TimeZone;
 use crate::config::duration;
 use crate::control::explanation::{BanView, Counting, EarlierBan, Explanation, JailView};
 use crate::jail::ban::BanOrigin;
-use crate::telemetry::lines::{Printable, local};
+use crate::printable::Printable;
+use crate::telemetry::lines::local;
 use crate::telemetry::verdicts::RecentVerdict;
 use crate::trace::TraceId;
 

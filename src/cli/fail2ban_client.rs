@@ -22,6 +22,7 @@ use self::command::Command;
 use self::options::{Invocation, Options};
 use super::ask::print;
 use crate::daemon::clock;
+use crate::printable::PrintableLines;
 
 /// The name to be called by.
 pub(super) const NAME: &str = "fail2ban-client";
@@ -85,7 +86,8 @@ fn complain(what: &str) {
     let now = looks::time(now, &TimeZone::system());
     let _ = writeln!(
         std::io::stderr(),
-        "{now},000 fail2ban                [{}]: ERROR   {what}",
-        std::process::id()
+        "{now},000 fail2ban                [{}]: ERROR   {}",
+        std::process::id(),
+        PrintableLines(what)
     );
 }

@@ -16,6 +16,7 @@ use crate::config::filters::Filters;
 use crate::daemon::clock;
 use crate::fail2ban::{self, Logtype};
 use crate::filter::{Definition, Filter, Language, NORMAL, definition};
+use crate::printable::{Printable, PrintableLines};
 
 /// The name to be called by.
 pub(super) const NAME: &str = "fail2ban-regex";
@@ -124,7 +125,7 @@ pub(super) fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     match told {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
-            writeln!(std::io::stderr(), "ERROR: {error:#}")?;
+            writeln!(std::io::stderr(), "ERROR: {}", PrintableLines(&format!("{error:#}")))?;
             Ok(ExitCode::from(FAILED))
         }
     }
@@ -234,11 +235,10 @@ fn header(arguments: &Arguments) -> String {
         log if Path::new(log).exists() => format!("Use         log file : {log}"),
         line => format!("Use      single line : {line}"),
     };
-    let harmless = crate::telemetry::lines::harmless;
     format!(
         "\nRunning tests\n=============\n\n{}\n{}\n\n\nResults\n=======\n\n",
-        harmless(&filter),
-        harmless(&log)
+        Printable(filter.as_bytes()),
+        Printable(log.as_bytes())
     )
 }
 

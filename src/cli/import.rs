@@ -19,6 +19,7 @@ use crate::daemon::clock;
 use crate::fail2ban::database::{self, Banned};
 use crate::fail2ban::{Directory, jail};
 use crate::jail::ban::{Ban, BanKey, BanOrigin};
+use crate::printable::Printable;
 use crate::store::takeover::{Taken, take_over};
 use crate::trace::TraceId;
 
@@ -152,8 +153,9 @@ fn select(
 /// A ban as gaoler would have it; or why it has none.
 fn ban(config: &Config, banned: &Banned, trace: TraceId) -> Result<Ban, String> {
     let jail = config.jails.iter().find(|jail| jail.name.as_str() == banned.jail);
-    let jail =
-        jail.ok_or_else(|| format!("no jail `{}` is enabled here", banned.jail.escape_debug()))?;
+    let jail = jail.ok_or_else(|| {
+        format!("no jail `{}` is enabled here", Printable(banned.jail.as_bytes()))
+    })?;
     let address = super::value::network(&banned.id)
         .map_err(|_| "not an address (fail2ban bans by other identifiers, too)".to_owned())?;
     if spares(jail, &address) {

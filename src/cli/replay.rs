@@ -21,6 +21,7 @@ use crate::config::checked::JailSettings;
 use crate::config::{self, Location, Surroundings};
 use crate::daemon::clock;
 use crate::daemon::replay::{guards, replay};
+use crate::printable;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -88,7 +89,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Format::Json => {
             let (against, difference) = (there.as_ref(), difference.as_ref());
             let document = Document { here: &here, against, difference };
-            print(&format!("{}\n", serde_json::to_string(&document)?))?;
+            print(&format!("{}\n", printable::json(&serde_json::to_string(&document)?)))?;
         }
     }
     let same = difference.is_none_or(|difference| difference.is_none());

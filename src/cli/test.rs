@@ -6,7 +6,6 @@ mod input;
 mod json;
 pub(super) mod lines;
 mod tally;
-mod text;
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -28,6 +27,7 @@ use crate::config::filters::Filters;
 use crate::daemon::clock;
 use crate::fail2ban::{self, Logtype};
 use crate::filter::{Definition, Filter, Language, Matcher, NORMAL, Outcome, definition};
+use crate::printable::PrintableLines;
 
 /// What to try on what.
 #[derive(Debug, Args)]
@@ -191,7 +191,7 @@ impl Trial {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let Self { filter, log, journalmatch, logtype, now, zone, telling, print } = self;
         for warning in filter.warnings() {
-            eprintln!("warning: {warning}");
+            eprintln!("warning: {}", PrintableLines(warning));
         }
         let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
         let out = BufWriter::with_capacity(1 << 18, io::stdout().lock());

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) use crate::fail2ban::shown;
+use crate::printable::PrintableLines;
 
 /// Where something is written. Lines and columns count from 1, columns in characters; line 0 means
 /// the file as a whole.
@@ -40,31 +41,31 @@ pub enum Problem {
     )]
     NoFile,
     /// It is there and cannot be read.
-    #[error("cannot be read: {}", harmless(.0))]
+    #[error("cannot be read: {}", PrintableLines(.0))]
     Unreadable(String),
     /// It is not YAML.
-    #[error("not valid YAML: {}", harmless(.0))]
+    #[error("not valid YAML: {}", PrintableLines(.0))]
     Syntax(String),
     /// No key has this name.
-    #[error("unknown key{}", harmless(.0))]
+    #[error("unknown key{}", PrintableLines(.0))]
     UnknownKey(String),
     /// The same key stands twice in one map.
     #[error("given twice, first at {0}; keep one of them")]
     Duplicate(Place),
     /// The value is not of the kind that the key takes, or not one that it takes.
-    #[error("{}", harmless(.0))]
+    #[error("{}", PrintableLines(.0))]
     Value(String),
     /// Something that must be given is not, or two things contradict each other.
-    #[error("{}", harmless(.0))]
+    #[error("{}", PrintableLines(.0))]
     Meaning(String),
     /// A `${NAME}` that cannot be filled in.
-    #[error("{}", harmless(.0))]
+    #[error("{}", PrintableLines(.0))]
     Environment(String),
     /// The filter does not work.
-    #[error("{}", harmless(.0))]
+    #[error("{}", PrintableLines(.0))]
     Filter(String),
     /// A key or value of a later version, or one that only fail2ban has.
-    #[error("{}", harmless(.0))]
+    #[error("{}", PrintableLines(.0))]
     Unsupported(String),
 }
 
@@ -136,19 +137,6 @@ impl IntoIterator for ConfigErrors {
 
 fn key_prefix(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!("key `{}`: ", shown(key)) }
-}
-
-/// A message, without what a terminal would obey in what it quotes of a file.
-fn harmless(message: &str) -> String {
-    let mut out = String::with_capacity(message.len());
-    for c in message.chars() {
-        if c != '\n' && c.is_control() {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::spec::SpecError;
+use crate::printable::excerpt;
 
 /// Where something is written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,22 +126,9 @@ impl ReadError {
     }
 }
 
-/// Text from a file as it may stand in a message: one line, nothing a terminal would obey, short.
+/// Text from a file as it may stand in a message.
 pub(crate) fn shown(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let mut out = String::new();
-    for c in text.chars() {
-        if out.len() >= LONGEST {
-            out.push('…');
-            break;
-        }
-        if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    excerpt(text, 200)
 }
 
 #[cfg(test)]

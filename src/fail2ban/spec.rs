@@ -2,6 +2,8 @@
 //!
 //! Source: jail.conf(5), "FILTERS" and "ACTIONS".
 
+use crate::printable::excerpt;
+
 /// A name, and the options it is given, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spec {
@@ -142,7 +144,7 @@ fn separated(text: &str) -> Option<&str> {
 
 /// So much of a text as a message needs.
 fn shown(text: &str) -> String {
-    text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    excerpt(text, 40)
 }
 
 #[cfg(test)]

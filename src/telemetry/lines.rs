@@ -3,7 +3,7 @@
 //! The jail, the address and the trace stand beside the message as fields of their own: `journalctl
 //! GAOLER_JAIL=sshd`, `journalctl GAOLER_TRACE_ID=…`.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use tracing::field::display;
 
 use crate::filter::Part;
 use crate::jail::ban::{Ban, JailName, show};
+use crate::printable::Printable;
 use crate::trace::TraceId;
 
 /// Where these lines come from, as `tracing` tells it.
@@ -94,59 +95,12 @@ pub fn local(time: Timestamp, zone: &TimeZone) -> impl fmt::Display {
     time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S")
 }
 
-/// Bytes that came from a log or a peer, fit for a terminal: what would move the cursor, turn the
-/// direction of writing or end the line is escaped.
-#[derive(Clone, Copy, Debug)]
-pub struct Printable<'a>(pub &'a [u8]);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c.is_control() || is_invisible(c) {
-                    write!(f, "{}", c.escape_default())?;
-                } else {
-                    f.write_char(c)?;
-                }
-            }
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// JSON fit for a terminal: what would move its cursor or turn the direction of writing is escaped.
-/// Outside of strings JSON has no such characters, so its meaning stays; a line feed stays too, since
-/// strings have none.
-#[must_use]
-pub fn harmless(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && (c.is_control() || is_invisible(c)) {
-            // All of them are in the Basic Multilingual Plane. A String takes all.
-            let _ = write!(text, "\\u{:04x}", u32::from(c));
-        } else {
-            text.push(c);
-        }
-    }
-    text
-}
-
-/// Characters that change how others look: line and paragraph separators, joiners and marks of
-/// direction (Unicode's bidirectional algorithm, UAX #9), the byte order mark.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
 
     use ipnet::IpNet;
-    use proptest::prelude::*;
     use tracing::field::Field;
     use tracing::{Event, Subscriber};
     use tracing_subscriber::Layer;
@@ -156,38 +110,6 @@ mod tests {
     use crate::jail::ban::{BanKey, BanOrigin};
 
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-
-    #[test]
-    fn what_is_printable_stays_and_the_rest_is_shown() {
-        let check = |bytes: &[u8], expected| assert_eq!(Printable(bytes).to_string(), expected);
-        check("Ban 192.0.2.1 für \\ \"x\"".as_bytes(), "Ban 192.0.2.1 für \\ \"x\"");
-        check(b"a\x1b]0;b\x07\r\n\tc", "a\\u{1b}]0;b\\u{7}\\r\\n\\tc");
-        check(b"a\xff\xc3(", "a\\xff\\xc3(");
-        check("\u{202e}txt.exe\u{9b}2J".as_bytes(), "\\u{202e}txt.exe\\u{9b}2J");
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_escapes_the_line(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let shown = Printable(&bytes).to_string();
-            prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible(c)));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn json_on_a_terminal_is_harmless_and_means_the_same(text: String) {
-            let json = harmless(&serde_json::to_string(&text).unwrap());
-            prop_assert!(!json.chars().any(|c| c.is_control() || is_invisible(c)), "{:?}", json);
-            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn json_keeps_its_line_feed_and_no_escape() {
-        let json = "{\"user\":\"\u{9b}2J\u{202e}é\"}\n";
-        assert_eq!(harmless(json), "{\"user\":\"\\u009b2J\\u202eé\"}\n");
-    }
 
     /// Keeps the fields of each event, as the journal gets them.
     #[derive(Clone, Default)]

@@ -26,8 +26,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::layout::{Fail2ban, Logfmt, Stamp};
-use super::lines::{Printable, harmless};
 use crate::moment::Clock;
+use crate::printable::{self, Printable};
 
 /// Why the log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -216,7 +216,7 @@ impl<'writer, W: MakeWriter<'writer>> MakeWriter<'writer> for Harmless<W> {
 
 impl<W: io::Write> io::Write for Harmless<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write_all(harmless(&String::from_utf8_lossy(line)).as_bytes())?;
+        self.0.write_all(printable::json(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
     }
 

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::lines::Printable;
 use super::overview::words;
 use crate::enforcer::cut::Reason;
 use crate::enforcer::order::{Condition, Coverage};
 use crate::jail::ban::{BanKey, JailName, show};
 use crate::jail::breaker::Rate;
 use crate::jail::ignore::IgnoreReason;
+use crate::printable::Printable;
 use crate::source::batch::{Notice, Rotation};
 
 /// Something happened to a source.

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::definition::Sample;
 use super::{Filter, Matcher, Outcome};
+use crate::printable::Printable;
 use crate::record::Record;
 
 /// A sample that yields something else than it says.
@@ -116,7 +117,7 @@ impl fmt::Display for SampleFailure {
     /// In one line, for an operator, without the filter's name; control bytes of the sample escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, sample, yielded, .. } = self;
-        let line = sample.line.escape_debug();
+        let line = Printable(sample.line.as_bytes());
         write!(f, "sample {number} ({}): `{line}` ", sample.why)?;
         let time = yielded.time.map(|time| time.to_string());
         write!(f, "yields {}", shown(yielded.address, yielded.user.as_deref(), time.as_deref()))?;
@@ -128,7 +129,8 @@ impl fmt::Display for SampleFailure {
 fn shown(address: Option<IpAddr>, user: Option<&str>, time: Option<&str>) -> String {
     let Some(address) = address else { return "nothing".to_owned() };
     let field = |name: &str, value: Option<&str>| {
-        value.map_or_else(String::new, |value| format!(", {name} `{}`", value.escape_debug()))
+        value
+            .map_or_else(String::new, |value| format!(", {name} `{}`", Printable(value.as_bytes())))
     };
     format!("{address}{}{}", field("user", user), field("time", time))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::config::checked::JailSettings;
 use crate::filter::engine::{Choice, STEPS};
-use crate::telemetry::lines::Printable;
+use crate::printable::Printable;
 
 /// A line a regex, below its jail.
 pub(super) fn report(jails: &[JailSettings]) -> String {

@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use jiff::tz::TimeZone;
 
 use crate::control::explanation::RecordView;
-use crate::telemetry::lines::{Printable, local};
+use crate::printable::Printable;
+use crate::telemetry::lines::local;
 
 /// Writes records, each with its time; where they were read and what matched, where that changes.
 pub(super) fn write(

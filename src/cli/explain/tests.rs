@@ -3,6 +3,7 @@
 use super::*;
 use crate::control::api::BanStatus;
 use crate::control::explanation::RecordView;
+use crate::printable::is_unseen;
 use crate::telemetry::verdicts::Word;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -10,7 +11,7 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 #[track_caller]
 fn check(name: &str, told: &Explanation) {
     let page = human(told, &TimeZone::UTC);
-    let hostile = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    let hostile = |c| c != '\n' && is_unseen(c);
     assert!(!page.contains(hostile), "{page:?}");
     let file = format!("{}/tests/golden/explain/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("UPDATE").is_some() {

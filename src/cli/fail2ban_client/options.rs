@@ -98,7 +98,7 @@ pub(super) fn read(mut words: Vec<String>) -> Result<Invocation, Refusal> {
             "-i" => return Err(Refusal(NOT_INTERACTIVE.to_owned())),
             "-s" | "--socket" => socket = meant(&value()?),
             valued if VALUED.contains(&valued) => drop(value()?),
-            flags if harmless(flags) => {}
+            flags if changes_nothing(flags) => {}
             _ => return Err(usage(&option)),
         }
         at += 1;
@@ -114,7 +114,7 @@ its configuration";
 const NOT_INTERACTIVE: &str = "gaoler has no interactive mode: give the command as arguments";
 
 /// Whether it is a flag, or several in one word, that changes nothing here.
-fn harmless(flags: &str) -> bool {
+fn changes_nothing(flags: &str) -> bool {
     match flags.strip_prefix("--") {
         Some(flag) => flag == "async",
         None => flags.chars().skip(1).all(|flag| "vqxbf".contains(flag)),

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 
 use super::Report;
-use super::text::write_shown;
 use crate::filter::{Match, Matcher, Name, Outcome};
+use crate::printable::Printable;
 
 /// What to write of each failure: text, and `<tokens>` as fail2ban-regex's `-o` has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ impl<W: Write> Each<W> {
         for piece in &template.0 {
             match piece {
                 Piece::Text(text) => out.write_all(text.as_bytes())?,
-                Piece::Whose => write_shown(out, who)?,
-                Piece::Line => write_shown(out, line)?,
+                Piece::Whose => write!(out, "{}", Printable(who))?,
+                Piece::Line => write!(out, "{}", Printable(line))?,
                 Piece::Time => {
                     if let Some(time) = found.time {
                         write!(out, "{}", zone.to_datetime(time))?;
@@ -88,7 +88,7 @@ impl<W: Write> Each<W> {
                 }
                 Piece::Group(name) => {
                     let group = found.groups().find(|(group, _)| group == name);
-                    write_shown(out, group.map_or(&[], |(_, text)| text))?;
+                    write!(out, "{}", Printable(group.map_or(&[], |(_, text)| text)))?;
                 }
             }
         }

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use super::tally::Tally;
-use super::text::write_shown;
 use super::{Print, Report};
 use crate::filter::probe::NearMiss;
 use crate::filter::{Filter, Match, Matcher, Name, Outcome, Part};
+use crate::printable::Printable;
 
 /// How the report looks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,9 +63,7 @@ impl<'f, W: Write> Human<'f, W> {
             return Ok(());
         }
         self.paint(Colour::Red, "exceeded")?;
-        write!(self.out, " {part} ")?;
-        write_shown(&mut self.out, text)?;
-        self.out.write_all(b"\n")
+        writeln!(self.out, " {part} {}", Printable(text))
     }
 
     fn matched<Who>(
@@ -76,23 +74,16 @@ impl<'f, W: Write> Human<'f, W> {
         text: &[u8],
     ) -> io::Result<()> {
         self.paint(colour, word)?;
-        write!(self.out, " #{} ", found.pattern + 1)?;
-        write_shown(&mut self.out, whose)?;
-        self.out.write_all(b" ")?;
+        write!(self.out, " #{} {} ", found.pattern + 1, Printable(whose))?;
         if let Some(user) = found.user {
-            self.out.write_all(b"user=\"")?;
-            write_shown(&mut self.out, user)?;
-            self.out.write_all(b"\" ")?;
+            write!(self.out, "user=\"{}\" ", Printable(user))?;
         }
-        write_shown(&mut self.out, text)?;
-        self.out.write_all(b"\n")
+        writeln!(self.out, "{}", Printable(text))
     }
 
     fn print(&mut self, word: &str, colour: Colour, text: &[u8]) -> io::Result<()> {
         self.paint(colour, word)?;
-        self.out.write_all(b" ")?;
-        write_shown(&mut self.out, text)?;
-        self.out.write_all(b"\n")
+        writeln!(self.out, " {}", Printable(text))
     }
 
     /// A line that matches, if such are asked for.
@@ -117,22 +108,16 @@ impl<'f, W: Write> Human<'f, W> {
 
     fn near(&mut self, indent: &str, (miss, rest): &(NearMiss, Vec<u8>)) -> io::Result<()> {
         write!(self.out, "{indent}{} fits: ", miss.place)?;
-        self.shown(Colour::Green, miss.fits.as_bytes())?;
+        self.paint(Colour::Green, &Printable(miss.fits.as_bytes()).to_string())?;
         write!(self.out, "\n{indent}  and then not: ")?;
-        self.shown(Colour::Red, miss.fails.as_bytes())?;
+        self.paint(Colour::Red, &Printable(miss.fails.as_bytes()).to_string())?;
         write!(self.out, "\n{indent}  where the line has: ")?;
         if rest.is_empty() {
             self.out.write_all(b"(its end)")?;
         } else {
-            write_shown(&mut self.out, &rest[..rest.len().min(REST)])?;
+            write!(self.out, "{}", Printable(&rest[..rest.len().min(REST)]))?;
         }
         self.out.write_all(b"\n")
-    }
-
-    fn shown(&mut self, colour: Colour, text: &[u8]) -> io::Result<()> {
-        let mut plain = Vec::new();
-        write_shown(&mut plain, text)?;
-        self.paint(colour, &String::from_utf8_lossy(&plain))
     }
 
     fn paint(&mut self, colour: Colour, text: &str) -> io::Result<()> {
@@ -163,9 +148,7 @@ impl<'f, W: Write> Human<'f, W> {
         writeln!(self.out, "|-  #) [# of hits] regular expression")?;
         for (number, (pattern, hits)) in (1..).zip(lines.iter().zip(hits)) {
             if *hits > 0 {
-                write!(self.out, "|  {number:2}) [{hits}] ")?;
-                write_shown(&mut self.out, pattern.as_bytes())?;
-                self.out.write_all(b"\n")?;
+                writeln!(self.out, "|  {number:2}) [{hits}] {}", Printable(pattern.as_bytes()))?;
             }
         }
         writeln!(self.out, "`-\n")
@@ -181,9 +164,8 @@ impl<'f, W: Write> Human<'f, W> {
         let lines = self.tally.filter.lines();
         for pattern in slowest {
             let time = self.tally.time_of(pattern);
-            write!(self.out, "|  {:2}) [{time:.1?}] ", pattern + 1)?;
-            write_shown(&mut self.out, lines[pattern].as_bytes())?;
-            self.out.write_all(b"\n")?;
+            let line = Printable(lines[pattern].as_bytes());
+            writeln!(self.out, "|  {:2}) [{time:.1?}] {line}", pattern + 1)?;
         }
         writeln!(self.out, "`-\n")
     }
@@ -192,9 +174,8 @@ impl<'f, W: Write> Human<'f, W> {
         self.paint(Colour::Bold, "Date template hits")?;
         writeln!(self.out, ":\n|- [# of hits] date format")?;
         for (form, hits) in &self.tally.dates {
-            write!(self.out, "|  [{hits}] ")?;
-            write_shown(&mut self.out, self.tally.filter.date_form(*form).as_bytes())?;
-            self.out.write_all(b"\n")?;
+            let form = Printable(self.tally.filter.date_form(*form).as_bytes());
+            writeln!(self.out, "|  [{hits}] {form}")?;
         }
         writeln!(self.out, "`-")?;
         if self.tally.undated > 0 {
@@ -237,9 +218,7 @@ impl<'f, W: Write> Human<'f, W> {
         writeln!(self.out, ": {} failures; such are never banned", self.tally.unattributed)?;
         writeln!(self.out, "|- [# of failures] host or ID")?;
         for (name, failures) in names.iter().take(TOP) {
-            write!(self.out, "|  [{failures}] ")?;
-            write_shown(&mut self.out, name)?;
-            self.out.write_all(b"\n")?;
+            writeln!(self.out, "|  [{failures}] {}", Printable(name))?;
         }
         self.more(names.len())
     }
@@ -280,9 +259,7 @@ impl<'f, W: Write> Human<'f, W> {
         self.paint(Colour::Bold, "Ignored line(s)")?;
         writeln!(self.out, ":")?;
         for line in &some {
-            self.out.write_all(b"|  ")?;
-            write_shown(&mut self.out, line)?;
-            self.out.write_all(b"\n")?;
+            writeln!(self.out, "|  {}", Printable(line))?;
         }
         self.first(self.tally.ignored, "ignored")
     }
@@ -296,9 +273,7 @@ impl<'f, W: Write> Human<'f, W> {
         self.paint(Colour::Bold, "Missed line(s)")?;
         writeln!(self.out, ":")?;
         for Missed { line, near } in &some {
-            self.out.write_all(b"|  ")?;
-            write_shown(&mut self.out, line)?;
-            self.out.write_all(b"\n")?;
+            writeln!(self.out, "|  {}", Printable(line))?;
             if let Some(near) = near {
                 self.near("|    ", near)?;
             }

@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::tally::Tally;
-use super::text::write_json;
 use super::{Print, Report};
 use crate::filter::{Filter, Match, Matcher, Name, Outcome};
+use crate::printable;
 
 /// Writes `{"line": 1, "outcome": "failure", "host": ..., "time": ..., ...}`.
 pub(super) struct Json<'f, W> {
@@ -97,6 +97,12 @@ impl<'f, W: Write> Json<'f, W> {
     }
 }
 
+/// Writes text as a JSON string; bytes that are not UTF-8 become U+FFFD.
+fn write_json(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    let string = serde_json::to_string(&String::from_utf8_lossy(text))?;
+    out.write_all(printable::json(&string).as_bytes())
+}
+
 fn write_list(out: &mut impl Write, values: &[String]) -> io::Result<()> {
     out.write_all(b"[")?;
     for (number, value) in values.iter().enumerate() {
@@ -154,7 +160,7 @@ impl<W: Write> Report for Json<'_, W> {
                 "place": miss.place.to_string(), "fits": miss.fits, "fails": miss.fails,
                 "at": miss.at, "rest": String::from_utf8_lossy(&rest),
             });
-            write!(self.out, ", \"near_miss\": {near}")?;
+            write!(self.out, ", \"near_miss\": {}", printable::json(&near.to_string()))?;
         }
         self.out.write_all(b"}\n")
     }
@@ -167,8 +173,32 @@ impl<W: Write> Report for Json<'_, W> {
 
     fn end(&mut self) -> io::Result<()> {
         if self.print.summary {
-            writeln!(self.out, "{}", self.summary())?;
+            writeln!(self.out, "{}", printable::json(&self.summary().to_string()))?;
         }
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn json_reads_back_the_same(text: Vec<u8>) {
+            let mut out = Vec::new();
+            write_json(&mut out, &text).unwrap();
+            let back: String = serde_json::from_slice(&out).unwrap();
+            prop_assert_eq!(back, String::from_utf8_lossy(&text));
+        }
+    }
+
+    #[test]
+    fn a_terminal_obeys_none_of_it() {
+        let mut out = Vec::new();
+        write_json(&mut out, "\u{9b}2J\u{202e}\n\u{7f}é".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), r#""\u009b2J\u202e\n\u007fé""#);
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::config::error::ConfigErrors;
 use crate::config::{builtin, duration, filter_file};
 use crate::filter::definition::{Definition, HttpdFormat, Sample};
+use crate::printable::excerpt;
 
 const INDEX_HEAD: &str = "\
 # The filters that come with gaoler
@@ -191,7 +192,7 @@ fn samples(page: &mut String, title: &str, filter: &Definition, wanted: fn(&Samp
     }
     let _ = writeln!(page, "## {title}\n\n```text");
     for sample in samples {
-        let _ = writeln!(page, "# {}\n{}", remark(sample), line(&sample.line));
+        let _ = writeln!(page, "# {}\n{}", remark(sample), excerpt(&sample.line, SHOWN));
     }
     page.push_str("```\n\n");
 }
@@ -218,26 +219,9 @@ fn remark(sample: &Sample) -> String {
         let _ = write!(remark, ": {address}");
     }
     if let Some(user) = sample.user.as_ref().filter(|user| !user.is_empty()) {
-        let _ = write!(remark, ", user {}", line(user));
+        let _ = write!(remark, ", user {}", excerpt(user, SHOWN));
     }
     remark
-}
-
-/// A log's line as one line that can be printed, and no longer than one reads.
-fn line(text: &str) -> String {
-    let mut shown = String::new();
-    for (number, letter) in text.chars().enumerate() {
-        if number == SHOWN {
-            shown.push('…');
-            break;
-        }
-        if letter.is_control() {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -249,12 +233,6 @@ mod tests {
         let yaml = "# One <two> `<ADDR>`\n# three.\n#\n# LIST.\n#   a   b\n#   c   d\n#\n#     x;\ndescription: x\n# no\n";
         let expected = "One &lt;two> `<ADDR>`\nthree.\n\nLIST.\n\n```text\n  a   b\n  c   d\n```\n\n```text\n    x;\n```\n\n";
         assert_eq!(prose(yaml), expected);
-    }
-
-    #[test]
-    fn lines_are_shown_on_one_line() {
-        assert_eq!(line("a\n\x1b\u{9b}\u{e4}"), "a\\n\\u{1b}\\u{9b}\u{e4}");
-        assert_eq!(line(&"a".repeat(500)).chars().count(), SHOWN + 1);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //!
 //! Source: firewalld.dbus(5); firewall/errors.py.
 
+use crate::printable::excerpt;
+
 /// How much of firewalld's own words is kept, in characters.
 const WORDS: usize = 200;
 
@@ -52,7 +54,7 @@ impl Fault {
     #[must_use]
     pub fn of(name: &str, message: &str) -> Self {
         let code = message.split(':').next().unwrap_or_default().trim();
-        let words = short(message);
+        let words = excerpt(message, WORDS);
         if name.contains("NotAuthorizedException") || name.ends_with(".AccessDenied") {
             return Self::Unauthorized(words);
         }
@@ -73,16 +75,6 @@ impl Fault {
             _ => Self::Unknown(words),
         }
     }
-}
-
-/// The first words of a text, on one line and without control characters.
-fn short(text: &str) -> String {
-    let mut words: String =
-        text.chars().take(WORDS).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(WORDS).is_some() {
-        words.push('…');
-    }
-    words
 }
 
 #[cfg(test)]
@@ -139,6 +131,6 @@ mod tests {
         let Fault::Unknown(words) = Fault::of(EXCEPTION, &blob) else { panic!("not unknown") };
         assert_eq!(words.chars().count(), WORDS + 1);
         let Fault::Unknown(words) = Fault::of(EXCEPTION, "x\ny\x1b") else { panic!("not unknown") };
-        assert_eq!(words, "x y ");
+        assert_eq!(words, r"x\ny\u{1b}");
     }
 }

@@ -14,7 +14,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::Fields;
 use crate::moment::Clock;
-use crate::telemetry::lines::{self, Printable, harmless};
+use crate::printable::{self, Printable};
+use crate::telemetry::lines;
 
 /// When a line was written: `2026-11-22T10:00:00.123456Z`.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +118,6 @@ impl fmt::Display for Value<'_> {
             return f.write_str(self.0);
         }
         let quoted = serde_json::to_string(self.0).map_err(|_| fmt::Error)?;
-        f.write_str(&harmless(&quoted))
+        f.write_str(&printable::json(&quoted))
     }
 }

@@ -14,6 +14,7 @@ use self::grpc::Grpc;
 use self::http::Http;
 use super::settings::Target;
 use crate::config::checked::OtlpProtocol as Protocol;
+use crate::printable::excerpt;
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -105,5 +106,5 @@ impl Taken {
 
 /// A receiver's words: bounded, and nothing that a terminal would obey.
 fn bounded(text: &str) -> String {
-    text.chars().take(200).flat_map(char::escape_debug).collect()
+    excerpt(text, 200)
 }

@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use super::settings::Signal;
 use crate::config::checked::OtlpProtocol as Protocol;
+use crate::printable::Printable;
 
 /// A way to look a variable up; the real one in the daemon, a table in tests.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -131,6 +132,7 @@ impl<'a> Variables<'a> {
     }
 
     pub(super) fn warn(&mut self, name: &str, text: &str, remedy: &str) {
-        self.warnings.push(format!("{name}: `{}` is passed over: {remedy}", text.escape_debug()));
+        self.warnings
+            .push(format!("{name}: `{}` is passed over: {remedy}", Printable(text.as_bytes())));
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::{self, Write};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::printable::is_unseen;
+
 /// Text that stays text in HTML, in an element as in a quoted attribute.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
@@ -28,8 +30,7 @@ impl fmt::Display for Text<'_> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
-                // Control characters that some browsers act on, direction overrides among them.
-                c if c.is_control() || is_override(c) => f.write_char('\u{fffd}')?,
+                c if is_unseen(c) => f.write_char('\u{fffd}')?,
                 c => f.write_char(c)?,
             }
         }
@@ -75,10 +76,6 @@ impl fmt::Display for Time {
 }
 
 /// Characters that turn around how what follows is read (Unicode UAX #9).
-fn is_override(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
-
 /// `3 min ago`, `in 2 h`.
 fn distance(span: SignedDuration) -> String {
     let seconds = span.as_secs().unsigned_abs();

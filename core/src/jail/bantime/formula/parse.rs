@@ -3,6 +3,7 @@
 //! Source: "Operator precedence" in the Python language reference.
 
 use super::{Function, LONGEST, Name, Operator, Tree};
+use crate::printable::Printable;
 
 /// How deep expressions nest at most.
 const DEEPEST: u32 = 32;
@@ -236,7 +237,8 @@ impl<'a> Parser<'a> {
                 Some(sign) => &rest[..sign.len()],
                 None if b"()+-*/%<>,".contains(&first) => &rest[..1],
                 None => {
-                    let odd = rest.chars().next().unwrap_or(' ').escape_default();
+                    let length = rest.chars().next().map_or(0, char::len_utf8);
+                    let odd = Printable(&rest.as_bytes()[..length]);
                     return Err(error(at, format!("`{odd}` means nothing here")));
                 }
             },
@@ -331,7 +333,7 @@ mod tests {
         check("1 if 2", 7, "`else` is missing");
         check("ban.count + 1", 1, "there is no `ban.count`");
         check("__import__('os')", 1, "there is no `__import__`");
-        check("1 + 'a'", 5, "`\\'` means nothing here");
+        check("1 + 'a'", 5, "`'` means nothing here");
         check("1 < 2 < 3", 7, "do not chain");
         check("float(1, 2)", 1, "takes one value");
         check("1.2.3", 4, "`.3` cannot stand there");
