@@ -10,6 +10,7 @@ mod fail2ban_regex;
 mod flush;
 mod import;
 mod man;
+mod progress;
 mod provision;
 mod replay;
 pub mod test;

@@ -2,22 +2,22 @@
 
 mod report;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use self::report::Report;
 use super::ask::print;
+use super::progress;
 use super::{FormatArgs, LocationArgs};
 use crate::config::checked::{Config, Enforcement, Firewalld, Mode};
 use crate::config::{self, Surroundings};
 use crate::enforcer::firewalld::permanent::{Permanent, PermanentError, Taken};
-use crate::enforcer::firewalld::provision::plan::{self, Existing, Plan};
+use crate::enforcer::firewalld::provision::plan::{self, Existing};
 use crate::enforcer::firewalld::provision::{Wanted, xml};
 use crate::enforcer::shard::{MOST_SHARDS, SHARDS};
 
@@ -118,16 +118,15 @@ async fn provision(
     let mut report = Report::new(args.apply, args.remove, wanted, plan);
     report.notes = notes(config, firewalld, args.remove);
     if args.apply {
-        let progress = progress(&report.plan);
-        apply(&permanent, &mut report, &progress).await;
-        progress.finish_and_clear();
+        apply(&permanent, &mut report).await;
     }
     report.reload_due = is_reload_due(args, &permanent, wanted, &existing).await?;
     Ok(report)
 }
 
 /// Takes the steps in order, up to the first that fails.
-async fn apply(permanent: &Permanent, report: &mut Report, progress: &ProgressBar) {
+async fn apply(permanent: &Permanent, report: &mut Report) {
+    let progress = progress::of_steps(report.plan.steps.len());
     for step in &report.plan.steps {
         match permanent.take(step).await {
             Ok(Taken::Done) => {}
@@ -186,16 +185,6 @@ fn is_polkit_rule_missing() -> bool {
         let rule = Path::new(directory).join("polkit-1/rules.d/45-gaoler.rules");
         rule.try_exists().is_ok_and(|exists| !exists)
     })
-}
-
-/// A bar on a terminal, on the side.
-fn progress(plan: &Plan) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta}")
-        .expect("the template is of known words");
-    ProgressBar::new(plan.steps.len() as u64).with_style(style)
 }
 
 /// Writes every file whole or not at all, since firewalld looks on.

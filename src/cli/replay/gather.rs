@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use flate2::bufread::MultiGzDecoder;
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 
 use super::{ReplayArgs, now, reads};
+use crate::cli::progress;
 use crate::config::checked::JailSettings;
 use crate::failure::Failure;
 use crate::filter::Outcome;
@@ -61,24 +63,9 @@ struct Listeners {
 /// One cannot be read, or holds more than can be held.
 pub(super) fn gather(args: &ReplayArgs, jails: &[JailSettings]) -> anyhow::Result<Gathered> {
     let mut gathered = Gathered::default();
-    for file in &args.files {
-        let listening = listening(jails, file, args.jail.is_some());
-        let listeners = Listeners::new(jails, &listening, now(args));
-        gathered
-            .file(file, listeners)
-            .with_context(|| format!("{}: cannot be read", file.display()))?;
-    }
+    gathered.files(args, jails)?;
     if let Some(directory) = &args.journal {
-        for (index, jail) in jails.iter().enumerate() {
-            let Origin::Journal(origin) = &jail.origin else { continue };
-            let mut origin = origin.clone();
-            origin.location = JournalLocation::Directory(directory.clone());
-            let mut listeners = Listeners::new(jails, &[index], now(args));
-            let read = whole_journal(&origin, |reading| gathered.reading(&reading, &mut listeners));
-            if let Err(trouble) = read {
-                bail!("{}: {}", directory.display(), trouble.detail);
-            }
-        }
+        gathered.journal(directory, args, jails)?;
     }
     Ok(gathered)
 }
@@ -102,8 +89,50 @@ fn names(jail: &JailSettings, file: &Path) -> bool {
 }
 
 impl Gathered {
-    fn file(&mut self, path: &Path, mut listeners: Listeners) -> io::Result<()> {
-        let file = BufReader::with_capacity(1 << 16, File::open(path)?);
+    fn files(&mut self, args: &ReplayArgs, jails: &[JailSettings]) -> anyhow::Result<()> {
+        let lengths = args.files.iter().filter_map(|file| Some(file.metadata().ok()?.len()));
+        let progress = progress::of_bytes(lengths.sum());
+        for file in &args.files {
+            let listening = listening(jails, file, args.jail.is_some());
+            let listeners = Listeners::new(jails, &listening, now(args));
+            self.file(file, listeners, &progress)
+                .with_context(|| format!("{}: cannot be read", file.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the journal in a directory once for each jail that reads one.
+    fn journal(
+        &mut self,
+        directory: &Path,
+        args: &ReplayArgs,
+        jails: &[JailSettings],
+    ) -> anyhow::Result<()> {
+        let progress = progress::of_entries();
+        for (index, jail) in jails.iter().enumerate() {
+            let Origin::Journal(origin) = &jail.origin else { continue };
+            let mut origin = origin.clone();
+            origin.location = JournalLocation::Directory(directory.to_owned());
+            let mut listeners = Listeners::new(jails, &[index], now(args));
+            let read = whole_journal(&origin, |reading| {
+                self.reading(&reading, &mut listeners);
+                progress::entries_read(&progress, self.lines);
+            });
+            if let Err(trouble) = read {
+                bail!("{}: {}", directory.display(), trouble.detail);
+            }
+        }
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        mut listeners: Listeners,
+        progress: &ProgressBar,
+    ) -> io::Result<()> {
+        let file = progress.wrap_read(File::open(path)?);
+        let file = BufReader::with_capacity(1 << 16, file);
         let mut input: Box<dyn BufRead> = if path.extension().is_some_and(|it| it == "gz") {
             Box::new(BufReader::new(MultiGzDecoder::new(file)))
         } else {

@@ -1,15 +1,15 @@
 //! What a filter is tried on: a file, standard input, this host's journal, or a line given as such.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::lines::{Lines, Next};
 use super::{LogType, Report};
+use crate::cli::progress;
 use crate::filter::Matcher;
 use crate::record::Record;
 use crate::record::journalmatch::JournalMatch;
@@ -20,13 +20,10 @@ use crate::source::whole_journal;
 /// Something to read.
 pub(super) enum Input {
     /// Lines, or what `journalctl -o export` writes.
-    Text(Box<dyn Read>, LogType, ProgressBar),
+    Text(Box<dyn Read>, LogType),
     /// These entries.
     Journal(JournalOrigin),
 }
-
-/// A long log's progress is shown on a terminal, on the side.
-const LONG: u64 = 16 << 20;
 
 /// As fail2ban-regex names it.
 const JOURNAL: &str = "systemd-journal";
@@ -37,9 +34,9 @@ const JOURNAL: &str = "systemd-journal";
 ///
 /// It cannot be read, or the entries wanted of a journal are not written as journalctl(1) takes them.
 pub(super) fn open(name: &Path, logtype: LogType, matches: &[String]) -> anyhow::Result<Input> {
-    let plain = |reader| Input::Text(reader, logtype, ProgressBar::hidden());
+    let text = |reader| Input::Text(reader, logtype);
     if name == Path::new("-") {
-        return Ok(plain(Box::new(io::stdin().lock())));
+        return Ok(text(Box::new(io::stdin().lock())));
     }
     if name == Path::new(JOURNAL) {
         let matches = JournalMatch::parse(matches.iter().map(String::as_str));
@@ -50,18 +47,12 @@ pub(super) fn open(name: &Path, logtype: LogType, matches: &[String]) -> anyhow:
     // What has a blank and is no file is a line.
     let line = name.to_string_lossy();
     if !name.exists() && line.contains(' ') {
-        return Ok(plain(Box::new(Cursor::new(line.into_owned()))));
+        return Ok(text(Box::new(Cursor::new(line.into_owned()))));
     }
     let unreadable = || format!("{}: cannot be read", name.display());
     let file = File::open(name).with_context(unreadable)?;
     let length = file.metadata().with_context(unreadable)?.len();
-    if length < LONG || !io::stderr().is_terminal() {
-        return Ok(plain(Box::new(file)));
-    }
-    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}")?;
-    let progress = ProgressBar::new(length).with_style(style);
-    let reader = Box::new(progress.wrap_read(file));
-    Ok(Input::Text(reader, logtype, progress))
+    Ok(text(Box::new(progress::of_bytes(length).wrap_read(file))))
 }
 
 impl Input {
@@ -79,11 +70,11 @@ impl Input {
         let mut reading = Trial { matcher, now, report, number: 0 };
         match self {
             Self::Journal(origin) => reading.journal(&origin)?,
-            Self::Text(input, LogType::Export, _) => reading.export(BufReader::new(input))?,
-            Self::Text(input, logtype, progress) => {
-                reading.lines(input, (logtype == LogType::Journal).then_some(now))?;
-                progress.finish_and_clear();
-            }
+            Self::Text(input, logtype) => match logtype {
+                LogType::Export => reading.export(BufReader::new(input))?,
+                LogType::Journal => reading.lines(input, Some(now))?,
+                LogType::File => reading.lines(input, None)?,
+            },
         }
         reading.report.end()
     }
@@ -121,11 +112,12 @@ impl<R: Report> Trial<'_, R> {
     }
 
     fn journal(&mut self, origin: &JournalOrigin) -> io::Result<()> {
-        let mut told = Ok(());
+        let (mut told, progress) = (Ok(()), progress::of_entries());
         let read = whole_journal(origin, |entry| {
             if told.is_ok() {
                 told = self.entry(&entry);
             }
+            progress::entries_read(&progress, self.number);
         });
         told?;
         read.map_err(|trouble| io::Error::other(trouble.detail))

@@ -31,11 +31,7 @@ fn printed(words: &[&str], log: &str) -> String {
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let mut matcher = Matcher::new(Arc::clone(&filter), zone.clone());
     let mut out = Vec::new();
-    let input = input::Input::Text(
-        Box::new(io::Cursor::new(log.to_owned())),
-        args.logtype,
-        indicatif::ProgressBar::hidden(),
-    );
+    let input = input::Input::Text(Box::new(io::Cursor::new(log.to_owned())), args.logtype);
     match args.format {
         Format::Human => {
             let shown = Shown { print: args.print, colour: false };
