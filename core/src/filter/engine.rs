@@ -184,6 +184,13 @@ impl Engine {
 
 impl Backtracking {
     fn compile(pattern: &str, over: Over, tree: &Expr, why: &'static str) -> Result<Self, Problem> {
+        // fancy-regex reckons with groups that are not there, and makes room for them.
+        let groups = shadow::groups(tree);
+        if let Some(group) = shadow::highest_reference(tree).filter(|group| *group > groups) {
+            return Err(Problem::Syntax(format!(
+                "it refers to group {group}, which is not there: it has {groups}"
+            )));
+        }
         let mode = match over {
             Over::Bytes => BytesMode::Ascii,
             Over::Text => BytesMode::UnicodeBytes,
@@ -199,13 +206,6 @@ impl Backtracking {
                 .map_err(|error| Problem::Syntax(error.to_string()))
         };
         let regexes: Vec<_> = BUDGETS.into_iter().map(build).collect::<Result<_, _>>()?;
-        // fancy-regex sees to it that a back-reference has a group, but not that a condition has.
-        let groups = regexes.first().map_or(0, fancy_regex::Regex::captures_len);
-        if let Some(group) = shadow::highest_condition(tree).filter(|group| *group >= groups) {
-            return Err(Problem::Syntax(format!(
-                "`(?({group})` asks for a group that is not there"
-            )));
-        }
         let shadow = shadow(tree).and_then(|shadow| linear(&shadow, over).ok());
         Ok(Self { regexes, shadow, why })
     }

@@ -34,13 +34,22 @@ pub(super) fn why(tree: &Expr) -> Option<&'static str> {
     own.or_else(|| tree.children_iter().find_map(why))
 }
 
-/// The highest group that a condition of a pattern asks for, `(?(2)…)`.
-pub(super) fn highest_condition(tree: &Expr) -> Option<usize> {
+/// The highest group that a pattern refers to: `\2` wants it again, `(?(2)…)` asks for it, `\g<2>` calls it.
+pub(super) fn highest_reference(tree: &Expr) -> Option<usize> {
     let own = match tree {
-        Expr::BackrefExistsCondition { group, .. } => Some(*group),
+        Expr::Backref { group, .. }
+        | Expr::BackrefWithRelativeRecursionLevel { group, .. }
+        | Expr::BackrefExistsCondition { group, .. }
+        | Expr::SubroutineCall(group) => Some(*group),
         _ => None,
     };
-    own.max(tree.children_iter().filter_map(highest_condition).max())
+    own.max(tree.children_iter().filter_map(highest_reference).max())
+}
+
+/// How many groups a pattern has.
+pub(super) fn groups(tree: &Expr) -> usize {
+    let own = usize::from(matches!(tree, Expr::Group(_)));
+    own + tree.children_iter().map(groups).sum::<usize>()
 }
 
 /// The shadow of a pattern; `None`: it has parts of which we can prove nothing.

@@ -70,14 +70,25 @@ fn what_neither_takes_is_refused() {
 /// every way of cutting the words.
 const COSTLY: &str = r"^(?:\w+(?! nobody)\s?)+(?<!failed)$";
 
-/// fancy-regex takes such conditions, and then panics on a text.
+/// fancy-regex takes such conditions, and then panics on a text; for such calls it asks for memory that no
+/// machine has.
 #[test]
-fn a_condition_has_a_group() {
+fn what_is_referred_to_is_there() {
     check("^(a)?(?(1)b|c)$", Some("a condition"), "c", true);
     check("^(?(2)a|b)(c)?(d)$", Some("a condition"), "bd", true);
-    for pattern in ["(?(1)a|b)", "(?(2)a|b)(c)", "^(a)(?:b|(?(9)c))d", "(?!x(?(1)y))z"] {
+    check(r"^(?<n>a)(b)\2\g<1>\k<n>(?(<n>)c)$", Some("a back-reference"), "abbaac", true);
+    let refused = |pattern: &str, group: &str| {
         let refused = Engine::compile(pattern).map(|_| ()).unwrap_err().to_string();
-        assert!(refused.contains(")` asks for a group that is not there"), "{pattern}: {refused}");
+        let expected = format!("it refers to group {group}, which is not there: it has 1");
+        assert!(refused.contains(&expected), "{pattern}: {refused}");
+    };
+    for pattern in ["(?(2)a|b)(c)", "^(a)(?:b|(?(2)c))d", "(?!x(?(2)y))(z)", r"(a)\2", r"(a)\g<2>"]
+    {
+        refused(pattern, "2");
+    }
+    let huge = "16392432073569555797";
+    for pattern in ["(a)(?(HUGE)b|c)", r"(a)\HUGE", r"(a)\g<HUGE>"] {
+        refused(&pattern.replace("HUGE", huge), huge);
     }
 }
 
