@@ -30,6 +30,7 @@ impl fmt::Display for Text<'_> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
+                // Some browsers act on these.
                 c if is_unseen(c) => f.write_char('\u{fffd}')?,
                 c => f.write_char(c)?,
             }
