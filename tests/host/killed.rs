@@ -58,7 +58,11 @@ pub(crate) fn every_line_counts_once(host: &Host) -> Result<()> {
     })?;
     let kills = kills.into_inner();
     println!("seed {seed}: {written} lines each, killed {kills} times");
-    host.sh("systemctl reset-failed gaoler; systemctl start gaoler")?;
+    // Until systemd has heard of its end, to start it does nothing.
+    host.until("gaoler answers after the last kill", SOON, || {
+        host.sh("systemctl reset-failed gaoler; systemctl start gaoler")?;
+        Ok((host.gaoler(&["status"])?.code == 0).then_some(()))
+    })?;
     for jail in ["stream-file", "stream-journal"] {
         let status = host.until(&format!("{jail} has counted all (seed {seed})"), SOON, || {
             let status = Status::of(host, jail)?;
