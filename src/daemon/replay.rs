@@ -14,7 +14,7 @@ use crate::config::checked::JailSettings;
 use crate::failure::Failure;
 use crate::jail::ban::Ban;
 use crate::jail::guards::Guards;
-use crate::jail::history::{Found, History};
+use crate::jail::history::{History, Offender};
 use crate::jail::{Jail, Verdict};
 use crate::moment::{Boot, Moment};
 use crate::record::origin::Origin;
@@ -34,8 +34,8 @@ pub struct Record {
     pub bans: Vec<Ban>,
 }
 
-/// So often, in failures, some windows that can no longer count are dropped.
-const SWEEP: usize = 16_384;
+/// So often, in instants that failures are of, some windows that can no longer count are dropped.
+const SWEEP: usize = 1024;
 
 /// Whom this host never bans besides its lists: its own addresses and gateways.
 ///
@@ -51,13 +51,19 @@ pub fn guards() -> std::io::Result<Guards> {
 pub fn replay(settings: &[JailSettings], guards: &Guards, history: &mut History) -> Vec<Record> {
     history.sort();
     let mut court = Court::new(settings, guards, history);
-    for (number, found) in history.iter().enumerate() {
-        let at_microsecond = found.time.as_microsecond();
-        court.release(found.time, at_microsecond);
+    for (number, (time, offenders)) in history.iter().enumerate() {
+        let at_microsecond = time.as_microsecond();
+        court.release(time, at_microsecond);
         if number % SWEEP == 0 {
-            court.sweep(at(found.time));
+            court.sweep(at(time));
         }
-        court.judge(found, at_microsecond);
+        for &offender in offenders {
+            // Whom his jail bans already, it need not be asked about.
+            let number = offender as usize;
+            if court.banned[number] <= at_microsecond {
+                court.judge(number, time);
+            }
+        }
     }
     court.records()
 }
@@ -125,15 +131,10 @@ impl<'a> Court<'a> {
         }
     }
 
-    fn judge(&mut self, found: Found, at_microsecond: i64) {
-        let (index, number) = (found.jail as usize, found.offender as usize);
-        let Some(record) = self.records.get_mut(index) else { return };
-        record.failures += 1;
-        if at_microsecond < self.banned[number] {
-            return;
-        }
-        let (now, address) = (at(found.time), self.history.offenders()[number].address);
-        let verdict = self.jails[index].on_failure(Failure { address, time: found.time }, now);
+    fn judge(&mut self, number: usize, time: Timestamp) {
+        let Offender { address, jail } = self.history.offenders()[number];
+        let (now, index) = (at(time), jail as usize);
+        let verdict = self.jails[index].on_failure(Failure { address, time }, now);
         let ban = match &verdict {
             Verdict::Banned(ban) => Some(ban),
             Verdict::AlreadyBanned { .. } => self.jails[index].ledger().covering(address),
@@ -165,8 +166,8 @@ impl<'a> Court<'a> {
         let address = ban.key.address;
         let until = ban.until().unwrap_or(Timestamp::MAX);
         for (other, jail) in self.jails.iter_mut().enumerate() {
-            let overall = &self.settings[other].increment;
-            if other == index || overall.as_ref().is_some_and(|it| it.overalljails) {
+            let increment = self.settings[other].increment.as_ref();
+            if increment.is_some_and(|it| other == index || it.overalljails) {
                 jail.remember(&address, 1, until);
             }
         }
@@ -193,11 +194,10 @@ impl<'a> Court<'a> {
 
     fn records(mut self) -> Vec<Record> {
         for offender in self.history.offenders() {
-            if let Some(record) = self.records.get_mut(offender.jail as usize) {
-                record.addresses += 1;
-            }
+            self.records[offender.jail as usize].addresses += 1;
         }
-        for (record, counted) in self.records.iter_mut().zip(&self.counted) {
+        for (number, (record, counted)) in self.records.iter_mut().zip(&self.counted).enumerate() {
+            record.failures += self.history.of_jail(number);
             record.addresses += counted.len();
         }
         self.records

@@ -1,8 +1,11 @@
-//! The failures of many jails, held until they can be put in order for a replay: 24 bytes each, and some 50
-//! for each address of a jail.
+//! The failures of many jails, held until they can be put in order for a replay.
+//!
+//! Four bytes each, 24 for each instant, since logs tell of many failures in one second, and some 50 for each
+//! address of a jail.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::ops::Range;
 
 use hashbrown::HashTable;
 use jiff::Timestamp;
@@ -20,23 +23,22 @@ const NOBODY: u32 = u32::MAX;
 /// The failures of all jails.
 #[derive(Debug, Default)]
 pub struct History {
-    failures: Vec<Found>,
+    instants: Vec<Instant>,
+    /// Whose each failure is, by the offender's number, as they were read.
+    failures: Vec<u32>,
+    /// How many there are of each jail, by its number.
+    by_jail: Vec<u64>,
     offenders: Offenders,
-    /// The latest, which have no number yet.
-    waiting: Vec<(Offender, Timestamp)>,
-    /// When the first was, and the last.
-    span: Option<(Timestamp, Timestamp)>,
+    /// Whose the latest are, which have no number yet.
+    waiting: Vec<Offender>,
 }
 
-/// A failure that a jail's filter found.
-#[derive(Clone, Copy, Debug)]
-pub struct Found {
-    /// When.
-    pub time: Timestamp,
-    /// Which jail, by its number.
-    pub jail: u32,
-    /// Whose in that jail, by the offender's number in this history.
-    pub offender: u32,
+/// Failures that were read one after the other, all of one instant.
+#[derive(Debug)]
+struct Instant {
+    time: Timestamp,
+    /// Which failures, by their places.
+    failures: Range<u32>,
 }
 
 /// An address that fails in a jail.
@@ -62,11 +64,23 @@ struct Offenders {
 
 impl History {
     /// Adds a failure of the jail of that number.
+    ///
+    /// # Panics
+    ///
+    /// It would be the 4,294,967,296th: whoever reads logs stops long before.
     pub fn push(&mut self, jail: u32, failure: Failure) {
         let Failure { address, time } = failure;
-        let (first, last) = self.span.unwrap_or((time, time));
-        self.span = Some((first.min(time), last.max(time)));
-        self.waiting.push((Offender { address, jail }, time));
+        let place = u32::try_from(self.len()).expect("far fewer failures can be held");
+        match self.instants.last_mut() {
+            Some(instant) if instant.time == time => instant.failures.end = place + 1,
+            _ => self.instants.push(Instant { time, failures: place..place + 1 }),
+        }
+        let number = jail as usize;
+        if self.by_jail.len() <= number {
+            self.by_jail.resize(number + 1, 0);
+        }
+        self.by_jail[number] += 1;
+        self.waiting.push(Offender { address, jail });
         if self.waiting.len() >= TOGETHER {
             self.settle();
         }
@@ -78,16 +92,23 @@ impl History {
         self.failures.len() + self.waiting.len()
     }
 
+    /// How many are of the jail of that number.
+    #[must_use]
+    pub fn of_jail(&self, number: usize) -> u64 {
+        self.by_jail.get(number).copied().unwrap_or_default()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.span.is_none()
+        self.instants.is_empty()
     }
 
     /// When the first failure was, and the last; `None`: there is none.
     #[must_use]
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
-        self.span
+        let times = || self.instants.iter().map(|instant| instant.time);
+        times().min().zip(times().max())
     }
 
     /// Whose failures there are, by their numbers; nothing that was added since the last
@@ -100,22 +121,22 @@ impl History {
     /// Puts the failures into the order of time; those of one instant stay as they were read.
     pub fn sort(&mut self) {
         self.settle();
-        self.failures.sort_by_key(|found| found.time);
+        self.instants.sort_by_key(|instant| instant.time);
     }
 
-    /// The failures, as they were last sorted.
-    pub fn iter(&self) -> impl Iterator<Item = Found> {
-        self.failures.iter().copied()
+    /// The failures, as they were last sorted: an instant, and whose are of it, by the offenders' numbers. The
+    /// same instant may follow again.
+    pub fn iter(&self) -> impl Iterator<Item = (Timestamp, &[u32])> {
+        self.instants.iter().map(|Instant { time, failures }| {
+            (*time, &self.failures[failures.start as usize..failures.end as usize])
+        })
     }
 
     /// Gives those that wait their numbers.
     fn settle(&mut self) {
         let Self { failures, offenders, waiting, .. } = self;
         offenders.make_room();
-        for (offender, time) in waiting.drain(..) {
-            let jail = offender.jail;
-            failures.push(Found { time, jail, offender: offenders.number(offender) });
-        }
+        failures.extend(waiting.drain(..).map(|offender| offenders.number(offender)));
     }
 }
 
@@ -158,7 +179,9 @@ fn guess(offender: &Offender) -> usize {
     let bits = match offender.address {
         IpAddr::V4(address) => u64::from(u32::from(address)),
         IpAddr::V6(address) => {
-            address.segments().iter().fold(0, |bits: u64, it| bits.rotate_left(17) ^ u64::from(*it))
+            let [network @ .., _, _, _, _, _, _, _, _] = address.octets();
+            let [_, _, _, _, _, _, _, _, host @ ..] = address.octets();
+            u64::from_be_bytes(network).rotate_left(29) ^ u64::from_be_bytes(host)
         }
     };
     // By the golden ratio, whose upper bits depend on all bits below.
@@ -198,12 +221,15 @@ mod tests {
             prop_assert_eq!(history.span(), ends.map(|(a, b)| (a.1.time, b.1.time)));
             let mut offenders: Vec<(u32, IpAddr)> =
                 oracle.iter().map(|(jail, it)| (*jail, it.address)).collect();
-            let told = history.iter().map(|Found { time, jail, offender }| {
-                let offender = history.offenders()[offender as usize];
-                assert_eq!(offender.jail, jail);
-                (jail, Failure { address: offender.address, time })
+            let told = history.iter().flat_map(|(time, numbers)| {
+                let offenders = numbers.iter().map(|number| history.offenders()[*number as usize]);
+                offenders.map(move |it| (it.jail, Failure { address: it.address, time }))
             });
             prop_assert_eq!(told.collect::<Vec<_>>(), oracle);
+            for jail in 0..4 {
+                let count = offenders.iter().filter(|(of, _)| *of == jail).count() as u64;
+                prop_assert_eq!(history.of_jail(jail as usize), count);
+            }
             offenders.sort();
             offenders.dedup();
             prop_assert_eq!(history.offenders().len(), offenders.len());

@@ -24,7 +24,7 @@ use crate::source::export::{Export, Reading};
 use crate::source::lines::{Line, Lines, Passed, Reader};
 use crate::source::whole_journal;
 
-/// So many failures are held at most: 24 bytes each.
+/// So many failures are held at most: 28 bytes each where each has an instant of its own.
 const MOST: usize = 20_000_000;
 
 /// How much is read at once: more than a line may have, and little enough to stay in the cache.
