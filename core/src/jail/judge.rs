@@ -63,9 +63,13 @@ impl Jail {
         let Some(network) = self.prefixes.counted(offender.addr()) else {
             return self.windows.record(threshold, offender, at, name);
         };
-        let by_network = self.networks.record(threshold, network, at, name);
+        // Both are looked up before either is counted: so memory is waited for once, not twice.
+        let of_network = self.networks.enter(network, name);
+        let networks = &self.networks;
+        let of_host = self.windows.enter(offender, || networks.trace(of_network));
+        let by_network = self.networks.record_there(threshold, of_network, at);
+        let by_host = self.windows.record_there(threshold, of_host, at);
         let trace = by_network.trace;
-        let by_host = self.windows.record(threshold, offender, at, || trace);
         let met = by_host.met || by_network.met;
         if met {
             // Its failures are spent, in both books.

@@ -42,6 +42,10 @@ pub struct Windows {
     forgotten: u64,
 }
 
+/// Where an address is that has just been found, or given a place: until another enters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entered(Place);
+
 impl Windows {
     /// Windows for at most `cap` addresses at a time; at least one.
     #[must_use]
@@ -67,7 +71,22 @@ impl Windows {
         at: Timestamp,
         name: impl FnOnce() -> TraceId,
     ) -> Count {
-        let place = self.place(host, name);
+        let place = self.enter(host, name);
+        self.record_there(threshold, place, at)
+    }
+
+    /// The trace of an address that has just entered.
+    pub(super) fn trace(&self, place: Entered) -> TraceId {
+        self.slots[place.0].trace
+    }
+
+    /// As [`record`](Self::record), of an address that has just entered.
+    pub(super) fn record_there(
+        &mut self,
+        threshold: Threshold,
+        Entered(place): Entered,
+        at: Timestamp,
+    ) -> Count {
         let slot = &mut self.slots[place];
         let met = slot.window.record(threshold, at);
         let recent = slot.window.recent(threshold.findtime());
@@ -113,7 +132,7 @@ impl Windows {
         if kept.times.is_empty() {
             return;
         }
-        let place = self.place(kept.address, || kept.trace.unwrap_or_else(name));
+        let Entered(place) = self.enter(kept.address, || kept.trace.unwrap_or_else(name));
         let slot = &mut self.slots[place];
         slot.told = true;
         for &time in &kept.times {
@@ -189,25 +208,25 @@ impl Windows {
         (self.slots[place].state == State::Counted).then_some(place)
     }
 
-    /// The place of an address, which has one from now on.
-    fn place(&mut self, host: IpNet, name: impl FnOnce() -> TraceId) -> Place {
+    /// Gives an address a place, if it has none yet; `name` names its trace.
+    pub(super) fn enter(&mut self, host: IpNet, name: impl FnOnce() -> TraceId) -> Entered {
         let key = Key::from(host);
         let hash = self.slots.hash(&key);
         let place = self.slots.find(hash, &key);
         if let Some(place) = place
             && self.slots[place].state == State::Counted
         {
-            return place;
+            return Entered(place);
         }
         if self.counted >= self.cap {
             // Who is gone stays where he is.
             self.make_room();
         }
         self.counted += 1;
-        let Some(place) = place else { return self.slots.add(hash, key, name()) };
+        let Some(place) = place else { return Entered(self.slots.add(hash, key, name())) };
         let slot = &mut self.slots[place];
         (slot.state, slot.trace) = (State::Counted, name());
-        place
+        Entered(place)
     }
 
     /// Notes that there is something to tell.

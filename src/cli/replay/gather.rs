@@ -121,6 +121,7 @@ impl Gathered {
             if let Err(trouble) = read {
                 bail!("{}: {}", directory.display(), trouble.detail);
             }
+            self.bounded().with_context(|| directory.display().to_string())?;
         }
         Ok(())
     }
