@@ -46,7 +46,6 @@ impl Daemon {
                 // A reload ended that reader and then began another, which reads the same again.
                 return;
             }
-            running.metrics.observe_batch(&batch);
             running.caught_up = batch.caught_up;
             running.late = batch.late && !batch.caught_up;
             running.last_record = batch.tally.last_record.or(running.last_record);
@@ -55,6 +54,10 @@ impl Daemon {
         let sentences = self.judge(source, &batch, now);
         for Sentence { ban, cause } in sentences {
             self.begin_ban(&ban, Some(cause), now);
+        }
+        // Last: records that are counted as read are judged, whenever somebody asks.
+        if let Some(running) = self.sources.get(source) {
+            running.metrics.observe_batch(&batch);
         }
         self.positions.insert(source.clone(), batch.through.clone());
         self.keeping.read(source, batch.through, now.boot);

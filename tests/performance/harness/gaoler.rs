@@ -190,7 +190,8 @@ impl Daemon<'_> {
         loop {
             let page = self.page()?;
             if records <= value(&page, "gaoler_source_records_total")? {
-                return value(&page, "gaoler_filter_matches_total");
+                // Another page: while one is written, the last records may be judged.
+                return value(&self.page()?, "gaoler_filter_matches_total");
             }
             if PATIENCE < began.elapsed() {
                 bail!("it does not read all: {}", self.said());
