@@ -34,8 +34,8 @@ pub struct Record {
     pub bans: Vec<Ban>,
 }
 
-/// So often, in instants that failures are of, some windows that can no longer count are dropped.
-const SWEEP: usize = 1024;
+/// So often, in failures, some windows that can no longer count are dropped.
+const SWEEP: usize = 16_384;
 
 /// Whom this host never bans besides its lists: its own addresses and gateways.
 ///
@@ -51,11 +51,14 @@ pub fn guards() -> std::io::Result<Guards> {
 pub fn replay(settings: &[JailSettings], guards: &Guards, history: &mut History) -> Vec<Record> {
     history.sort();
     let mut court = Court::new(settings, guards, history);
-    for (number, (time, offenders)) in history.iter().enumerate() {
+    let mut since_sweep = 0;
+    for (time, offenders) in history.iter() {
         let at_microsecond = time.as_microsecond();
         court.release(time, at_microsecond);
-        if number % SWEEP == 0 {
+        since_sweep += offenders.len();
+        if SWEEP <= since_sweep {
             court.sweep(at(time));
+            since_sweep = 0;
         }
         for &offender in offenders {
             // Whom his jail bans already, it need not be asked about.
