@@ -11,6 +11,7 @@ pub mod heritage;
 mod inbox;
 pub mod look;
 pub mod takeover;
+mod windows;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -7,12 +7,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::change::{Change, Ended, Totals, Window};
+use super::change::{Change, Ended, Totals};
+use super::windows::{Dropped, Windows};
 use crate::jail::ban::{Ban, BanKey, JailName};
-use crate::jail::windows::Kept;
 use crate::record::exhibit::Exhibit;
 use crate::source::batch::{Position, SourceName};
 use crate::trace::TraceId;
@@ -23,12 +22,11 @@ pub(super) const MOST_BANS: usize = 100_000;
 /// How many bans that began and ended unwritten are kept for the history.
 const MOST_PAST: usize = 1_000;
 
-/// How many windows are kept at most while they cannot be written. Past that all of them are dropped,
-/// and asked for anew once they can: see [`Backlog::windows_anew`].
-const MOST_WINDOWS: usize = 200_000;
-
 /// How many bans' records are kept at most while they cannot be written: those of the first.
 const MOST_EVIDENCE: usize = 1_000;
+
+/// For how many bans the room is kept when they are written: what a busy batch begins.
+const ROOM: usize = 1_024;
 
 /// Changes not yet written.
 #[derive(Debug, Default)]
@@ -38,7 +36,7 @@ pub(super) struct Backlog {
     /// Bans that began and ended with neither written.
     pub(super) past: Vec<(Ban, Ended)>,
     pub(super) positions: HashMap<SourceName, Position>,
-    pub(super) windows: HashMap<(JailName, IpNet), Kept>,
+    pub(super) windows: Windows,
     /// Whether windows were dropped: none that is written can be relied on.
     pub(super) windows_anew: bool,
     /// How many.
@@ -76,7 +74,8 @@ impl Backlog {
         self.evidence.extend(change.evidence.into_iter().take(room));
         self.positions.extend(change.positions);
         self.breakers.extend(change.breakers);
-        self.add_windows(change.windows);
+        let added = self.windows.add(change.windows);
+        self.limit_windows(added);
         for (jail, added) in change.totals {
             let totals = self.totals.entry(jail).or_default();
             totals.failed = totals.failed.saturating_add(added.failed);
@@ -93,7 +92,8 @@ impl Backlog {
             began.extend(fate.began);
         }
         if later.windows_anew {
-            self.drop_windows();
+            let earlier = self.windows.drop_all();
+            self.limit_windows(Err(earlier));
             self.dropped_windows += later.dropped_windows;
         }
         let change = Change {
@@ -106,41 +106,30 @@ impl Backlog {
             breakers: later.breakers.into_iter().collect(),
         };
         self.add(change)?;
-        self.take_windows(later.windows);
+        let added = self.windows.add(later.windows);
+        self.limit_windows(added);
         let room = MOST_PAST.saturating_sub(self.past.len());
         self.past.extend(later.past.into_iter().take(room));
         Ok(())
     }
 
-    /// Adds windows, or gives up all of them: the store is to forget what it has of them then, for
-    /// half of the truth would count failures that are forgotten.
-    fn add_windows(&mut self, windows: Vec<Window>) {
-        for Window { jail, kept } in windows {
-            self.windows.insert((jail, kept.address), kept);
-        }
-        self.limit_windows();
-    }
-
-    /// Adds those of another backlog; mostly there are none yet, and a flood's are many.
-    fn take_windows(&mut self, later: HashMap<(JailName, IpNet), Kept>) {
-        if self.windows.is_empty() {
-            self.windows = later;
-        } else {
-            self.windows.extend(later);
-        }
-        self.limit_windows();
-    }
-
-    fn limit_windows(&mut self) {
-        if self.windows.len() > MOST_WINDOWS {
-            self.drop_windows();
+    /// Windows that were dropped are asked for anew: see [`windows_anew`](Self::windows_anew).
+    fn limit_windows(&mut self, added: Result<(), Dropped>) {
+        if let Err(Dropped(dropped)) = added {
+            self.dropped_windows += dropped;
+            self.windows_anew = true;
         }
     }
 
-    fn drop_windows(&mut self) {
-        self.dropped_windows += self.windows.len() as u64;
-        self.windows = HashMap::new();
-        self.windows_anew = true;
+    /// Forgets everything, but keeps some room: made anew for each transaction of a flood, it would
+    /// grow from nothing each time.
+    pub(super) fn clear(&mut self) {
+        let (mut bans, mut windows) =
+            (std::mem::take(&mut self.bans), std::mem::take(&mut self.windows));
+        bans.clear();
+        bans.shrink_to(ROOM);
+        windows.clear();
+        *self = Self { bans, windows, ..Self::default() };
     }
 
     /// Whether there is nothing to write.
@@ -176,9 +165,10 @@ pub(super) struct Full(pub(super) u64);
 
 #[cfg(test)]
 mod tests {
-
+    use super::super::change::Window;
     use super::*;
     use crate::jail::ban::BanOrigin;
+    use crate::jail::windows::Kept;
 
     fn ban(host: u32) -> Ban {
         let address = std::net::Ipv4Addr::from(host);
@@ -245,8 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_windows_are_all_asked_for_anew() {
-        let mut backlog = Backlog::default();
+    fn windows_that_are_dropped_are_asked_for_anew() {
         let windows = |hosts: std::ops::Range<u32>| {
             let window = |host| Window {
                 jail: JailName::new("sshd"),
@@ -254,11 +243,15 @@ mod tests {
             };
             Change { windows: hosts.map(window).collect(), ..Change::default() }
         };
-        backlog.add(windows(0..150_000)).unwrap();
-        backlog.add(windows(0..150_000)).unwrap();
-        assert_eq!((backlog.windows.len(), backlog.windows_anew), (150_000, false));
-        backlog.add(windows(150_000..300_000)).unwrap();
-        assert_eq!((backlog.windows.len(), backlog.windows_anew), (0, true));
+        let (mut earlier, mut later) = (Backlog::default(), Backlog::default());
+        earlier.add(windows(0..10)).unwrap();
+        assert_eq!((earlier.windows.is_empty(), earlier.windows_anew), (false, false));
+        later.add(windows(0..500_000)).unwrap();
+        later.add(windows(7..8)).unwrap();
+        assert_eq!((later.windows_anew, later.dropped_windows), (true, 500_000));
+        earlier.absorb(later).unwrap();
+        assert_eq!((earlier.windows.newest().len(), earlier.windows_anew), (1, true));
+        assert_eq!(earlier.dropped_windows, 500_010);
     }
 
     #[test]

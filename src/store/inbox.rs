@@ -27,10 +27,18 @@ impl Inbox {
         Ok(waiting.last.replace(seq).is_none())
     }
 
-    /// Takes all of it, with the greatest number.
-    pub(super) fn take(&self) -> Option<(u64, Backlog)> {
-        let Waiting { backlog, last } = std::mem::take(&mut *self.lock());
-        Some((last?, backlog))
+    /// Moves all of it to the end of `backlog`, and says which is the greatest number and whether there
+    /// was room; `None`: nothing waits. The empty one that stays here has the room that `backlog` had.
+    pub(super) fn take(&self, backlog: &mut Backlog) -> Option<(u64, Result<(), Full>)> {
+        let mut waiting = self.lock();
+        let last = waiting.last.take()?;
+        if backlog.is_empty() {
+            std::mem::swap(&mut waiting.backlog, backlog);
+            return Some((last, Ok(())));
+        }
+        let later = std::mem::take(&mut waiting.backlog);
+        drop(waiting);
+        Some((last, backlog.absorb(later)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

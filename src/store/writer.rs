@@ -112,9 +112,9 @@ impl Writer {
 
     /// Takes what was handed over.
     fn collect(&mut self) {
-        let Some((seq, later)) = self.inbox.take() else { return };
+        let Some((seq, taken)) = self.inbox.take(&mut self.backlog) else { return };
         self.taken = seq;
-        match self.backlog.absorb(later) {
+        match taken {
             Ok(()) => self.awaited = true,
             Err(full) => {
                 let (result, took) = (Err(full.to_string()), SignedDuration::ZERO);
@@ -158,12 +158,13 @@ impl Writer {
         self.awaited = false;
         match &result {
             Ok(()) => {
-                let written = std::mem::take(&mut self.backlog);
+                let anew = self.backlog.windows_anew.then_some(self.backlog.dropped_windows);
+                self.backlog.clear();
                 self.failed = None;
                 self.sync_by.get_or_insert(began.after(SYNC));
                 self.acknowledge(Ok(()), took);
-                if written.windows_anew {
-                    self.tell(News::Windows(written.dropped_windows));
+                if let Some(dropped) = anew {
+                    self.tell(News::Windows(dropped));
                 }
             }
             Err(error) => {

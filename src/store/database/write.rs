@@ -10,7 +10,7 @@ use crate::jail::ban::{Ban, BanKey, JailName};
 use crate::jail::windows::Kept;
 use crate::record::exhibit::Exhibit;
 use crate::store::backlog::Backlog;
-use crate::store::change::{Ended, Totals};
+use crate::store::change::{Ended, Totals, Window};
 use crate::store::takeover::Taken;
 use crate::trace::TraceId;
 
@@ -51,7 +51,7 @@ impl Database {
         if backlog.windows_anew {
             transaction.execute("DELETE FROM windows", [])?;
         }
-        for ((jail, _), kept) in &backlog.windows {
+        for Window { jail, kept } in backlog.windows.newest() {
             keep_window(&transaction, jail, kept)?;
         }
         for (jail, added) in &backlog.totals {
