@@ -15,6 +15,7 @@ pub mod export;
 mod file;
 mod filesystem;
 mod journal;
+mod lent;
 pub mod lines;
 mod matching;
 mod outlet;
@@ -36,6 +37,9 @@ use crate::filter::Filter;
 use crate::jail::ban::JailName;
 use crate::moment::Clock;
 use crate::record::origin::Origin;
+
+/// Batches that may wait for whoever judges them; then the sources wait.
+pub const BATCHES: usize = 16;
 
 /// A jail that listens to a source.
 #[derive(Clone, Debug)]

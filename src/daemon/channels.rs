@@ -8,11 +8,10 @@ use tokio::sync::mpsc;
 use super::event::Event;
 use crate::control::Call;
 use crate::enforcer::order::Report;
+use crate::source::BATCHES;
 use crate::source::batch::Message;
 use crate::store;
 
-/// Batches that may wait for the loop; then the sources wait.
-const BATCHES: usize = 16;
 /// Reports, calls and other events that may wait.
 const EVENTS: usize = 256;
 

@@ -70,7 +70,7 @@ impl Daemon {
         for overrun in overruns {
             let Some(jail) = batch.listeners.get(usize::from(overrun.listener)) else { continue };
             if self.overruns.allows(now.boot) {
-                lines::exceeded(jail, overrun.part, batch.excerpts.get(overrun.text));
+                lines::exceeded(jail, overrun.part, batch.found.excerpts.get(overrun.text));
             }
         }
     }
@@ -86,14 +86,14 @@ impl Daemon {
         }
         let mut heard = vec![Heard::default(); self.jails.len()];
         let (mut sentences, mut tripped) = (Vec::new(), Vec::new());
-        for (number, finding) in batch.findings.iter().enumerate() {
+        for (number, finding) in batch.found.failures.iter().enumerate() {
             let listener = usize::from(finding.listener);
             let Some(index) = indices.get(listener).copied().flatten() else { continue };
             let running = &mut self.jails[index];
             running.metrics.detected(finding, batch.caught_up);
             let first = self.telling.first(&running.jail, finding);
             let (verdict, then) = decide(&mut running.jail, finding.failure, batch.late, now);
-            let user = finding.user.map(|user| batch.excerpts.get(user));
+            let user = finding.user.map(|user| batch.found.excerpts.get(user));
             self.telling.found(running.name(), running.filter(), finding, &verdict, user);
             heard[index].note(finding.pattern, &verdict);
             if number < LOGGED {
@@ -116,8 +116,8 @@ impl Daemon {
                 sentences.push(Sentence { ban, cause: Cause { read: finding.read, first } });
             }
         }
-        if batch.findings.len() > LOGGED {
-            news::found_more(batch.findings.len() - LOGGED);
+        if batch.found.failures.len() > LOGGED {
+            news::found_more(batch.found.failures.len() - LOGGED);
         }
         for index in tripped {
             self.tripped(index, now);
@@ -197,8 +197,8 @@ fn exhibit(
         address: finding.failure.address,
         source: Arc::clone(source),
         pattern: pattern.map_or_else(|| "".into(), Arc::clone),
-        user: finding.user.map(|user| batch.excerpts.get(user).into()),
-        text: batch.excerpts.get(finding.text).into(),
+        user: finding.user.map(|user| batch.found.excerpts.get(user).into()),
+        text: batch.found.excerpts.get(finding.text).into(),
         cut: finding.text.cut,
     }
 }

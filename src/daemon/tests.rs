@@ -21,7 +21,7 @@ use crate::control::api::{Answer, BanRequest, Bantime, Changed, Refused, Request
 use crate::enforcer::order::{Demand, Report};
 use crate::failure::Failure;
 use crate::jail::ban::BanKey;
-use crate::source::batch::{Batch, Body, Finding, Tally};
+use crate::source::batch::{Batch, Body, Finding, Findings, Tally};
 use crate::source::excerpt::Excerpts;
 use crate::store::News;
 use crate::telemetry::exposition::{self, Format};

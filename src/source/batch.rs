@@ -38,10 +38,8 @@ pub enum Body {
 pub struct Batch {
     /// The jails that listened, by index from [`Finding::listener`]; fixed at a (re)load.
     pub listeners: Arc<[JailName]>,
-    /// The failures, in the order read.
-    pub findings: Vec<Finding>,
-    /// The texts that they were found in.
-    pub excerpts: Excerpts,
+    /// What was found. Their source takes up the room again when nobody reads it any more.
+    pub found: Arc<Findings>,
     /// Numbers for the metrics.
     pub tally: Tally,
     /// Everything up to here has been read.
@@ -55,6 +53,23 @@ pub struct Batch {
     pub backlog_bytes: u64,
 }
 
+/// The failures of one batch, and what they were found in.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// The failures, in the order read.
+    pub failures: Vec<Finding>,
+    /// The texts that they were found in, and those at which a budget was used up.
+    pub excerpts: Excerpts,
+}
+
+impl Findings {
+    /// Forgets them, but keeps their room.
+    pub fn clear(&mut self) {
+        self.failures.clear();
+        self.excerpts.clear();
+    }
+}
+
 /// One failure, and whose it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Finding {
@@ -66,7 +81,7 @@ pub struct Finding {
     pub failure: Failure,
     /// When the record was read.
     pub read: Moment,
-    /// The record's text, in [`Batch::excerpts`].
+    /// The record's text, in [`Findings::excerpts`].
     pub text: Excerpt,
     /// The user it names there, if it names one.
     pub user: Option<Excerpt>,
@@ -111,7 +126,7 @@ pub struct Overrun {
     pub listener: u16,
     /// Which regex.
     pub part: Part,
-    /// The record's text, in [`Batch::excerpts`].
+    /// The record's text, in [`Findings::excerpts`].
     pub text: Excerpt,
 }
 

@@ -39,6 +39,11 @@ impl Excerpts {
         self.0.get(start..start + usize::from(excerpt.len)).unwrap_or_default()
     }
 
+    /// Forgets all texts, but keeps their room.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     fn add(&mut self, text: &[u8], most: usize) -> Excerpt {
         let room = most.min(MOST - self.0.len()).min(text.len());
         let (start, len) = (u32::try_from(self.0.len()), u16::try_from(room));

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Listener;
-use super::batch::{Finding, Overrun, Tally};
-use super::excerpt::{Excerpt, Excerpts};
+use super::batch::{Finding, Findings, Overrun, Tally};
+use super::excerpt::Excerpt;
+use super::lent::Lent;
 use crate::failure::Failure;
 use crate::filter::matchers::{Matchers, Told};
 use crate::filter::{Match, Outcome, Part};
@@ -37,6 +38,7 @@ pub(super) struct Matching {
     names: Arc<[JailName]>,
     matchers: Matchers, // Invariant: for as many as names, in their order.
     found: Found,
+    lent: Lent,
     /// How many lines of the chunk in hand were shown, and how many passed over.
     shown: (u64, u64),
 }
@@ -45,8 +47,7 @@ pub(super) struct Matching {
 #[derive(Debug)]
 struct Found {
     listeners: usize,
-    findings: Vec<Finding>,
-    excerpts: Excerpts,
+    findings: Findings,
     tally: Tally,
 }
 
@@ -55,8 +56,9 @@ impl Matching {
     pub(super) fn new(listeners: Vec<Listener>) -> Self {
         let names: Arc<[JailName]> = listeners.iter().map(|l| l.jail.clone()).collect();
         let readers = listeners.into_iter().map(|listener| (listener.filter, listener.time_zone));
-        let (matchers, found) = (Matchers::new(readers), Found::new(names.len()));
-        Self { names, matchers, found, shown: (0, 0) }
+        let (matchers, found) =
+            (Matchers::new(readers), Found::new(names.len(), Findings::default()));
+        Self { names, matchers, found, lent: Lent::default(), shown: (0, 0) }
     }
 
     /// The jails that listen.
@@ -141,11 +143,16 @@ impl Matching {
         age
     }
 
-    /// Everything found and counted since the last time.
-    pub(super) fn take(&mut self) -> (Vec<Finding>, Excerpts, Tally) {
-        let Found { findings, excerpts, tally, .. } =
-            std::mem::replace(&mut self.found, Found::new(self.names.len()));
-        (findings, excerpts, tally)
+    /// Everything found and counted since the last time; whether there is `more` to come soon.
+    pub(super) fn take(&mut self, more: bool) -> (Arc<Findings>, Tally) {
+        let next = Found::new(self.names.len(), self.lent.room());
+        let Found { findings, tally, .. } = std::mem::replace(&mut self.found, next);
+        (self.lent.lend(findings, more), tally)
+    }
+
+    /// Forgets everything found and counted since the last time.
+    pub(super) fn discard(&mut self) {
+        self.found = Found::new(self.names.len(), Findings::default());
     }
 }
 
@@ -161,13 +168,13 @@ struct One<'f, 't> {
 }
 
 impl Found {
-    fn new(listeners: usize) -> Self {
-        let tally = empty_tally(listeners);
-        Self { listeners, findings: Vec::new(), excerpts: Excerpts::default(), tally }
+    /// Nothing yet; `findings` is empty.
+    fn new(listeners: usize, findings: Findings) -> Self {
+        Self { listeners, findings, tally: empty_tally(listeners) }
     }
 
     fn one<'f, 't>(&'f mut self, record: &'t [u8], read: Moment) -> One<'f, 't> {
-        let before = self.findings.len();
+        let before = self.findings.failures.len();
         One { found: self, record, text: None, read, before }
     }
 }
@@ -193,8 +200,8 @@ impl One<'_, '_> {
         let (text, tally) = (self.text(), &mut self.found.tally);
         tally.date_errors[listener] += u64::from(found.time.is_none());
         tally.last_record = tally.last_record.max(found.time);
-        let user = found.user.map(|user| self.found.excerpts.user(user));
-        self.found.findings.push(finding(listener, found, self.read, (text, user)));
+        let user = found.user.map(|user| self.found.findings.excerpts.user(user));
+        self.found.findings.failures.push(finding(listener, found, self.read, (text, user)));
     }
 
     fn exceed(&mut self, listener: usize, part: Part) {
@@ -210,12 +217,12 @@ impl One<'_, '_> {
     }
 
     fn text(&mut self) -> Excerpt {
-        *self.text.get_or_insert_with(|| self.found.excerpts.text(self.record))
+        *self.text.get_or_insert_with(|| self.found.findings.excerpts.text(self.record))
     }
 
     /// All have told: their findings come in the listeners' order.
     fn end(self) {
-        let findings = &mut self.found.findings[self.before..];
+        let findings = &mut self.found.findings.failures[self.before..];
         if findings.len() > 1 {
             findings.sort_by_key(|finding| finding.listener);
         }

@@ -107,19 +107,18 @@ impl Outlet {
 
     /// Forgets the batch in hand.
     pub(super) fn discard(&mut self) {
-        drop(self.matching.take());
+        self.matching.discard();
     }
 
     /// Sends the batch in hand; waits while the channel is full.
     pub(super) fn send(&mut self, through: Position, backlog: Option<u64>) -> Result<(), Stopped> {
-        let (findings, excerpts, tally) = self.matching.take();
         self.caught_up = backlog.is_none();
+        let (found, tally) = self.matching.take(!self.caught_up);
         let late = self.late;
         self.late &= !self.caught_up;
         self.say(Body::Batch(Batch {
             listeners: self.matching.names(),
-            findings,
-            excerpts,
+            found,
             tally,
             through,
             caught_up: self.caught_up,

@@ -153,8 +153,8 @@ impl Watched {
             Body::Notice(notice) => return self.notices.push(notice),
             Body::Batch(batch) => batch,
         };
-        for finding in batch.findings {
-            let (text, address) = (batch.excerpts.get(finding.text), finding.failure.address);
+        for finding in &batch.found.failures {
+            let (text, address) = (batch.found.excerpts.get(finding.text), finding.failure.address);
             let named = text.ends_with(address.to_string().as_bytes()) || finding.text.cut;
             assert!(named, "{address}: {}", String::from_utf8_lossy(text));
             *self.failures.entry(finding.failure.address).or_default() += 1;

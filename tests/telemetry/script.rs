@@ -8,8 +8,10 @@ use gaoler::jail::Verdict;
 use gaoler::jail::ban::{BanOrigin, JailName};
 use gaoler::jail::ignore::IgnoreReason;
 use gaoler::moment::{Boot, Moment};
-use gaoler::source::batch::{Batch, Finding, Notice, Overruns, Position, Rotation, Tally, Trouble};
-use gaoler::source::excerpt::{Excerpt, Excerpts};
+use gaoler::source::batch::{
+    Batch, Finding, Findings, Notice, Overruns, Position, Rotation, Tally, Trouble,
+};
+use gaoler::source::excerpt::Excerpt;
 use gaoler::telemetry::metrics::Metrics;
 use gaoler::telemetry::metrics::enforcement::BackendMetrics;
 use gaoler::telemetry::metrics::jail::{Heard, JailMetrics, PerFamily, Settings};
@@ -130,7 +132,7 @@ impl Host {
         jail.observe_tally(&came.tally, 0);
         let counted = Verdict::Counted { failures: 1, trace: TraceId::new(1) };
         let mut heard = Heard::default();
-        for finding in &came.findings {
+        for finding in &came.found.failures {
             jail.detected(finding, true);
             heard.note(finding.pattern, &counted);
         }
@@ -173,7 +175,7 @@ fn finding(pattern: u16, stated: i64) -> Finding {
     Finding { listener: 0, pattern, failure, read: at(1_000), text, user: None }
 }
 
-fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
+fn batch(failures: Vec<Finding>, caught_up: bool) -> Batch {
     let tally = Tally {
         records: 10,
         bytes: 1_000,
@@ -186,9 +188,8 @@ fn batch(findings: Vec<Finding>, caught_up: bool) -> Batch {
         last_record: Some(at(900).wall),
     };
     Batch {
-        excerpts: Excerpts::default(),
         listeners: [JailName::new("sshd")].into(),
-        findings,
+        found: Findings { failures, ..Findings::default() }.into(),
         tally,
         through: Position::Files(Vec::new()),
         caught_up,

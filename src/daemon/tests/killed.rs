@@ -175,13 +175,12 @@ impl Play {
             let failure = Failure { address, time };
             Finding { listener: 0, pattern: 0, failure, read: self.now, text, user: None }
         };
-        let findings = self.log[lines.clone()].iter().map(finding).collect();
+        let failures = self.log[lines.clone()].iter().map(finding).collect();
         let late = self.late;
         self.late &= !caught_up;
         Batch {
             listeners: [JailName::new("sshd")].into(),
-            findings,
-            excerpts,
+            found: Findings { failures, excerpts }.into(),
             tally: Tally::default(),
             through: Position::Journal { cursor: lines.end.to_string() },
             caught_up,

@@ -102,8 +102,7 @@ impl Stage {
         let finding = Finding { listener: 0, pattern: 0, failure, read: self.now, text, user };
         let batch = Batch {
             listeners: [JailName::new(jail)].into(),
-            findings: vec![finding; count],
-            excerpts,
+            found: Findings { failures: vec![finding; count], excerpts }.into(),
             tally: Tally::default(),
             through: Position::Journal { cursor: "c".into() },
             caught_up: true,

@@ -157,14 +157,18 @@ fn check(
         source.0.looked_through();
         offset += by_line.consumed;
     }
-    let (findings, excerpts, tally) = source.0.take();
-    let findings: Vec<String> = findings
+    let (found, tally) = source.0.take(false);
+    let findings: Vec<String> = found
+        .failures
         .iter()
-        .map(|found| {
-            let user = found.user.map(|user| excerpts.get(user).to_vec());
-            let Failure { address, time } = found.failure;
-            let text = excerpts.get(found.text);
-            format!("{:?}", (usize::from(found.listener), found.pattern, address, time, text, user))
+        .map(|finding| {
+            let user = finding.user.map(|user| found.excerpts.get(user).to_vec());
+            let Failure { address, time } = finding.failure;
+            let text = found.excerpts.get(finding.text);
+            format!(
+                "{:?}",
+                (usize::from(finding.listener), finding.pattern, address, time, text, user)
+            )
         })
         .collect();
     prop_assert_eq!(findings, oracle.findings);
@@ -240,6 +244,7 @@ fn those_who_read_alike_are_told_alike() {
     check(&filters, &[0, 3, 0, 1, 0, 0], log.as_bytes(), 4096).unwrap();
     let mut matching = Matching::new(listeners(&filters, &[0, 3, 0]));
     matching.read(Record { time: None, text: PIECES[0].as_bytes() }, READ);
-    let told: Vec<u16> = matching.take().0.iter().map(|found| found.listener).collect();
+    let (found, _) = matching.take(false);
+    let told: Vec<u16> = found.failures.iter().map(|finding| finding.listener).collect();
     assert_eq!(told, [0, 2]);
 }
