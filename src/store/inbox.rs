@@ -46,3 +46,33 @@ impl Inbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::batch::Position;
+
+    fn change(source: &str) -> Change {
+        let position = Position::Journal { cursor: source.into() };
+        Change { positions: vec![(source.into(), position)], ..Change::default() }
+    }
+
+    #[test]
+    fn what_is_taken_comes_to_what_was_not_written() {
+        let (inbox, mut backlog) = (Inbox::default(), Backlog::default());
+        assert_eq!(inbox.take(&mut backlog), None);
+        for (seq, source) in [(1, "a"), (2, "b")] {
+            assert_eq!(inbox.put(seq, change(source)), Ok(true));
+            assert_eq!(inbox.take(&mut backlog), Some((seq, Ok(()))));
+        }
+        assert_eq!(backlog.positions.len(), 2);
+        assert_eq!(inbox.take(&mut backlog), None);
+        assert_eq!(inbox.put(3, change("c")), Ok(true));
+        assert_eq!(inbox.put(4, change("a")), Ok(false));
+        backlog.clear();
+        assert_eq!(inbox.take(&mut backlog), Some((4, Ok(()))));
+        let mut sources: Vec<&str> = backlog.positions.keys().map(|source| &**source).collect();
+        sources.sort_unstable();
+        assert_eq!(sources, ["a", "c"]);
+    }
+}
