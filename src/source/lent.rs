@@ -11,6 +11,10 @@ use super::batch::Findings;
 /// As many as may wait, one that is read and one that was sent just now.
 const MOST: usize = BATCHES + 2;
 
+/// Where there is room for more failures, it is not waited for: lines of a few bytes make many of them,
+/// and are rare.
+const LARGEST: usize = 8_192;
+
 /// What is out with batches, as far as it may be had back.
 #[derive(Debug, Default)]
 pub(super) struct Lent(Vec<Arc<Findings>>);
@@ -22,7 +26,7 @@ impl Lent {
         let lent = Arc::new(findings);
         if !more {
             self.0.clear();
-        } else if self.0.len() < MOST && !lent.failures.is_empty() {
+        } else if self.0.len() < MOST && (1..=LARGEST).contains(&lent.failures.capacity()) {
             self.0.push(Arc::clone(&lent));
         }
         lent
@@ -72,6 +76,14 @@ mod tests {
         assert!(back.failures.is_empty());
         let back = fill(back);
         assert_eq!(back.excerpts.get(back.failures[0].text), b"Failed password");
+    }
+
+    #[test]
+    fn room_for_more_than_usual_is_given_up() {
+        let mut lent = Lent::default();
+        let large = Findings { failures: Vec::with_capacity(LARGEST + 1), ..Findings::default() };
+        drop(lent.lend(fill(large), true));
+        assert!(lent.0.is_empty());
     }
 
     #[test]
