@@ -145,9 +145,11 @@ impl Matching {
 
     /// Everything found and counted since the last time; whether there is `more` to come soon.
     pub(super) fn take(&mut self, more: bool) -> (Arc<Findings>, Tally) {
-        let next = Found::new(self.names.len(), self.lent.room());
+        let next = Found::new(self.names.len(), Findings::default());
         let Found { findings, tally, .. } = std::mem::replace(&mut self.found, next);
-        (self.lent.lend(findings, more), tally)
+        let lent = self.lent.lend(findings, more);
+        self.found.findings = self.lent.room();
+        (lent, tally)
     }
 
     /// Forgets everything found and counted since the last time.

@@ -248,3 +248,23 @@ fn those_who_read_alike_are_told_alike() {
     let told: Vec<u16> = found.failures.iter().map(|finding| finding.listener).collect();
     assert_eq!(told, [0, 2]);
 }
+
+#[test]
+fn room_comes_back_while_there_is_more_to_read_and_not_at_rest() {
+    let mut matching = Matching::new(listeners(&filters(), &[0]));
+    let record = Record { time: None, text: PIECES[0].as_bytes() };
+    matching.read(record, READ);
+    let (out, _) = matching.take(true);
+    let place = out.failures.as_ptr();
+    drop(out);
+    // The batch in hand has room of its own; the next one gets what came back.
+    matching.read(record, READ);
+    drop(matching.take(true));
+    matching.read(record, READ);
+    let (out, _) = matching.take(true);
+    assert_eq!(out.failures.as_ptr(), place);
+    assert_eq!(out.failures.len(), 1);
+    drop(out);
+    drop(matching.take(false));
+    assert_eq!(matching.found.findings.failures.capacity(), 0);
+}
