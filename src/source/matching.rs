@@ -56,8 +56,7 @@ impl Matching {
     pub(super) fn new(listeners: Vec<Listener>) -> Self {
         let names: Arc<[JailName]> = listeners.iter().map(|l| l.jail.clone()).collect();
         let readers = listeners.into_iter().map(|listener| (listener.filter, listener.time_zone));
-        let (matchers, found) =
-            (Matchers::new(readers), Found::new(names.len(), Findings::default()));
+        let (matchers, found) = (Matchers::new(readers), Found::new(names.len()));
         Self { names, matchers, found, lent: Lent::default(), shown: (0, 0) }
     }
 
@@ -145,8 +144,8 @@ impl Matching {
 
     /// Everything found and counted since the last time; whether there is `more` to come soon.
     pub(super) fn take(&mut self, more: bool) -> (Arc<Findings>, Tally) {
-        let next = Found::new(self.names.len(), Findings::default());
-        let Found { findings, tally, .. } = std::mem::replace(&mut self.found, next);
+        let Found { findings, tally, .. } =
+            std::mem::replace(&mut self.found, Found::new(self.names.len()));
         let lent = self.lent.lend(findings, more);
         self.found.findings = self.lent.room();
         (lent, tally)
@@ -154,7 +153,7 @@ impl Matching {
 
     /// Forgets everything found and counted since the last time.
     pub(super) fn discard(&mut self) {
-        self.found = Found::new(self.names.len(), Findings::default());
+        self.found = Found::new(self.names.len());
     }
 }
 
@@ -170,9 +169,8 @@ struct One<'f, 't> {
 }
 
 impl Found {
-    /// Nothing yet; `findings` is empty.
-    fn new(listeners: usize, findings: Findings) -> Self {
-        Self { listeners, findings, tally: empty_tally(listeners) }
+    fn new(listeners: usize) -> Self {
+        Self { listeners, findings: Findings::default(), tally: empty_tally(listeners) }
     }
 
     fn one<'f, 't>(&'f mut self, record: &'t [u8], read: Moment) -> One<'f, 't> {

@@ -74,8 +74,9 @@ impl Backlog {
         self.evidence.extend(change.evidence.into_iter().take(room));
         self.positions.extend(change.positions);
         self.breakers.extend(change.breakers);
-        let added = self.windows.add(change.windows);
-        self.limit_windows(added);
+        if let Err(dropped) = self.windows.add(change.windows) {
+            self.ask_anew(dropped);
+        }
         for (jail, added) in change.totals {
             let totals = self.totals.entry(jail).or_default();
             totals.failed = totals.failed.saturating_add(added.failed);
@@ -93,7 +94,7 @@ impl Backlog {
         }
         if later.windows_anew {
             let earlier = self.windows.drop_all();
-            self.limit_windows(Err(earlier));
+            self.ask_anew(earlier);
             self.dropped_windows += later.dropped_windows;
         }
         let change = Change {
@@ -106,19 +107,18 @@ impl Backlog {
             breakers: later.breakers.into_iter().collect(),
         };
         self.add(change)?;
-        let added = self.windows.add(later.windows);
-        self.limit_windows(added);
+        if let Err(dropped) = self.windows.add(later.windows) {
+            self.ask_anew(dropped);
+        }
         let room = MOST_PAST.saturating_sub(self.past.len());
         self.past.extend(later.past.into_iter().take(room));
         Ok(())
     }
 
     /// Windows that were dropped are asked for anew: see [`windows_anew`](Self::windows_anew).
-    fn limit_windows(&mut self, added: Result<(), Dropped>) {
-        if let Err(Dropped(dropped)) = added {
-            self.dropped_windows += dropped;
-            self.windows_anew = true;
-        }
+    fn ask_anew(&mut self, Dropped(dropped): Dropped) {
+        self.dropped_windows += dropped;
+        self.windows_anew = true;
     }
 
     /// Forgets everything, but keeps some room: made anew for each transaction of a flood, it would

@@ -4,6 +4,7 @@
 //! has them, and the loop that judges has no time to find out which: it puts them down as they come,
 //! and the thread that writes them looks for the newest of each.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 
 use super::change::Window;
@@ -33,31 +34,23 @@ impl Windows {
         if self.0.len() <= CROWDED {
             return Ok(());
         }
-        self.keep_newest();
+        keep_newest(&mut self.0);
         if self.0.len() <= MOST { Ok(()) } else { Err(self.drop_all()) }
     }
 
     /// The newest of each, in the order of the table's key, or nearly: what lies in one page of the
     /// file is written together, and each page is taken up once instead of once for each of its rows.
     pub(super) fn newest(&self) -> Vec<&Window> {
-        let mut newest: Vec<&Window> = self.0.iter().rev().collect();
-        newest.sort_by(|one, other| by_key(one, other));
-        newest.dedup_by(|one, newer| by_key(one, newer).is_eq());
+        let mut newest: Vec<&Window> = self.0.iter().collect();
+        keep_newest(&mut newest);
         newest
-    }
-
-    /// Lets go of those that changed again later.
-    fn keep_newest(&mut self) {
-        self.0.reverse();
-        self.0.sort_by(by_key);
-        self.0.dedup_by(|one, newer| by_key(one, newer).is_eq());
     }
 
     /// Gives up all of them.
     pub(super) fn drop_all(&mut self) -> Dropped {
-        let dropped = self.newest().len() as u64;
-        self.0 = Vec::new();
-        Dropped(dropped)
+        let mut windows = std::mem::take(&mut self.0);
+        keep_newest(&mut windows);
+        Dropped(windows.len() as u64)
     }
 
     /// Forgets all of them, which are written, but keeps some room.
@@ -79,6 +72,13 @@ impl IntoIterator for Windows {
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
+}
+
+/// Lets go of those that changed again later, and puts the others in the order of their keys.
+fn keep_newest(windows: &mut Vec<impl Borrow<Window>>) {
+    windows.reverse();
+    windows.sort_by(|one, other| by_key(one.borrow(), other.borrow()));
+    windows.dedup_by(|one, newer| by_key((*one).borrow(), (*newer).borrow()).is_eq());
 }
 
 fn by_key(one: &Window, other: &Window) -> Ordering {
@@ -151,7 +151,7 @@ mod tests {
                 }).collect();
                 kept.add(part).unwrap();
                 if crowded {
-                    kept.keep_newest();
+                    keep_newest(&mut kept.0);
                 }
             }
             let newest: Vec<Window> = kept.newest().into_iter().cloned().collect();
